@@ -1,0 +1,179 @@
+"""Every default of the program, as frozen dataclasses that read and write TOML."""
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from metagan_cli.errors import UsageError
+
+SIZES = (32, 64, 128)
+INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
+PRECISIONS = ("auto", "fp32", "bf16")
+T = TypeVar("T")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The architecture: what a model file needs to be rebuilt."""
+
+    image_size: int = 32  # pixels a side
+    channels: int = 1  # 1 gray, 3 colour
+    learner: str = "attention"  # what turns a support set into a task state
+    latent: int = 64  # size of z
+    fine: int = 24  # channels of the layers at half the image size
+    width: int = 64  # channels at 16x16
+    tokens: int = 128  # channels at 8x8, and of the support tokens
+    style: int = 256  # size of the modulation code w
+    pack: int = 2  # samples of one task that the critic sees at once
+    critic_tokens: int = 160  # channels of the critic at 8x8
+
+    def __post_init__(self) -> None:
+        _require(self.image_size in SIZES, f"image_size must be one of {', '.join(map(str, SIZES))}")
+        _require(self.channels in (1, 3), "channels must be 1 or 3")
+        _require(self.learner in ("attention",), f"unknown learner '{self.learner}': use attention")
+        limits = {"latent": 512, "fine": 128, "width": 512, "tokens": 1024, "style": 2048, "critic_tokens": 1024}
+        for name, most in limits.items():
+            _require(8 <= getattr(self, name) <= most, f"{name} must be between 8 and {most}")
+        for name in ("width", "tokens"):
+            _require(getattr(self, name) % 32 == 0, f"{name} must be a multiple of 32")
+        _require(1 <= self.pack <= 8, "pack must be between 1 and 8")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """One source of tasks, and its share of the episodes."""
+
+    source: str = "doodles"  # a folder of task folders, a .npz file or a built-in name
+    weight: float = 1.0  # share of the tasks drawn from it
+    by: tuple[str, ...] = ()  # npz keys whose combinations are the tasks, instead of its labels
+    motif: str = "one"  # "one" motif in many drawings, or "many" motifs of one hand
+    exclude: tuple[str, ...] = ()  # tasks whose name starts with one of these are left out
+    licence: str = ""  # for the model card
+
+    def __post_init__(self) -> None:
+        _require(self.weight > 0, f"weight of {self.source} must be positive")
+        _require(self.motif in ("one", "many"), f"motif of {self.source} must be 'one' or 'many'")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The outer loop."""
+
+    steps: int = 20_000  # outer steps
+    seed: int = 0
+    shots: tuple[int, ...] = (1, 2, 3, 5)  # support sizes, drawn evenly: repeat one to draw it more often
+    queries: int = 8  # held-out images a task
+    tasks_per_batch: int = 8
+    inner_steps: int = 2  # most inner adversarial steps of an episode
+    inner_share: float = 0.2  # share of the episodes that take inner steps at all
+    inner_loss: str = "relativistic"
+    generator_rate: float = 5e-5  # Adam, beta1 0
+    critic_rate: float = 5e-4  # Adam, beta1 0.5
+    final_rate: float = 0.2  # both rates end at this share of their start
+    decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
+    penalty: float = 4.0  # starting weight of the critic's noise penalty
+    penalty_share: float = 0.5  # share of the packs that it is measured on
+    penalty_noise: float = 0.1  # standard deviation of the noise that it adds
+    head_start: int = 10  # steps that the critic learns alone at the beginning
+    ema: float = 0.998  # decay of the weights that ship
+    precision: str = "auto"
+    every: int = 250  # steps between checkpoints and previews
+    keep: int = 2  # checkpoints kept for resuming
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 1, "steps must be at least 1")
+        _require(len(self.shots) > 0 and min(self.shots) >= 1, "shots must be positive numbers")
+        _require(max(self.shots) <= 32, "shots must be at most 32")
+        _require(self.queries >= 1, "queries must be at least 1")
+        _require(self.tasks_per_batch >= 1, "tasks_per_batch must be at least 1")
+        _require(self.inner_steps >= 0, "inner_steps must not be negative")
+        _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
+        _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
+        _require(self.every >= 1 and self.keep >= 1, "every and keep must be at least 1")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All of a meta-training run: the TOML file of `meta-train --config`."""
+
+    name: str = ""  # the name in the model's metadata
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    data: tuple[DataConfig, ...] = (DataConfig(),)
+
+    def __post_init__(self) -> None:
+        _require(self.train.queries % self.model.pack == 0, f"queries must be a multiple of pack ({self.model.pack})")
+
+
+def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
+    """A config of the given dataclass from plain values.
+
+    Raises UsageError that names the key where one is unknown or has a wrong type.
+    """
+    hints = get_type_hints(kind)
+    arguments = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise UsageError(f"{where}{key}: unknown key")
+        arguments[key] = _convert(hints[key], value, f"{where}{key}")
+    return kind(**arguments)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, dict):
+            return from_dict(hint, value, f"{where}.")
+    elif get_origin(hint) is tuple:
+        if isinstance(value, list | tuple):
+            return tuple(_convert(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif type(value) is hint:
+        return value
+    wanted = getattr(hint, "__name__", str(hint))
+    raise UsageError(f"{where}: expected {wanted}, found {type(value).__name__}")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file. Raises UsageError with the line or the key that is wrong."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return from_dict(Recipe, values, f"{path}: ")
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML text that `read_recipe` reads back to an equal recipe."""
+    lines = [f"name = {_toml_value(recipe.name)}"]
+    for section in ("model", "train"):
+        lines += ["", f"[{section}]", *_toml_lines(getattr(recipe, section))]
+    for source in recipe.data:
+        lines += ["", "[[data]]", *_toml_lines(source)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_lines(config: Any) -> list[str]:
+    return [f"{f.name} = {_toml_value(getattr(config, f.name))}" for f in fields(config)]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return repr(value)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain values, for JSON metadata."""
+    return asdict(config)

@@ -1,0 +1,1 @@
+"""Images, task sources and episodes."""

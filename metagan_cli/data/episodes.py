@@ -1,0 +1,55 @@
+"""Episodes: a support set and a query set for each task of a batch, drawn by the step's number alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metagan_cli.config import TrainConfig
+from metagan_cli.data.augment import augment
+from metagan_cli.data.tasks import TaskSource
+from metagan_cli.errors import InputError
+from metagan_cli.rng import generator_for
+
+MANY_MOTIFS_FROM = 4  # one example cannot tell "more of this motif" from "more by this hand": fewer shots mean the motif
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Images in [-1, 1]: support [B, K, C, S, S] and query [B, Q, C, S, S]."""
+
+    support: Tensor
+    query: Tensor
+
+
+class Episodes:
+    """Draws episodes from weighted sources."""
+
+    def __init__(self, sources: Sequence[TaskSource], weights: Sequence[float], config: TrainConfig) -> None:
+        self.sources, self.weights, self.config = sources, torch.tensor(weights), config
+        for shots in config.shots:
+            if not self._able(shots).any():
+                raise InputError(f"no task holds {shots} support and {config.queries} query images")
+
+    def _able(self, shots: int) -> Tensor:
+        """The weights of the sources that have tasks for this many shots; the others' are zero."""
+        count = shots + self.config.queries
+        able = [s.tasks(count) > 0 and (s.motif == "one" or shots >= MANY_MOTIFS_FROM) for s in self.sources]
+        return self.weights * torch.tensor(able)
+
+    def draw(self, step: int) -> Episode:
+        """The episode of an outer step."""
+        rng = generator_for(self.config.seed, "episode", step)
+        shots = self.config.shots[int(torch.randint(len(self.config.shots), (1,), generator=rng))]
+        count = shots + self.config.queries
+        chosen = torch.multinomial(self._able(shots), self.config.tasks_per_batch, replacement=True, generator=rng)
+        tasks = [draw_task(self.sources[int(i)], count, rng) for i in chosen]
+        images = augment(torch.stack(tasks), rng)
+        return Episode(images[:, :shots], images[:, shots:])
+
+
+def draw_task(source: TaskSource, count: int, rng: torch.Generator) -> Tensor:
+    """`count` images of a random task of the source, [count, C, S, S] in [-1, 1]."""
+    index = int(torch.randint(source.tasks(count), (1,), generator=rng))
+    return source.draw(index, count, rng).float() / 127.5 - 1

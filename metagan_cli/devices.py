@@ -1,0 +1,58 @@
+"""Which device and which precision to compute with."""
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import torch
+
+from metagan_cli.errors import DeviceError, UsageError
+
+_TRIES = 4
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda`, `cuda:i` or `mps` names. Raises UsageError or DeviceError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
+        raise UsageError(f"--device {name}: use auto, cpu, cuda, cuda:0 or mps")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= count:
+            raise DeviceError(f"--device {name}: this machine has {count or 'no'} CUDA devices; use --device cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps: not available on this machine; use --device cpu")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """float32 or bfloat16; `auto` measures a convolution of the training's shape in both."""
+    if name == "fp32":
+        return torch.float32
+    if name == "bf16":
+        return torch.bfloat16
+    if device.type != "cpu":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    x = torch.zeros(16, 64, 16, 16).contiguous(memory_format=torch.channels_last)
+    plain = _seconds(lambda: layer(x))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = _seconds(lambda: layer(x))
+    return torch.bfloat16 if half < 0.8 * plain else torch.float32
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    run()
+    start = time.perf_counter()
+    for _ in range(_TRIES):
+        run()
+    return time.perf_counter() - start
+
+
+def compute(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+    """The context in which networks run: autocast for bfloat16, nothing for float32."""
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype)

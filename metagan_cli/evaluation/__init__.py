@@ -1,0 +1,1 @@
+"""Measures of samples: copies, variety, distance from what a model knows."""

@@ -1,0 +1,1 @@
+"""Meta-learners: what turns a support set into a task state."""

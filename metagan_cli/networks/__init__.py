@@ -1,0 +1,1 @@
+"""The networks of the base learner and of its outer critic."""

@@ -1,0 +1,36 @@
+"""The networks of a base model, together."""
+
+import copy
+
+import torch
+from torch import nn
+
+from metagan_cli.config import ModelConfig
+from metagan_cli.networks.discriminator import Discriminator
+from metagan_cli.networks.encoder import SupportEncoder
+from metagan_cli.networks.generator import Generator
+
+
+class Networks(nn.Module):
+    """What all tasks share: support encoder, generator, and discriminator (the outer critic)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = SupportEncoder(config)
+        self.generator = Generator(config)
+        self.discriminator = Discriminator(config)
+
+    def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
+        """The same discriminator beside another encoder and generator."""
+        other = copy.copy(self)
+        other._modules = {"encoder": encoder, "generator": generator, "discriminator": self.discriminator}
+        return other
+
+
+def build_networks(config: ModelConfig, generator: torch.Generator | None = None) -> Networks:
+    """Networks with weights drawn from the generator, in channels-last memory."""
+    with torch.random.fork_rng(devices=[]):
+        if generator is not None:
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        return Networks(config).to(memory_format=torch.channels_last)

@@ -1,0 +1,141 @@
+"""The generator: start from one support image, bend it, then repaint it."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metagan_cli.config import ModelConfig
+from metagan_cli.networks.encoder import CELLS
+from metagan_cli.networks.layers import GRID, Attention, activate, conv
+from metagan_cli.state import Latents, TaskState
+
+HALF = GRID // 2
+CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
+REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
+NOISE = 2 * HALF**2 + 2 * GRID**2  # one noise value for each cell of the four blocks
+
+
+class Modulated(nn.Module):
+    """A residual block whose normalised features a style, and the task's gains, scale and shift."""
+
+    def __init__(self, channels_in: int, channels_out: int, style: int, up: bool = False) -> None:
+        super().__init__()
+        self.up = up
+        self.first, self.second = conv(channels_in, channels_out), conv(channels_out, channels_out)
+        self.skip = nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else nn.Identity()
+        self.scale_first, self.scale_second = nn.Linear(style, 2 * channels_in), nn.Linear(style, 2 * channels_out)
+        for layer in (self.scale_first, self.scale_second):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.second.weight, std=0.02)
+        self.noise = nn.Parameter(torch.zeros(channels_out, 1, 1))
+        self.gains = (2 * channels_in, 2 * channels_out)
+
+    def forward(self, x: Tensor, style: Tensor, gains: tuple[Tensor, Tensor], noise: Tensor) -> Tensor:
+        h = self.first(activate(_modulate(x, self.scale_first(style) + gains[0])))
+        x = self.skip(x)
+        if self.up:  # after the convolutions on the small side, which cost a quarter
+            x, h = (F.interpolate(t, scale_factor=2, mode="bilinear", align_corners=False) for t in (x, h))
+        h = h + self.noise * noise
+        return torch.add(x, self.second(activate(_modulate(h, self.scale_second(style) + gains[1]))))
+
+
+def _modulate(x: Tensor, affine: Tensor) -> Tensor:
+    scale, shift = affine[:, :, None, None].chunk(2, 1)
+    return F.group_norm(x, 8) * (1 + scale) + shift
+
+
+class Generator(nn.Module):
+    """Latents and a task state to images.
+
+    The flow, the affine map and the residual start near zero, so that an untrained generator copies its base image:
+    training starts from a real drawing and learns to leave it.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        d, width, style = config.tokens, config.width, config.style
+        self.config = config
+        self.map = nn.Sequential(
+            nn.Linear(config.latent + d, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
+        )
+        self.inward, self.place = conv(d, d, 1), nn.Parameter(torch.randn(1, d, HALF, HALF) * 0.02)
+        self.query_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
+        self.memory_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
+        self.gather = Attention(d)
+        self.blocks = nn.ModuleList(
+            [Modulated(d, d, style), Modulated(d, d, style), Modulated(d, width, style, up=True), Modulated(width, width, style)]
+        )
+        self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
+        for layer in (self.flow, self.affine):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+        fold = config.image_size // GRID
+        self.paint = conv(config.channels * fold**2, width)
+        self.unfold = conv(width, config.fine * (fold // 2) ** 2, 1)
+        self.finish = conv(config.fine + 4 * config.channels, config.fine)
+        self.out = conv(config.fine, 4 * config.channels)
+        nn.init.normal_(self.out.weight, std=0.01)
+        nn.init.zeros_(self.out.bias)
+        self.gain_sizes = [size for block in self.blocks for size in block.gains]
+
+    @property
+    def gains(self) -> int:
+        """G, the number of modulation gains a task."""
+        return sum(self.gain_sizes)
+
+    @property
+    def latent_sizes(self) -> tuple[int, int]:
+        """The sizes of z and of the noise, for `draw_latents`."""
+        return self.config.latent, NOISE
+
+    def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
+        """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
+        b, n = latents.pick.shape
+        index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
+        base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
+        style = self.map(torch.cat([latents.z, state.code[:, None].expand(-1, n, -1)], 2).flatten(0, 1))
+        gains = state.gains.repeat_interleave(n, 0).split(self.gain_sizes, 1)
+        noise = self._noise_maps(latents.noise.flatten(0, 1))
+        first, second, third, fourth = self.blocks
+
+        x = own.transpose(1, 2).unflatten(2, (HALF, HALF)).contiguous(memory_format=torch.channels_last)
+        x = first(self.inward(x) + self.place, style, gains[0:2], noise[0])
+        x = self._gather(x, state.tokens, n)
+        x = second(x, style, gains[2:4], noise[1])
+        warped = self._bend(base, x, style)
+        h = third(x, style, gains[4:6], noise[2]) + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
+        h = fourth(h, style, gains[6:8], noise[3])
+        images = self._repaint(warped, h)
+        return images.unflatten(0, (b, n)), base.unflatten(0, (b, n))
+
+    def _noise_maps(self, noise: Tensor) -> list[Tensor]:
+        sides = (HALF, HALF, GRID, GRID)
+        return [m.view(-1, 1, s, s) for m, s in zip(noise.split([s * s for s in sides], 1), sides, strict=True)]
+
+    def _gather(self, x: Tensor, tokens: Tensor, n: int) -> Tensor:
+        """Each task's n samples look at all of its support tokens."""
+        b = tokens.shape[0]
+        memory = (tokens + self.memory_place).flatten(1, 2)
+        queries = x.flatten(2).transpose(1, 2) + self.query_place
+        mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
+        return mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF))
+
+    def _bend(self, base: Tensor, x: Tensor, style: Tensor) -> Tensor:
+        """The base image under a smooth flow and an affine map; outside of it is ground."""
+        side = self.config.image_size
+        flow = F.interpolate(self.flow(activate(x)).float(), size=(side, side), mode="bicubic", align_corners=False)
+        theta = torch.eye(2, 3, device=x.device) + 0.3 * self.affine(style).float().view(-1, 2, 3)
+        grid = F.affine_grid(theta, list(base.shape), align_corners=False) + 0.3 * flow.permute(0, 2, 3, 1)
+        ground = -1.0 if self.config.channels == 1 else 1.0
+        return F.grid_sample(base - ground, grid, align_corners=False) + ground
+
+    def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
+        """A residual in logit space on the warped image, drawn at half the image size and unfolded."""
+        fine = F.pixel_shuffle(self.unfold(activate(h)), self.config.image_size // GRID // 2)
+        seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
+        fine = self.finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
+        residual = F.pixel_shuffle(self.out(activate(fine)).float(), 2)
+        return torch.tanh(torch.atanh(warped.clamp(-CLIP, CLIP)) * SHARPEN + 4 * residual)

@@ -1,0 +1,182 @@
+"""The outer loop's update: the critic, then everything that is shared, from one batch of tasks."""
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metagan_cli.adversarial import Thermostat, noise_penalty
+from metagan_cli.config import Recipe
+from metagan_cli.data.episodes import Episode
+from metagan_cli.devices import compute
+from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.build import build_learner
+from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.generator import REACH
+from metagan_cli.rng import generator_for
+from metagan_cli.state import TaskState, draw_latents
+
+
+@dataclass(frozen=True)
+class StepStats:
+    """One outer step in figures."""
+
+    step: int
+    shots: int
+    inner_steps: int
+    critic_loss: float
+    generator_loss: float
+    margin: float  # mean score of real packs less that of false ones
+    spread: float  # standard deviation of all scores; zero is a dead critic
+    penalty: float  # the thermostat's weight
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures by name, for a line of stats."""
+        return asdict(self)
+
+
+class OuterLoop:
+    """Networks, learner, their averages and optimisers; `step` is one update of all of them."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype) -> None:
+        train = recipe.train
+        self.recipe, self.device, self.dtype = recipe, device, dtype
+        self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
+        self.learner = build_learner(recipe.model).to(device)
+        self.averages = copy.deepcopy(self.generating())
+        self.game = InnerGame(train.inner_loss, recipe.model.pack)
+        self.thermostat = Thermostat(train.penalty)
+        self.generator_adam = torch.optim.Adam(self.generating().parameters(), train.generator_rate, betas=(0.0, 0.99))
+        self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
+
+    def generating(self) -> nn.ModuleDict:
+        """All that the generator's side learns: encoder, generator and learner."""
+        parts = {"encoder": self.nets.encoder, "generator": self.nets.generator, "learner": self.learner}
+        return nn.ModuleDict(parts)
+
+    def step(self, number: int, episode: Episode) -> StepStats:
+        """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries."""
+        train = self.recipe.train
+        rng = generator_for(train.seed, "outer", number)
+        self._set_rates(number)
+        support, query = episode.support.to(self.device), episode.query.to(self.device)
+        inner_steps = self._inner_steps(support.shape[1], rng)
+        with compute(self.device, self.dtype):
+            state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
+            fake, bases = self._sample(state, rng)
+            scores, critic_loss = self._critic_step(query, fake.detach().float(), bases, rng)
+            self.thermostat.watch(critic_loss)
+            real, _ = scores.chunk(2, 1)
+            generator_loss = self._generator_step(fake, bases, real, learns=number >= train.head_start)
+        margin = float((real - scores.chunk(2, 1)[1]).mean())
+        return StepStats(
+            number, support.shape[1], inner_steps, critic_loss, generator_loss, margin, float(scores.std()), self.thermostat.weight
+        )
+
+    def _inner_steps(self, shots: int, rng: torch.Generator) -> int:
+        train = self.recipe.train
+        draw, steps = float(torch.rand((), generator=rng)), int(torch.randint(1, max(train.inner_steps, 1) + 1, (), generator=rng))
+        return steps if shots >= self.game.fewest and train.inner_steps and draw < train.inner_share else 0
+
+    def _set_rates(self, number: int) -> None:
+        train = self.recipe.train
+        late = max(0.0, number / train.steps - train.decay_from) / max(1e-9, 1 - train.decay_from)
+        factor = 1 - (1 - train.final_rate) * min(late, 1.0)
+        for adam, rate in ((self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)):
+            for group in adam.param_groups:
+                group["lr"] = rate * factor
+
+    def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        sizes = self.nets.generator.latent_sizes
+        latents = draw_latents(state.tasks, self.recipe.train.queries, sizes, rng, self.recipe.model.pack)
+        fake, bases = self.nets.generator(latents.to(self.device), state)
+        return fake, bases
+
+    def _critic_step(self, query: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float]:
+        """Relativistic pairing loss and noise penalty; returns the scores [B, 2 P] and the loss without penalty."""
+        train, pack = self.recipe.train, self.recipe.model.pack
+        query = query.clamp(-REACH, REACH)  # exact ground would give the real images away
+        both, beside = torch.cat([query, fake], 1), torch.cat([bases, bases], 1)
+        packs = both.shape[1] // pack
+        measured = torch.randperm(packs, generator=rng)[: max(1, round(packs * train.penalty_share))]
+        some = (measured[:, None] * pack + torch.arange(pack)).flatten().to(self.device)
+        clean = both[:, some]
+        noise = torch.randn(clean.shape, generator=rng).to(self.device)
+        scores = self.nets.discriminator(
+            torch.cat([both, clean + train.penalty_noise * noise], 1), torch.cat([beside, beside[:, some]], 1)
+        )
+        scores, noisy = scores[:, :packs], scores[:, packs:]
+        real, false = scores.chunk(2, 1)
+        loss = F.softplus(false - real).mean()
+        penalty = noise_penalty(scores[:, measured.to(self.device)], noisy)
+        self.critic_adam.zero_grad(set_to_none=True)
+        (loss + self.thermostat.weight * penalty).backward()
+        self.critic_adam.step()
+        return scores.detach(), loss.item()
+
+    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, learns: bool) -> float:
+        """The generator's side against the updated critic; the real scores are the ones from before its update."""
+        self.nets.discriminator.requires_grad_(False)
+        loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
+        if learns:
+            self.generator_adam.zero_grad(set_to_none=True)
+            loss.backward()
+            self.generator_adam.step()
+            self._average()
+        self.nets.discriminator.requires_grad_(True)
+        return loss.item()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        pairs = zip(self.averages.parameters(), self.generating().parameters(), strict=True)
+        for average, current in pairs:
+            average.lerp_(current, 1 - self.recipe.train.ema)
+
+    def begin_from(self, nets: Networks, learner: Learner) -> None:
+        """Takes over the weights of a base model of the same architecture."""
+        self.nets.load_state_dict(nets.state_dict())
+        self.learner.load_state_dict(learner.state_dict())
+        self.averages.load_state_dict(self.generating().state_dict())
+
+    def averaged(self) -> tuple[Networks, Learner]:
+        """Networks and learner as they ship: averaged weights, and the critic as it stands."""
+        learner = self.averages["learner"]
+        assert isinstance(learner, Learner)
+        return self.nets.with_parts(self.averages["encoder"], self.averages["generator"]), learner
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+        found = {f"nets.{k}": v for k, v in self.nets.state_dict().items()}
+        found |= {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
+        found |= {f"averages.{k}": v for k, v in self.averages.state_dict().items()}
+        for name, adam in self._adams().items():
+            for i, slots in adam.state_dict()["state"].items():
+                found |= {f"{name}.{i}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+        return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in found.items()}
+
+    def figures(self) -> dict[str, Any]:
+        """The rest of the state: plain values."""
+        return {"penalty": self.thermostat.weight, "losses": self.thermostat.losses}
+
+    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
+        """Puts back what `tensors` and `figures` gave."""
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        self.nets.load_state_dict(parts["nets"])
+        self.learner.load_state_dict(parts.get("learner", {}))
+        self.averages.load_state_dict(parts["averages"])
+        for name, adam in self._adams().items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in parts.get(name, {}).items():
+                i, _, slot = key.partition(".")
+                slots.setdefault(int(i), {})[slot] = tensor
+            adam.load_state_dict({"state": slots, "param_groups": adam.state_dict()["param_groups"]})
+        self.thermostat.weight, self.thermostat.losses = figures["penalty"], list(figures["losses"])
+
+    def _adams(self) -> dict[str, torch.optim.Adam]:
+        return {"generator_adam": self.generator_adam, "critic_adam": self.critic_adam}

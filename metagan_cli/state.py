@@ -1,0 +1,71 @@
+"""Task state: the fast weights of one task, which is all that adaptation changes."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """The state of B tasks with K support images each; every tensor's first dimension is the task."""
+
+    bases: Tensor  # [B, K, C, S, S] in [-1, 1]: the support images that samples start from
+    tokens: Tensor  # [B, K, T, D]: what the encoder saw where
+    code: Tensor  # [B, D]: what the images have in common
+    gains: Tensor  # [B, G]: added to the generator's modulation; zero changes nothing
+    judge: Tensor  # [B, J]: modulates the inner discriminator; zero is the outer critic itself
+
+    @property
+    def tasks(self) -> int:
+        """B, the number of tasks."""
+        return len(self.bases)
+
+    def moved(self, code: Tensor, gains: Tensor, judge: Tensor) -> "TaskState":
+        """The same tasks with their adaptable parts replaced."""
+        return replace(self, code=code, gains=gains, judge=judge)
+
+    def detached(self) -> "TaskState":
+        """The same values, cut from the graph that made them."""
+        return TaskState(**{name: tensor.detach() for name, tensor in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state's tensors by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def task(self, index: int) -> "TaskState":
+        """One task of the batch, as a batch of one."""
+        return TaskState(**{name: tensor[index : index + 1] for name, tensor in self.tensors().items()})
+
+
+def batch(states: list[TaskState]) -> TaskState:
+    """Several states of equal shots as one batch."""
+    return TaskState(**{f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(TaskState)})
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What makes one sample differ from another: N samples for each of B tasks."""
+
+    z: Tensor  # [B, N, Z] standard normal
+    noise: Tensor  # [B, N, M] standard normal: fine variation, in space
+    pick: Tensor  # [B, N] in [0, 1): which support image to start from
+
+    def base_index(self, shots: int) -> Tensor:
+        """The support image that each sample starts from: [B, N] in 0..shots-1."""
+        return (self.pick * shots).long().clamp(max=shots - 1)
+
+    def to(self, device: torch.device) -> "Latents":
+        """The same latents on a device."""
+        return Latents(self.z.to(device), self.noise.to(device), self.pick.to(device))
+
+
+def draw_latents(tasks: int, count: int, sizes: tuple[int, int], generator: torch.Generator, pack: int = 1) -> Latents:
+    """Latents for `count` samples of each task; runs of `pack` samples share their support image.
+
+    `sizes` are those of z and of the noise.
+    """
+    z = torch.randn(tasks, count, sizes[0], generator=generator)
+    noise = torch.randn(tasks, count, sizes[1], generator=generator)
+    pick = torch.rand(tasks, count // pack, generator=generator).repeat_interleave(pack, 1)
+    return Latents(z, noise, pick)

@@ -1,0 +1,54 @@
+"""Pictures: images side by side, and the text that they carry."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from metagan_cli import __version__
+from metagan_cli.store.files import write_bytes
+
+GAP = 2  # pixels between cells
+
+
+def to_bytes(images: Tensor, light_on_dark: bool = True) -> Tensor:
+    """Images [N, C, S, S] in [-1, 1] as uint8 [N, S, S, C]; gray ones with their ink dark unless light on dark."""
+    if images.shape[1] == 1 and not light_on_dark:
+        images = -images
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous()
+
+
+def tile(images: Tensor, columns: int, ground: int = 255, gap: int = GAP) -> Tensor:
+    """Pictures uint8 [N, S, S, C] as one [H, W, C], row by row."""
+    n, side, _, channels = images.shape
+    rows = -(-n // columns)
+    sheet = torch.full((rows * (side + gap) + gap, columns * (side + gap) + gap, channels), ground, dtype=torch.uint8)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (side + gap) + gap, (i % columns) * (side + gap) + gap
+        sheet[top : top + side, left : left + side] = image
+    return sheet
+
+
+def picture(pixels: Tensor, scale: int = 1) -> Image.Image:
+    """A uint8 tensor [H, W, C] as a Pillow image, each pixel repeated `scale` times."""
+    array = pixels.numpy()
+    image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST) if scale > 1 else image
+
+
+def write_png(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
+    """Writes a PNG that carries the text as JSON under the key `metagan`."""
+    write_bytes(path, png_bytes(image, text))
+
+
+def png_bytes(image: Image.Image, text: dict[str, Any]) -> bytes:
+    """A PNG file's bytes, with the text as JSON under the key `metagan`."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("metagan", json.dumps({"version": __version__} | text, sort_keys=True))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()

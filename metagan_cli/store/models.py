@@ -1,0 +1,121 @@
+"""Base models and adapted models as files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metagan_cli.config import ModelConfig, from_dict, to_dict
+from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.learners.base import Learner
+from metagan_cli.learners.build import build_learner
+from metagan_cli.networks.bundle import Networks
+from metagan_cli.state import TaskState
+from metagan_cli.store.tensors import half, read_tensors, write_tensors
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A meta-trained model, ready to adapt."""
+
+    config: ModelConfig
+    nets: Networks
+    learner: Learner
+    metadata: dict[str, Any]
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """The name that the recipe gave it."""
+        return str(self.metadata.get("name") or "unnamed")
+
+
+@dataclass(frozen=True)
+class AdaptedModel:
+    """A task state with the name and hash of the base that it belongs to."""
+
+    state: TaskState
+    metadata: dict[str, Any]
+    hash: str
+    base: BaseModel | None  # where it was embedded
+
+
+def save_model(path: Path, config: ModelConfig, nets: Networks, learner: Learner, metadata: dict[str, Any]) -> str:
+    """Writes a base model; returns its hash."""
+    return write_tensors(path, "model", half(_weights(nets, learner)), {"model": to_dict(config)} | metadata)
+
+
+def load_model(path: Path) -> BaseModel:
+    """A base model from its file. Raises CheckpointError where it is missing, damaged, foreign or newer."""
+    file = read_tensors(path, ("model",))
+    return _build(path, file.tensors, file.metadata, file.hash)
+
+
+def save_adapted(path: Path, state: TaskState, base: BaseModel, metadata: dict[str, Any], standalone: bool) -> str:
+    """Writes an adapted model; with `standalone` its base goes into the file."""
+    tensors = {f"state.{name}": tensor for name, tensor in half(state.tensors()).items()}
+    head = {"base": {"name": base.name, "hash": base.hash}} | metadata
+    if standalone:
+        tensors |= {f"base.{name}": tensor for name, tensor in half(_weights(base.nets, base.learner)).items()}
+        head["base_metadata"] = base.metadata
+    return write_tensors(path, "adapted", tensors, head)
+
+
+def load_adapted(path: Path) -> AdaptedModel:
+    """An adapted model from its file. Raises CheckpointError like `load_model`."""
+    file = read_tensors(path, ("adapted",))
+    parts = {name: tensor.float() for name, tensor in file.tensors.items() if name.startswith("state.")}
+    wanted = {f"state.{name}" for name in TaskState.__dataclass_fields__}
+    if wanted - set(parts):
+        raise CheckpointError(f"{path}: has no tensor '{min(wanted - set(parts))}'")
+    state = TaskState(**{name.removeprefix("state."): tensor for name, tensor in parts.items()})
+    embedded = {name.removeprefix("base."): t for name, t in file.tensors.items() if name.startswith("base.")}
+    base = None
+    if embedded:
+        base = _build(path, embedded, file.metadata["base_metadata"], str(file.metadata["base"]["hash"]))
+    return AdaptedModel(state, file.metadata, file.hash, base)
+
+
+def check_state(path: Path, state: TaskState, base: BaseModel) -> None:
+    """Raises CheckpointError where a state does not fit its base."""
+    config, shots = base.config, state.bases.shape[1] if state.bases.ndim == 5 else -1
+    expected = {
+        "bases": (1, shots, config.channels, config.image_size, config.image_size),
+        "tokens": (1, shots, 64, config.tokens),
+        "code": (1, config.tokens),
+        "gains": (1, base.nets.generator.gains),
+        "judge": (1, base.nets.discriminator.judges),
+    }
+    for name, tensor in state.tensors().items():
+        if tuple(tensor.shape) != expected[name]:
+            raise CheckpointError(f"{path}: tensor 'state.{name}' is {list(tensor.shape)}, its base needs {list(expected[name])}")
+
+
+def _weights(nets: Networks, learner: Learner) -> dict[str, Tensor]:
+    return nn.ModuleDict({"nets": nets, "learner": learner}).state_dict()
+
+
+def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], digest: str) -> BaseModel:
+    try:
+        config = from_dict(ModelConfig, metadata.get("model", {}))
+    except UsageError as error:
+        raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
+    with torch.device("meta"):  # shapes only: nothing is allocated for a network that does not fit its file
+        nets, learner = Networks(config), build_learner(config)
+    whole = nn.ModuleDict({"nets": nets, "learner": learner})
+    expected = whole.state_dict()
+    for name in [*expected, *tensors]:
+        if name not in tensors:
+            raise CheckpointError(f"{path}: tensor '{name}' is missing")
+        if name not in expected:
+            raise CheckpointError(f"{path}: tensor '{name}' does not belong to its architecture")
+        if tensors[name].shape != expected[name].shape:
+            found, wanted = list(tensors[name].shape), list(expected[name].shape)
+            raise CheckpointError(f"{path}: tensor '{name}' is {found}, its architecture needs {wanted}")
+    whole.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    nets.to(memory_format=torch.channels_last)
+    return BaseModel(config, nets.eval(), learner.eval(), metadata, digest)
+
+

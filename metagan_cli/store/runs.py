@@ -1,0 +1,122 @@
+"""A run folder: config, stats, previews, the newest model, and the state to resume from."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from metagan_cli.config import Recipe, read_recipe, to_toml
+from metagan_cli.errors import CheckpointError, OutputError, UsageError
+from metagan_cli.store.files import sweep, write_bytes
+from metagan_cli.store.tensors import TensorFile, read_tensors, write_tensors
+
+_STATE = re.compile(r"step-(\d+)\.safetensors$")
+MAY_CHANGE = {"steps", "every", "keep"}  # settings of [train] that a resumed run may change
+
+
+class RunFolder:
+    """The files of one meta-training run."""
+
+    def __init__(self, path: Path, keep: int) -> None:
+        self.path, self.keep = path, keep
+        self.model, self.config, self.stats = path / "model.safetensors", path / "config.toml", path / "stats.jsonl"
+        self.previews, self.state = path / "previews", path / "state"
+
+    def create(self, recipe: Recipe) -> None:
+        """Makes the folders and writes the recipe. Raises OutputError."""
+        try:
+            for folder in (self.path, self.previews, self.state):
+                folder.mkdir(parents=True, exist_ok=True)
+                sweep(folder)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+        write_bytes(self.config, to_toml(recipe).encode())
+
+    @property
+    def started(self) -> bool:
+        """Whether a run lives here already."""
+        return self.config.is_file()
+
+    def check_same(self, recipe: Recipe) -> None:
+        """Raises UsageError that lists where the recipe differs from the one the run began with."""
+        differences = list(_differences(read_recipe(self.config), recipe))
+        if differences:
+            raise UsageError(f"{self.path}: the run began otherwise: {'; '.join(differences)}; use another folder")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder against a second run. Raises OutputError that names the other's pid."""
+        lock = self.path / "lock"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                _refuse_or_clear(lock)
+            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be used ({error.strerror})") from error
+        with os.fdopen(descriptor, "w") as file:
+            file.write(str(os.getpid()))
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+    def save_state(self, step: int, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
+        """Writes the state after `step` steps, and removes the oldest beyond `keep`."""
+        write_tensors(self.state / f"step-{step:08d}.safetensors", "run", tensors, {"step": step} | figures)
+        for old in self._states()[: -self.keep]:
+            old.unlink()
+
+    def load_state(self) -> tuple[TensorFile | None, list[str]]:
+        """The newest state that can be read, and a line for each that could not. Raises CheckpointError if none can."""
+        complaints = []
+        for path in reversed(self._states()):
+            try:
+                return read_tensors(path, ("run",)), complaints
+            except CheckpointError as error:
+                complaints.append(f"{error}; using the one before")
+        if complaints:
+            raise CheckpointError(f"{self.state}: no checkpoint can be read")
+        return None, complaints
+
+    def cut_stats(self, step: int) -> None:
+        """Drops the lines of steps that will be run again."""
+        if self.stats.is_file():
+            lines = self.stats.read_text().splitlines()
+            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < step]
+            write_bytes(self.stats, "".join(line + "\n" for line in kept).encode())
+
+    def add_stats(self, lines: list[dict[str, Any]]) -> None:
+        """Appends one JSON object a line. Raises OutputError."""
+        try:
+            with self.stats.open("a") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+        except OSError as error:
+            raise OutputError(f"{self.stats}: cannot be written ({error.strerror})") from error
+
+    def _states(self) -> list[Path]:
+        return sorted(path for path in self.state.glob("step-*.safetensors") if _STATE.search(path.name))
+
+
+def _refuse_or_clear(lock: Path) -> None:
+    """Removes a lock whose process is gone."""
+    text = lock.read_text()
+    pid = int(text) if text.isdigit() else 0
+    if pid and pid != os.getpid() and Path(f"/proc/{pid}").exists():
+        raise OutputError(f"{lock.parent}: another run is writing here (pid {pid})")
+    lock.unlink()
+
+
+def _differences(before: Recipe, after: Recipe) -> Iterator[str]:
+    for section in ("model", "train"):
+        old, new = getattr(before, section), getattr(after, section)
+        for name in old.__dataclass_fields__:
+            if getattr(old, name) != getattr(new, name) and name not in MAY_CHANGE:
+                yield f"{name} was {getattr(old, name)}, is {getattr(new, name)}"
+    if before.data != after.data:
+        yield f"data was {', '.join(d.source for d in before.data)}, is {', '.join(d.source for d in after.data)}"
