@@ -7,14 +7,18 @@ The split into a program with its own topology and exemplars with motor noise fo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torch import Generator, Tensor
 
 from metagan_cli.rng import generator_for
 
 POINTS = 20  # points of a stroke's polyline
 STROKES = (0.12, 0.32, 0.32, 0.16, 0.08)  # chances of 1 to 5 strokes
+FINER = 4  # strokes are drawn this much larger, then averaged down
 BOLD = 0.25  # share of the tasks drawn with a thick pen
 
 
@@ -69,7 +73,7 @@ def _program(generator: Generator) -> Program:
     if _uniform(0, 1, generator) < 0.12:
         strokes, sharp = [*strokes, strokes[-1] * torch.tensor([-1.0, 1.0])], [*sharp, sharp[-1]]
     bold = _uniform(0, 1, generator) < BOLD
-    pen = _uniform(0.055, 0.1, generator) if bold else _uniform(0.03, 0.048, generator)
+    pen = _uniform(0.055, 0.1, generator) if bold else _uniform(0.034, 0.055, generator)
     return Program(tuple(_fit(strokes, generator)), tuple(sharp), pen, _uniform(0.7, 1.3, generator))
 
 
@@ -240,16 +244,17 @@ def _basis(points: int, sharp: bool) -> Tensor:
 
 
 def _render(lines: Tensor, width: Tensor, size: int) -> Tensor:
-    """Polylines [N, strokes, P, 2] drawn `width` [N] pixels wide: uint8 [N, size, size], one pixel of soft edge."""
-    scaled = (lines + 1) * (size / 2)
-    start = scaled[:, :, :-1].flatten(1, 2)  # [N, T, 2]
-    along = scaled[:, :, 1:].flatten(1, 2) - start
-    axis = torch.arange(size) + 0.5
-    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(1, -1, 2)  # [1, size^2, 2]
-    length = along.square().sum(-1).clamp(min=1e-6)[:, None]  # [N, 1, T]
-    inner = pixels @ along.transpose(1, 2) - (start * along).sum(-1)[:, None]  # (p - a) . d
-    t = (inner / length).clamp_(0, 1)
-    apart = pixels.square().sum(-1)[..., None] - 2 * pixels @ start.transpose(1, 2) + start.square().sum(-1)[:, None]
-    distance = (apart - 2 * t * inner + t.square() * length).amin(-1).clamp(min=0).sqrt()  # [N, size^2]
-    ink = (width[:, None] / 2 + 0.5 - distance).clamp(0, 1)
-    return (ink * 255).round().byte().view(-1, size, size)
+    """Polylines [N, strokes, P, 2] drawn `width` [N] pixels wide with round ends: uint8 [N, size, size]."""
+    scaled = ((lines + 1) * (size * FINER / 2)).tolist()
+    sheets = [_sheet(strokes, pen, size) for strokes, pen in zip(scaled, (width * FINER).tolist(), strict=True)]
+    return torch.from_numpy(np.stack(sheets))
+
+
+def _sheet(strokes: list[list[list[float]]], pen: float, size: int) -> np.ndarray[Any, Any]:
+    image = Image.new("L", (size * FINER, size * FINER))
+    canvas, radius = ImageDraw.Draw(image), pen / 2
+    for stroke in strokes:
+        canvas.line([(x, y) for x, y in stroke], fill=255, width=round(pen), joint="curve")
+        for x, y in (stroke[0], stroke[-1]):
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return np.asarray(image.reduce(FINER))
