@@ -10,6 +10,9 @@ With scores r of real and f of false packs, sigma the logistic function and soft
 The outer loss is the relativistic one; the inner objective is any of them.
 """
 
+import math
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,27 +43,49 @@ def noise_penalty(clean: Tensor, noisy: Tensor) -> Tensor:
     return (clean - noisy).square().mean()
 
 
-class Thermostat:
-    """Keeps the critic ahead, but not out of reach, by the weight of its penalty.
+def drift_penalty(real: Tensor, fake: Tensor) -> Tensor:
+    """E[(C(real) - C(fake))^2]: bounds the margin where the critic can tell everything, as at the start of training."""
+    return (real - fake).square().mean()
 
-    Where the critic wins outright the weight grows; where it loses its lead the weight falls.
+
+class Thermostat:
+    """Keeps the critic ahead, but not out of reach.
+
+    Where the critic wins outright the weight of its penalty grows; where it loses its lead the weight falls, and the
+    generator waits for it.
     """
 
-    def __init__(self, weight: float, low: float = 0.5, high: float = 0.62, every: int = 10) -> None:
-        self.weight, self.low, self.high, self.every = weight, low, high, every
-        self.losses: list[float] = []
+    EVERY, LOW, HIGH = 10, 0.5, 0.62  # the weight moves after so many steps whose mean loss is outside
+    BEHIND, PATIENCE = 0.66, 3  # the generator waits above this mean loss, this many steps in a row at most
+    RANGE = (0.1, 1000.0)
+
+    def __init__(self, weight: float) -> None:
+        self.weight, self.losses, self.mean, self.waited = weight, list[float](), math.log(2), 0
 
     def watch(self, loss: float) -> None:
-        """Takes the critic's loss of one step, and after `every` of them moves the weight."""
+        """Takes the critic's loss of one step, and after some of them moves the weight."""
         self.losses.append(loss)
-        if len(self.losses) < self.every:
+        self.mean += 0.1 * (loss - self.mean)
+        if len(self.losses) < self.EVERY:
             return
         mean = sum(self.losses) / len(self.losses)
-        if mean < self.low:
-            self.weight = min(self.weight * 1.15, 1000.0)
-        elif mean > self.high:
-            self.weight = max(self.weight * 0.9, 0.01)
+        factor = 1.15 if mean < self.LOW else 0.9 if mean > self.HIGH else 1.0
+        self.weight = min(max(self.weight * factor, self.RANGE[0]), self.RANGE[1])
         self.losses = []
+
+    def generator_waits(self) -> bool:
+        """Whether this step is the critic's alone."""
+        self.waited = self.waited + 1 if self.mean > self.BEHIND and self.waited < self.PATIENCE else 0
+        return self.waited > 0
+
+    def figures(self) -> dict[str, Any]:
+        """Plain values that `restore` takes back."""
+        return {"weight": self.weight, "losses": self.losses, "mean": self.mean, "waited": self.waited}
+
+    def restore(self, figures: dict[str, Any]) -> None:
+        """Puts back what `figures` gave."""
+        self.weight, self.losses = float(figures["weight"]), list(figures["losses"])
+        self.mean, self.waited = float(figures["mean"]), int(figures["waited"])
 
 
 def unit(gradient: Tensor) -> Tensor:

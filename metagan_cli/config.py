@@ -73,11 +73,12 @@ class TrainConfig:
     inner_steps: int = 2  # most inner adversarial steps of an episode
     inner_share: float = 0.2  # share of the episodes that take inner steps at all
     inner_loss: str = "relativistic"
-    generator_rate: float = 5e-5  # Adam, beta1 0
+    generator_rate: float = 4e-5  # Adam, beta1 0
     critic_rate: float = 5e-4  # Adam, beta1 0.5
     final_rate: float = 0.2  # both rates end at this share of their start
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
-    penalty: float = 4.0  # starting weight of the critic's noise penalty
+    penalty: float = 1.0  # starting weight of the critic's noise penalty
+    drift: float = 0.05  # weight of the critic's squared margin
     penalty_share: float = 0.5  # share of the packs that it is measured on
     penalty_noise: float = 0.1  # standard deviation of the noise that it adds
     head_start: int = 10  # steps that the critic learns alone at the beginning
@@ -96,6 +97,29 @@ class TrainConfig:
         _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
         _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         _require(self.every >= 1 and self.keep >= 1, "every and keep must be at least 1")
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """One adaptation."""
+
+    base: str = "auto"  # a shipped model's name, a file, or chosen by what the folder holds
+    steps: int = 4  # inner adversarial steps after the feed-forward one
+    packs: int = 8  # packs of samples that an inner step looks at
+    budget: float | None = None  # seconds after which no further inner step begins
+    skip_bad: bool = False  # go on without images that cannot be read
+    standalone: bool = False  # embed the base in the adapted file
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """One picture of samples."""
+
+    count: int = 64
+    seed: int = 0
+    truncation: float = 1.0
+    scale: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.adversarial import Thermostat, noise_penalty
+from metagan_cli.adversarial import Thermostat, drift_penalty, noise_penalty
 from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import Episode
 from metagan_cli.devices import compute
@@ -28,7 +28,7 @@ class StepStats:
     shots: int
     inner_steps: int
     critic_loss: float
-    generator_loss: float
+    generator_loss: float | None  # none where the generator waited
     margin: float  # mean score of real packs less that of false ones
     spread: float  # standard deviation of all scores; zero is a dead critic
     penalty: float  # the thermostat's weight
@@ -49,6 +49,7 @@ class OuterLoop:
         self.averages = copy.deepcopy(self.generating())
         self.game = InnerGame(train.inner_loss, recipe.model.pack)
         self.thermostat = Thermostat(train.penalty)
+        self.updates = 0  # of the generator
         self.generator_adam = torch.optim.Adam(self.generating().parameters(), train.generator_rate, betas=(0.0, 0.99))
         self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
@@ -64,21 +65,32 @@ class OuterLoop:
         self._set_rates(number)
         support, query = episode.support.to(self.device), episode.query.to(self.device)
         inner_steps = self._inner_steps(support.shape[1], rng)
+        learns = not self.thermostat.generator_waits() and number >= train.head_start
         with compute(self.device, self.dtype):
-            state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
-            fake, bases = self._sample(state, rng)
+            with torch.set_grad_enabled(learns):
+                state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
+                fake, bases = self._sample(state, rng)
             scores, critic_loss = self._critic_step(query, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
-            real, _ = scores.chunk(2, 1)
-            generator_loss = self._generator_step(fake, bases, real, learns=number >= train.head_start)
-        margin = float((real - scores.chunk(2, 1)[1]).mean())
+            real, false = scores.chunk(2, 1)
+            generator_loss = self._generator_step(fake, bases, real) if learns else None
         return StepStats(
-            number, support.shape[1], inner_steps, critic_loss, generator_loss, margin, float(scores.std()), self.thermostat.weight
+            step=number,
+            shots=support.shape[1],
+            inner_steps=inner_steps,
+            critic_loss=critic_loss,
+            generator_loss=generator_loss,
+            margin=float((real - false).mean()),
+            spread=float(scores.std()),
+            penalty=self.thermostat.weight,
         )
 
     def _inner_steps(self, shots: int, rng: torch.Generator) -> int:
         train = self.recipe.train
-        draw, steps = float(torch.rand((), generator=rng)), int(torch.randint(1, max(train.inner_steps, 1) + 1, (), generator=rng))
+        draw, steps = (
+            float(torch.rand((), generator=rng)),
+            int(torch.randint(1, max(train.inner_steps, 1) + 1, (), generator=rng)),
+        )
         return steps if shots >= self.game.fewest and train.inner_steps and draw < train.inner_share else 0
 
     def _set_rates(self, number: int) -> None:
@@ -111,29 +123,30 @@ class OuterLoop:
         scores, noisy = scores[:, :packs], scores[:, packs:]
         real, false = scores.chunk(2, 1)
         loss = F.softplus(false - real).mean()
-        penalty = noise_penalty(scores[:, measured.to(self.device)], noisy)
+        penalty = self.thermostat.weight * noise_penalty(scores[:, measured.to(self.device)], noisy)
         self.critic_adam.zero_grad(set_to_none=True)
-        (loss + self.thermostat.weight * penalty).backward()
+        (loss + penalty + train.drift * drift_penalty(real, false)).backward()
         self.critic_adam.step()
         return scores.detach(), loss.item()
 
-    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, learns: bool) -> float:
+    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor) -> float:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""
         self.nets.discriminator.requires_grad_(False)
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
-        if learns:
-            self.generator_adam.zero_grad(set_to_none=True)
-            loss.backward()
-            self.generator_adam.step()
-            self._average()
+        self.generator_adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self.generator_adam.step()
+        self.updates += 1
+        self._average()
         self.nets.discriminator.requires_grad_(True)
         return loss.item()
 
     @torch.no_grad()
     def _average(self) -> None:
+        decay = min(self.recipe.train.ema, (1 + self.updates) / (10 + self.updates))  # forgets the start
         pairs = zip(self.averages.parameters(), self.generating().parameters(), strict=True)
         for average, current in pairs:
-            average.lerp_(current, 1 - self.recipe.train.ema)
+            average.lerp_(current, 1 - decay)
 
     def begin_from(self, nets: Networks, learner: Learner) -> None:
         """Takes over the weights of a base model of the same architecture."""
@@ -159,7 +172,7 @@ class OuterLoop:
 
     def figures(self) -> dict[str, Any]:
         """The rest of the state: plain values."""
-        return {"penalty": self.thermostat.weight, "losses": self.thermostat.losses}
+        return {"updates": self.updates, "thermostat": self.thermostat.figures()}
 
     def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
         """Puts back what `tensors` and `figures` gave."""
@@ -176,7 +189,8 @@ class OuterLoop:
                 i, _, slot = key.partition(".")
                 slots.setdefault(int(i), {})[slot] = tensor
             adam.load_state_dict({"state": slots, "param_groups": adam.state_dict()["param_groups"]})
-        self.thermostat.weight, self.thermostat.losses = figures["penalty"], list(figures["losses"])
+        self.updates = int(figures["updates"])
+        self.thermostat.restore(figures["thermostat"])
 
     def _adams(self) -> dict[str, torch.optim.Adam]:
         return {"generator_adam": self.generator_adam, "critic_adam": self.critic_adam}

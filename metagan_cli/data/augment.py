@@ -28,4 +28,4 @@ def augment(tasks: Tensor, rng: torch.Generator) -> Tensor:
         amount = torch.rand(b, generator=rng) * (torch.rand(b, generator=rng) < THICKEN)
         thick = F.max_pool2d(moved, 3, 1, 1)
         moved = torch.lerp(moved, thick, amount.repeat_interleave(n)[:, None, None, None])
-    return moved.unflatten(0, (b, n))
+    return moved.view(tasks.shape)

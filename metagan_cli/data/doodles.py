@@ -231,9 +231,7 @@ def _basis(points: int, sharp: bool) -> Tensor:
     if sharp:
         weights = torch.stack([torch.zeros_like(t), 1 - t, t, torch.zeros_like(t)], 1)
     else:
-        weights = 0.5 * torch.stack(
-            [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], 1
-        )
+        weights = 0.5 * torch.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], 1)
     basis = torch.zeros(POINTS, points)
     for offset in range(4):
         basis.scatter_add_(1, (first + offset - 1).clamp(0, points - 1)[:, None], weights[:, offset : offset + 1])

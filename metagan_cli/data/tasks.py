@@ -23,8 +23,13 @@ _CHUNK = 2048
 class TaskSource(Protocol):
     """Tasks by number; images come as uint8 [count, C, S, S], for gray models with ink 255 on ground 0."""
 
-    name: str
-    motif: str
+    @property
+    def name(self) -> str:
+        """What the source is called."""
+
+    @property
+    def motif(self) -> str:
+        """One motif in many drawings, or many motifs of one hand."""
 
     def tasks(self, fewest: int) -> int:
         """How many tasks hold at least `fewest` images."""

@@ -37,4 +37,5 @@ class Discriminator(nn.Module):
         if judge is not None:
             scale, shift = judge.repeat_interleave(stacked.shape[1], 0).chunk(2, 1)
             features = features * (1 + scale) + shift
-        return SCORE_SCALE * self.head(features).float().view(stacked.shape[:2])
+        scores: Tensor = self.head(features)
+        return SCORE_SCALE * scores.float().view(stacked.shape[:2])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
-from metagan_cli.networks.layers import GRID, Attention, activate, conv
+from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.state import Latents, TaskState
 
 HALF = GRID // 2
@@ -27,8 +27,7 @@ class Modulated(nn.Module):
         self.skip = nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else nn.Identity()
         self.scale_first, self.scale_second = nn.Linear(style, 2 * channels_in), nn.Linear(style, 2 * channels_out)
         for layer in (self.scale_first, self.scale_second):
-            nn.init.normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+            start_small(layer, 0.02)
         nn.init.normal_(self.second.weight, std=0.02)
         self.noise = nn.Parameter(torch.zeros(channels_out, 1, 1))
         self.gains = (2 * channels_in, 2 * channels_out)
@@ -65,21 +64,23 @@ class Generator(nn.Module):
         self.query_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.memory_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.gather = Attention(d)
-        self.blocks = nn.ModuleList(
-            [Modulated(d, d, style), Modulated(d, d, style), Modulated(d, width, style, up=True), Modulated(width, width, style)]
-        )
+        blocks = [
+            Modulated(d, d, style),
+            Modulated(d, d, style),
+            Modulated(d, width, style, up=True),
+            Modulated(width, width, style),
+        ]
+        self.blocks = nn.ModuleList(blocks)
+        self.gain_sizes = [size for block in blocks for size in block.gains]
         self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
-        for layer in (self.flow, self.affine):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+        start_small(self.flow, 0.01)
+        start_small(self.affine, 0.01)
         fold = config.image_size // GRID
         self.paint = conv(config.channels * fold**2, width)
         self.unfold = conv(width, config.fine * (fold // 2) ** 2, 1)
         self.finish = conv(config.fine + 4 * config.channels, config.fine)
         self.out = conv(config.fine, 4 * config.channels)
-        nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.zeros_(self.out.bias)
-        self.gain_sizes = [size for block in self.blocks for size in block.gains]
+        start_small(self.out, 0.01)
 
     @property
     def gains(self) -> int:
@@ -121,7 +122,7 @@ class Generator(nn.Module):
         memory = (tokens + self.memory_place).flatten(1, 2)
         queries = x.flatten(2).transpose(1, 2) + self.query_place
         mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
-        return mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF))
+        return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor) -> Tensor:
         """The base image under a smooth flow and an affine map; outside of it is ground."""

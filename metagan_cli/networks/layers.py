@@ -17,6 +17,13 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2)
 
 
+def start_small(layer: nn.Conv2d | nn.Linear, deviation: float) -> None:
+    """Gives a layer small random weights and no bias, so that it hardly changes anything at first."""
+    nn.init.normal_(layer.weight, std=deviation)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
 class Residual(nn.Module):
     """Two convolutions beside a skip; `down` halves the side between them."""
 

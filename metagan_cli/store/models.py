@@ -117,5 +117,3 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
     whole.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     nets.to(memory_format=torch.channels_last)
     return BaseModel(config, nets.eval(), learner.eval(), metadata, digest)
-
-

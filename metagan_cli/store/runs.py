@@ -37,6 +37,12 @@ class RunFolder:
             raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
         write_bytes(self.config, to_toml(recipe).encode())
 
+    def clear(self) -> None:
+        """Removes what an earlier run left here, and nothing else."""
+        old = [self.model, self.config, self.stats, *self._states(), *self.previews.glob("[0-9]*.png")]
+        for path in old:
+            path.unlink(missing_ok=True)
+
     @property
     def started(self) -> bool:
         """Whether a run lives here already."""
@@ -74,7 +80,7 @@ class RunFolder:
 
     def load_state(self) -> tuple[TensorFile | None, list[str]]:
         """The newest state that can be read, and a line for each that could not. Raises CheckpointError if none can."""
-        complaints = []
+        complaints: list[str] = []
         for path in reversed(self._states()):
             try:
                 return read_tensors(path, ("run",)), complaints

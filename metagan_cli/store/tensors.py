@@ -56,7 +56,9 @@ def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
         raise CheckpointError(f"{path}: damaged ({_one_line(error)})") from error
     found = hashlib.blake2b(body, digest_size=16).hexdigest()
     if found != metadata.get("hash"):
-        raise CheckpointError(f"{path}: the weights were changed since they were written (hash {found[:12]}, not {str(metadata.get('hash'))[:12]})")
+        raise CheckpointError(
+            f"{path}: the weights were changed since they were written (hash {found[:12]}, not {str(metadata.get('hash'))[:12]})"
+        )
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: tensor '{name}' holds NaN or infinity")

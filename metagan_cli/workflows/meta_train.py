@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_device, choose_precision
 from metagan_cli.errors import ExitCode, MetaganError, OutputError, UsageError
+from metagan_cli.evaluation.domain import Domain, fit_domain
 from metagan_cli.outer import OuterLoop, StepStats
 from metagan_cli.signals import Interrupts
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.store.runs import RunFolder
+from metagan_cli.store.shipped import find_model
 from metagan_cli.workflows.preview import Preview
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
+
+DOMAIN_EPISODES = 60  # batches of tasks that say what the training images look like
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,10 @@ class Progress:
     stats: StepStats
     steps: int
     images_per_second: float
-    seconds_left: float | None
-    warning: str = ""
+    seconds_left: float
+    margin: float  # the critic's, averaged over the last steps
+    spread: float
+    warning: str
 
 
 @dataclass(frozen=True)
@@ -53,32 +59,43 @@ def meta_train(
     *,
     device: str = "auto",
     resume: bool = False,
+    overwrite: bool = False,
     budget: float | None = None,
-    start_from: Path | None = None,
+    start_from: str | None = None,
+    tensorboard: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainResult:
     """Meta-trains in a run folder for the recipe's steps, or until the budget (seconds) or a signal ends it.
 
-    Raises OutputError where the folder holds a run and `resume` is not set, UsageError where it began with another
-    recipe, InputError for its data, MetaganError where the loss stops being a number (the last checkpoint stands).
+    Raises OutputError where the folder holds a run and neither `resume` nor `overwrite` is set, UsageError where it
+    began with another recipe, InputError for its data, MetaganError where the loss stops being a number (the last
+    checkpoint stands).
     """
     run = RunFolder(folder, recipe.train.keep)
-    if run.started and not resume:
-        raise OutputError(f"{folder}: holds a run already; go on with --resume, or name another folder")
+    if run.started and not (resume or overwrite):
+        raise OutputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
+    if resume and not run.started:
+        raise UsageError(f"{folder}: holds no run to resume")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, not a folder for a run")
     chosen = choose_device(device)
     dtype = choose_precision(recipe.train.precision, chosen)
     with run.locked(), Interrupts() as interrupts:
-        if run.started:
+        if resume:
             run.check_same(recipe)
         splits = [open_source(source, recipe.model.image_size, recipe.model.channels) for source in recipe.data]
         weights = [source.weight for source in recipe.data]
         episodes = Episodes([split.train for split in splits], weights, recipe.train)
-        loop, step, before = _begin(run, recipe, chosen, dtype, resume, start_from, say)
+        if not resume:
+            run.clear()
         run.create(recipe)
+        loop, step, before = _begin(run, recipe, chosen, dtype, resume, start_from, say)
         preview = Preview([split.held_out for split in splits], recipe, run.previews)
+        domain = fit_domain(list(_some_tasks(episodes)))
         say(f"{chosen.type} {str(dtype).removeprefix('torch.')}, {_describe([split.train for split in splits])}")
-        return _run(run, recipe, loop, episodes, preview, step, before, budget, interrupts, report)
+        saver = Saver(run, recipe, loop, preview, domain, _events(folder) if tensorboard else None)
+        return _run(saver, episodes, step, before, budget, interrupts, report)
 
 
 def _begin(
@@ -87,7 +104,7 @@ def _begin(
     device: torch.device,
     dtype: torch.dtype,
     resume: bool,
-    start_from: Path | None,
+    start_from: str | None,
     say: Callable[[str], None],
 ) -> tuple[OuterLoop, int, float]:
     """The outer loop, the step that comes next, and the seconds spent before."""
@@ -103,7 +120,7 @@ def _begin(
             say(f"going on after step {step}")
             return loop, step, float(state.metadata["seconds"])
     if start_from is not None:
-        model = load_model(start_from)
+        model = load_model(find_model(start_from))
         if model.config != recipe.model:
             raise UsageError(f"--from {start_from}: has another architecture than this run")
         loop.begin_from(model.nets, model.learner)
@@ -111,52 +128,84 @@ def _begin(
 
 
 def _run(
-    run: RunFolder,
-    recipe: Recipe,
-    loop: OuterLoop,
+    saver: "Saver",
     episodes: Episodes,
-    preview: Preview,
     step: int,
     before: float,
     budget: float | None,
     interrupts: Interrupts,
     report: Callable[[Progress], None],
 ) -> TrainResult:
-    train = recipe.train
-    start, pace, pending, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), [], step
-    watch = DeadCritic()
+    train, loop = saver.recipe.train, saver.loop
+    start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
     while step < train.steps and interrupts.received is None and (budget is None or time.monotonic() - start < budget):
         stats = loop.step(step, episodes.draw(step))
-        if not math.isfinite(stats.critic_loss + stats.generator_loss):
-            raise MetaganError(f"the loss became {stats.critic_loss} at step {step}; the last checkpoint in {run.path} stands, try a lower rate")
+        if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
+            raise MetaganError(
+                f"the loss is no longer a number at step {step}; the last checkpoint in {saver.run.path} stands, try lower rates"
+            )
         step += 1
-        pending.append(stats.as_dict())
-        report(pace.progress(stats, step, train.steps, watch.warning(stats)))
+        saver.pending.append(stats.as_dict())
+        report(pace.progress(stats, train.steps, watch.warning(stats)))
         if step % train.every == 0:
-            _save(run, recipe, loop, preview, step, before + time.monotonic() - start, pending)
-            pending = []
+            saver.save(step, before + time.monotonic() - start)
     seconds = before + time.monotonic() - start
-    if step > first and (pending or not run.model.exists()):
-        _save(run, recipe, loop, preview, step, seconds, pending)
-    return TrainResult(run.path, step, train.steps, seconds, step >= train.steps, interrupts.exit_code)
+    if saver.pending or step == first:
+        saver.save(step, seconds)
+    return TrainResult(saver.run.path, step, train.steps, seconds, step >= train.steps, interrupts.exit_code)
 
 
-def _save(
-    run: RunFolder, recipe: Recipe, loop: OuterLoop, preview: Preview, step: int, seconds: float, stats: list[dict[str, Any]]
-) -> None:
-    run.add_stats(stats)
-    nets, learner = loop.averaged()
-    metadata = {
-        "name": recipe.name,
-        "step": step,
-        "seconds": round(seconds),
-        "seed": recipe.train.seed,
-        "shots": list(recipe.train.shots),
-        "data": [{"name": Path(d.source).stem, "licence": d.licence} for d in recipe.data],
-    }
-    save_model(run.model, recipe.model, nets, learner, metadata)
-    preview.write(nets, learner, step)
-    run.save_state(step, loop.tensors(), loop.figures() | {"seconds": seconds})
+@dataclass
+class Saver:
+    """Writes what a run leaves behind: stats, the newest model, a preview, and the state to resume from."""
+
+    run: RunFolder
+    recipe: Recipe
+    loop: OuterLoop
+    preview: Preview
+    domain: Domain
+    events: Any = None  # a tensorboard writer, or nothing
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self, step: int, seconds: float) -> None:
+        """All of it, after `step` steps and as many seconds of training."""
+        self.run.add_stats(self.pending)
+        self._add_events()
+        self.pending = []
+        nets, learner = self.loop.averaged()
+        metadata = {
+            "name": self.recipe.name,
+            "step": step,
+            "seconds": round(seconds),
+            "seed": self.recipe.train.seed,
+            "shots": list(self.recipe.train.shots),
+            "data": [{"name": Path(d.source).stem, "licence": d.licence} for d in self.recipe.data],
+            "domain": self.domain.as_dict(),
+        }
+        save_model(self.run.model, self.recipe.model, nets, learner, metadata)
+        self.preview.write(nets, learner, step)
+        self.run.save_state(step, self.loop.tensors(), self.loop.figures() | {"seconds": seconds})
+
+    def _add_events(self) -> None:
+        for stats in self.pending if self.events is not None else []:
+            for name in ("critic_loss", "generator_loss", "margin", "spread", "penalty"):
+                if stats[name] is not None:
+                    self.events.add_scalar(name, stats[name], stats["step"])
+
+
+def _events(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError("--tensorboard: pip install tensorboard first") from error
+    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+
+
+def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:
+    """Training tasks as they are met, for the measures of what the model knows."""
+    for step in range(-DOMAIN_EPISODES, 0):
+        episode = episodes.draw(step)
+        yield from torch.cat([episode.support, episode.query], 1)
 
 
 def _describe(sources: Sequence[TaskSource]) -> str:
@@ -164,16 +213,21 @@ def _describe(sources: Sequence[TaskSource]) -> str:
 
 
 class Pace:
-    """Images a second and the time that is left, from the last steps."""
+    """Speed, time left, and the critic's figures, from the last steps."""
 
     def __init__(self, images: int, window: int = 20) -> None:
-        self.images, self.times, self.window = images, [time.monotonic()], window
+        self.images, self.window = images, window
+        self.times = [time.monotonic()]
+        self.recent: list[StepStats] = []
 
-    def progress(self, stats: StepStats, step: int, steps: int, warning: str) -> Progress:
+    def progress(self, stats: StepStats, steps: int, warning: str) -> Progress:
         """The console's line for a step that has just ended."""
         self.times = [*self.times[-self.window :], time.monotonic()]
+        self.recent = [*self.recent[1 - self.window :], stats]
         each = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
-        return Progress(stats, steps, self.images / max(each, 1e-9), each * (steps - step), warning)
+        margin, spread = (sum(getattr(s, name) for s in self.recent) / len(self.recent) for name in ("margin", "spread"))
+        left = each * (steps - stats.step - 1)
+        return Progress(stats, steps, self.images / max(each, 1e-9), left, margin, spread, warning)
 
 
 class DeadCritic:

@@ -1,0 +1,5 @@
+"""python -m metagan_cli"""
+
+from metagan_cli.cli import main
+
+main()

@@ -1,0 +1,427 @@
+"""The command line: parse, call one workflow, render. Nothing heavy is imported before it is needed."""
+
+import os
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from metagan_cli import __version__
+from metagan_cli.config import INNER_LOSSES, PRECISIONS, AdaptConfig, DataConfig, Recipe, SampleConfig, TrainConfig, read_recipe
+from metagan_cli.console import Console, error_line
+from metagan_cli.errors import ExitCode, MetaganError, UsageError
+
+if TYPE_CHECKING:
+    from metagan_cli.data.folders import Support
+    from metagan_cli.workflows.adapt import Adapted
+    from metagan_cli.workflows.meta_train import Progress
+    from metagan_cli.workflows.sample import Sampled
+
+app = typer.Typer(
+    name="metagan",
+    help="Few-shot image generation: a folder of a few images in, new ones out, in seconds, without a GPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ADAPT, SAMPLE, TRAIN = AdaptConfig(), SampleConfig(), TrainConfig()
+
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say no more than results and warnings.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that metagan did not write.")]
+Seed = Annotated[str, typer.Option("--seed", metavar="S", help="Where randomness starts.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")]
+Base = Annotated[str, typer.Option("--from", metavar="NAME|FILE", help="The base model; auto chooses by what the folder holds.")]
+Steps = Annotated[int, typer.Option("--steps", metavar="N", min=0, max=1000, help="Inner steps after the feed-forward one.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"metagan {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: metagan adapt ./my_samples/ -o runes.safetensors")
+def adapt(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of a few images.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The adapted model.")] = Path("adapted.safetensors"),
+    base: Base = ADAPT.base,
+    steps: Steps = ADAPT.steps,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="Begin no inner step after this, as 10s.")
+    ] = None,
+    learner: Annotated[str, typer.Option("--learner", metavar="NAME", help="Where the base has several.")] = "attention",
+    skip_bad: SkipBad = False,
+    standalone: Annotated[bool, typer.Option("--standalone", help="Embed the base model in the file.")] = False,
+    seed: Seed = str(ADAPT.seed),
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn what the images of a folder have in common."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    if learner != "attention":
+        raise UsageError(f"--learner {learner}: the shipped bases have one learner, attention")
+    settings = AdaptConfig(base, steps, ADAPT.packs, _seconds(budget), skip_bad, standalone, _seed(seed))
+    from metagan_cli.workflows import adapt as workflow
+
+    adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite)
+    _tell_support(console, adapted.support)
+    for warning in adapted.warnings:
+        console.warn(warning)
+    values = {"out": str(out), "base": adapted.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
+    values["skipped"] = [list(pair) for pair in adapted.support.skipped]
+    console.result("adapt", values, _adapt_lines(adapted, out))
+
+
+def _adapt_lines(adapted: "Adapted", out: Path) -> list[str]:
+    report, support = adapted.copies, adapted.support
+    used = f"{adapted.shots} of {support.found} images" if adapted.shots < support.found else f"{adapted.shots} images"
+    look = "light on dark" if support.light_on_dark else "dark on light"
+    near = f"median distance to the nearest example {report.nearest:.3f}"
+    if report.examples_nearest is not None:
+        near += f" (between the examples themselves {report.examples_nearest:.3f})"
+    return [
+        f"read     {used}, {look}; {len(support.skipped)} skipped",
+        f"base     {adapted.base.name}, feed-forward step and {adapted.inner_steps} inner steps",
+        f"copies   {report.copies} of {report.samples} test samples; {near}",
+        f"wrote    {out} in {adapted.seconds:.1f} s",
+    ]
+
+
+def _tell_support(console: Console, support: "Support") -> None:
+    for name, reason in support.skipped:
+        console.note(f"skipped {name}: {reason}")
+    for note in support.notes:
+        console.note(note)
+    for first, second in support.duplicates:
+        console.detail(f"nearly the same: {first} and {second}")
+
+
+@app.command(epilog="Example: metagan sample -n 64 -o out.png --with-support")
+def sample(
+    model: Annotated[
+        Path, typer.Argument(metavar="[MODEL|FOLDER]", help="An adapted model, or a folder to adapt to first.")
+    ] = Path("adapted.safetensors"),
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", metavar="N", min=1, help=f"How many.  [default: {SAMPLE.count}]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="A grid: .png .webp .jpg  [default: out.png]")
+    ] = None,
+    each: Annotated[Path | None, typer.Option("--each", metavar="DIR", help="Single files, also or instead.")] = None,
+    seed: Annotated[str, typer.Option("--seed", metavar="S", help="Images S, S+1, ...; each is the same whatever -n is.")] = str(
+        SAMPLE.seed
+    ),
+    seeds: Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="Just these images, as 0,4-9.")] = None,
+    truncation: Annotated[
+        float, typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.")
+    ] = SAMPLE.truncation,
+    columns: Annotated[int | None, typer.Option("--columns", metavar="C", min=1, max=10000, help="Of the grid.")] = None,
+    scale: Annotated[int, typer.Option("--scale", metavar="K", min=1, max=16, help="Pixels a pixel.")] = SAMPLE.scale,
+    with_support: Annotated[bool, typer.Option("--with-support", help="The examples beside the samples.")] = False,
+    interpolate: Annotated[bool, typer.Option("--interpolate", help="A walk between seeds; .gif and .webp animate.")] = False,
+    like: Annotated[Path | None, typer.Option("--like", metavar="FILE", help="Again, with the settings in a picture.")] = None,
+    base: Base = ADAPT.base,
+    steps: Steps = ADAPT.steps,
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw new images."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    start = _seed(seed)
+    if seeds is not None and count is not None and not interpolate:
+        raise UsageError("-n and --seeds: give one of them")
+    from metagan_cli.workflows import sample as workflow
+
+    wanted = count or SAMPLE.count
+    chosen: Any = workflow.parse_seeds(seeds) if seeds is not None else range(start, start + (2 if interpolate else wanted))
+    if chosen[-1] >= 2**64:
+        raise UsageError(f"--seed {seed}: the last seed would pass 2^64")
+    if out is None and each is None:
+        out = Path("out.png")
+    request = workflow.SampleRequest(
+        chosen, out, each, truncation, columns, scale, with_support, wanted if interpolate else None, overwrite
+    )
+    workflow.check_request(request)
+    ready = workflow.load_ready(model, device, AdaptConfig(base=base, steps=steps, skip_bad=skip_bad))
+    if like is not None:
+        stored = workflow.like(like, ready.hash)
+        request = replace(
+            request,
+            seeds=workflow.parse_seeds(stored["seeds"]),
+            truncation=stored["truncation"],
+            columns=stored["columns"],
+            scale=stored["scale"],
+            with_support=stored["with_support"],
+            walk_count=stored["walk"],
+        )
+    done = workflow.sample(ready, request)
+    for warning in done.warnings:
+        console.warn(warning)
+    values = {"count": done.count, "out": _text(done.out), "each": _text(done.each), "seconds": round(done.seconds, 2)}
+    values["copies"] = done.copies.as_dict() if done.copies else None
+    console.result("sample", values, _sample_lines(done))
+
+
+def _sample_lines(done: "Sampled") -> list[str]:
+    places = " and ".join(str(place) for place in (done.out, done.each) if place is not None)
+    lines = [f"wrote    {done.count} images to {places} in {done.seconds:.1f} s"]
+    if done.copies:
+        report = done.copies
+        lines.append(f"copies   {report.copies} of {report.samples}; median distance to the nearest example {report.nearest:.3f}")
+    return lines
+
+
+@app.command("meta-train", epilog="Example: metagan meta-train runs/mine --data ./task_folders --image-size 64 --budget 2h")
+def meta_train(
+    outdir: Annotated[Path, typer.Argument(metavar="[OUTDIR]", help="The run's folder.")] = Path("metagan-run"),
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="Repeatable: a folder of task folders, a .npz, doodles, omniglot, mnist, mnist-styles, fonts.  [default: doodles]",
+        ),
+    ] = None,
+    learner: Annotated[str | None, typer.Option("--learner", metavar="NAME", help="attention.  [default: attention]")] = None,
+    image_size: Annotated[int | None, typer.Option("--image-size", metavar="S", help="32, 64 or 128.  [default: 32]")] = None,
+    channels: Annotated[int | None, typer.Option("--channels", metavar="C", help="1 gray, 3 colour.  [default: 1]")] = None,
+    shots: Annotated[
+        str | None, typer.Option("--shots", metavar="LIST", help="Support sizes, as 1,2,3,5.  [default: 1,2,3,5]")
+    ] = None,
+    queries: Annotated[
+        int | None, typer.Option("--queries", metavar="N", help=f"Held-out images a task.  [default: {TRAIN.queries}]")
+    ] = None,
+    tasks_per_batch: Annotated[
+        int | None, typer.Option("--tasks-per-batch", metavar="N", help=f"[default: {TRAIN.tasks_per_batch}]")
+    ] = None,
+    inner_steps: Annotated[
+        int | None, typer.Option("--inner-steps", metavar="N", help=f"At most.  [default: {TRAIN.inner_steps}]")
+    ] = None,
+    inner_loss: Annotated[
+        str | None,
+        typer.Option("--inner-loss", metavar="NAME", help=f"{', '.join(INNER_LOSSES)}.  [default: {TRAIN.inner_loss}]"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help=f"Outer steps.  [default: {TRAIN.steps}]")] = None,
+    budget: Annotated[str | None, typer.Option("--budget", metavar="TIME", help="Stop after this time, as 20m.")] = None,
+    start_from: Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Start from its weights.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with OUTDIR, bit for bit.")] = False,
+    every: Annotated[
+        int | None, typer.Option("--every", metavar="N", help=f"Steps between checkpoints.  [default: {TRAIN.every}]")
+    ] = None,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", help=f"Checkpoints kept.  [default: {TRAIN.keep}]")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A recipe; options override it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="NAME", help=f"{', '.join(PRECISIONS)}.  [default: auto]")
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write its event files into OUTDIR too.")] = False,
+    seed: Annotated[str | None, typer.Option("--seed", metavar="S", help=f"[default: {TRAIN.seed}]")] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Meta-train a base model over many tasks."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    stored = outdir / "config.toml"
+    recipe = read_recipe(config) if config else read_recipe(stored) if resume and stored.is_file() else Recipe()
+    model = _changed(recipe.model, image_size=image_size, channels=channels, learner=learner)
+    train = _changed(
+        recipe.train,
+        shots=_numbers("--shots", shots),
+        queries=queries,
+        tasks_per_batch=tasks_per_batch,
+        inner_steps=inner_steps,
+        inner_loss=inner_loss,
+        steps=steps,
+        every=every,
+        keep=keep,
+        precision=precision,
+        seed=None if seed is None else _seed(seed),
+    )
+    sources = tuple(DataConfig(source) for source in data) if data else recipe.data
+    recipe = Recipe(recipe.name or outdir.name, model, train, sources)
+    seconds = _seconds(budget)
+    if dry_run:
+        _show_plan(console, recipe, outdir)
+        return
+    from metagan_cli.workflows.meta_train import meta_train as workflow
+
+    result = workflow(
+        recipe,
+        outdir,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        budget=seconds,
+        start_from=start_from,
+        tensorboard=tensorboard,
+        report=lambda progress: _tell_progress(console, progress),
+        say=console.note,
+    )
+    values = {"out": str(result.folder), "step": result.step, "steps": result.steps, "finished": result.finished}
+    state = "finished" if result.finished else "stopped; --resume goes on"
+    lines = [
+        f"trained  {result.step} of {result.steps} steps in {result.seconds / 60:.1f} min, {state}",
+        f"model    {result.folder / 'model.safetensors'}",
+    ]
+    console.result("meta-train", values | {"seconds": round(result.seconds, 1)}, lines)
+    raise typer.Exit(int(result.code))
+
+
+def _changed(config: Any, **changes: Any) -> Any:
+    return replace(config, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _show_plan(console: Console, recipe: Recipe, outdir: Path) -> None:
+    from metagan_cli.config import to_dict, to_toml
+
+    console.result("meta-train", {"out": str(outdir), "recipe": to_dict(recipe), "dry_run": True}, [to_toml(recipe).rstrip()])
+
+
+def _tell_progress(console: Console, progress: "Progress") -> None:
+    stats = progress.stats
+    left = progress.seconds_left
+    console.progress(
+        f"step {stats.step + 1}/{progress.steps}  {progress.images_per_second:.0f} images/s  "
+        f"left {left / 3600:.0f}:{left // 60 % 60:02.0f}:{left % 60:02.0f}  critic {stats.critic_loss:.3f}  "
+        f"generator {'waits' if stats.generator_loss is None else f'{stats.generator_loss:.3f}'}  "
+        f"margin {progress.margin:.3f}  spread {progress.spread:.3f}"
+    )
+    if progress.warning:
+        console.warn(progress.warning)
+
+
+@app.command(epilog="Example: metagan inspect adapted.safetensors")
+def inspect(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A model, a run, a picture or a folder of images.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a file or folder is, without changing anything."""
+    from metagan_cli.workflows.inspect import inspect as workflow
+
+    found = workflow(path)
+    Console(as_json=as_json).result("inspect", found, [f"{name:<12} {value}" for name, value in found.items()])
+
+
+@app.command(epilog="Example: metagan models")
+def models(as_json: AsJson = False) -> None:
+    """List the shipped models."""
+    from metagan_cli.store.shipped import shipped_models
+
+    found = shipped_models()
+    values = [
+        {"name": m.name, "path": str(m.path), "card": str(m.card), "size": m.image_size, "channels": m.channels} for m in found
+    ]
+    lines = [
+        f"{m.name:<10} {m.image_size} px, {'gray' if m.channels == 1 else 'colour'}: {m.about}\n{'':<10} card: {m.card}"
+        for m in found
+    ]
+    Console(as_json=as_json).result("models", {"models": values}, lines or ["no models are shipped with this installation"])
+
+
+@app.command(epilog="Example: metagan doctor")
+def doctor(device: Device = "auto", as_json: AsJson = False) -> None:
+    """Check the installation, the devices and the models, offline."""
+    from metagan_cli.workflows.doctor import doctor as workflow
+
+    checks = workflow(device)
+    values = {"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks], "ok": all(c.ok for c in checks)}
+    Console(as_json=as_json).result("doctor", values, [f"{'ok  ' if c.ok else 'FAIL'} {c.name:<10} {c.detail}" for c in checks])
+    raise typer.Exit(int(ExitCode.OK if values["ok"] else ExitCode.FAILED))
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**64:
+        raise UsageError(f"--seed {text}: a whole number from 0 to 2^64 - 1")
+    return int(text)
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise UsageError(f"{option} {text}: numbers with commas between them")
+    return tuple(map(int, parts))
+
+
+def _seconds(text: str | None) -> float | None:
+    """A time like 90, 10s, 20m or 2h in seconds."""
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < 1e9:
+        raise UsageError(f"--budget {text}: a time like 10s, 20m or 2h")
+    return seconds
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def main() -> NoReturn:
+    """The `metagan` command: runs a command and ends with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except MetaganError as error:
+        error_line(str(error))
+        code = error.code
+    except (KeyboardInterrupt, typer.Abort):
+        error_line("interrupted")
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    except Exception as error:
+        code = _report(error)
+    sys.exit(int(code or 0))
+
+
+def _report(error: Exception) -> ExitCode:
+    """A mistake on the command line in one line; anything else is a bug, whose traceback is kept in a file."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # what Typer's parser raises
+        message = error.format_message()
+        error_line(f"{message or 'give a command'} (see metagan --help)")
+        return ExitCode.USAGE
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        error_line("out of memory; use fewer images or a smaller batch")
+        return ExitCode.DEVICE
+    import tempfile
+
+    trace = Path(tempfile.gettempdir()) / f"metagan-{int(time.time())}-{os.getpid()}.txt"
+    try:
+        trace.write_text("".join(traceback.format_exception(error)))
+        kept = f"; the traceback is in {trace}"
+    except OSError:
+        kept = ""
+    error_line(f"a bug in metagan: {type(error).__name__}: {error}{kept}")
+    return ExitCode.BUG

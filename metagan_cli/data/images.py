@@ -1,0 +1,232 @@
+"""Reading images safely: one file becomes one array, or there is one reason why not."""
+
+import contextlib
+import io
+import os
+import stat
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from metagan_cli.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm")
+REFUSED = {
+    ".heic": "HEIC is not read here: pip install pillow-heif to convert it, or save it as PNG",
+    ".heif": "HEIF is not read here: pip install pillow-heif to convert it, or save it as PNG",
+    ".svg": "a vector file: export it as PNG",
+    ".eps": "a vector file: export it as PNG",
+    ".pdf": "a document: export its pages as PNG",
+}
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 300_000_000
+MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
+MIN_SIDE = 4  # pixels
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """One image, ready for a network."""
+
+    pixels: Array  # uint8 [size, size, C]
+    colourful: bool  # whether its source has colours
+    notes: tuple[str, ...]  # what was done to it that its owner should know
+
+
+def read_image(path: Path, size: int, channels: int) -> ReadImage:
+    """Reads a file as uint8 [size, size, C], upright, composited on a ground, padded to a square with its border's colour.
+
+    Raises InputError with one line that says what is wrong and what to do.
+    """
+    data = _bytes(path)
+    try:
+        with warnings.catch_warnings(), _pixel_limit():
+            warnings.simplefilter("ignore")
+            image, notes = _decode(path, data)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: needs more memory than there is") from error
+    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
+        raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
+    if min(image.size) < MIN_SIDE:
+        raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
+    rgb, ground_note = _on_ground(image)
+    colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
+    plain = rgb if channels == 3 else rgb.convert("L")
+    return ReadImage(_squared(plain, size), colourful, (*notes, *ground_note))
+
+
+def shown(path: Path | str) -> str:
+    """A path on one printable line, whatever characters it holds."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file; never blocks on a pipe or a device."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise InputError(f"{shown(path)}: vanished before it could be read") from error
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{shown(path)}: not a regular file")
+        if status.st_size == 0:
+            raise InputError(f"{shown(path)}: empty (0 bytes)")
+        if status.st_size > MAX_BYTES:
+            raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
+        if file.read(8) == _PNG:
+            _check_text_chunks(path, file)
+        file.seek(0)
+        return file.read()
+
+
+def _check_text_chunks(path: Path, file: Any) -> None:
+    """Refuses a PNG whose text is longer than any picture needs, before it is loaded."""
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and length > MAX_TEXT:
+            raise InputError(f"{shown(path)}: holds a text of {length // 1_000_000} MB, which is no picture's")
+        if kind == b"IDAT":
+            return
+        file.seek(length + 4, os.SEEK_CUR)
+
+
+@contextlib.contextmanager
+def _pixel_limit() -> Iterator[None]:
+    """Pillow's own bomb check stays out of the way: ours is stricter and has its own words."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _decode(path: Path, data: bytes) -> tuple[Image.Image, list[str]]:
+    """The decoded first frame, upright, in one of the modes L, RGB, LA, RGBA."""
+    Image.init()
+    allowed = [name for name in FORMATS if name in Image.OPEN]
+    image: Image.Image = Image.open(io.BytesIO(data), formats=allowed)
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{shown(path)}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
+        )
+    notes = ["animated: its first frame"] if getattr(image, "n_frames", 1) > 1 else []
+    try:
+        image.load()
+    except (OSError, SyntaxError):
+        if not (data.startswith(_PNG) and _png_is_whole(data)):
+            raise
+        image = _load_leniently(data)
+    image = ImageOps.exif_transpose(image)
+    return _plain(path, image), notes
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Whether a PNG's pixels are all there, so that only its end marker is missing."""
+    place, packed, header = 8, b"", b""
+    while place + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[place : place + 8])
+        body = data[place + 8 : place + 8 + length]
+        if kind == b"IHDR":
+            header = body
+        elif kind == b"IDAT":
+            packed += body
+        place += length + 12
+    if len(header) != 13 or header[12]:  # interlaced ones are not counted here
+        return False
+    width, height, depth, colour = struct.unpack(">IIBB", header[:10])
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 4)
+    expected = height * (1 + (width * depth * samples + 7) // 8)
+    try:
+        return len(zlib.decompressobj().decompress(packed, expected)) == expected
+    except zlib.error:
+        return False
+
+
+def _load_leniently(data: bytes) -> Image.Image:
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=["PNG"])
+        image.load()
+        return image
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _plain(path: Path, image: Image.Image) -> Image.Image:
+    """Any mode as 8-bit L, RGB, LA or RGBA; 16-bit values are divided by 257, floats stretched from their range."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image).astype(np.float64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{shown(path)}: whole numbers beyond 16 bits: save it as an 8-bit PNG")
+        return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if image.mode == "F":
+        values = np.asarray(image).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise InputError(f"{shown(path)}: holds values that are no numbers: save it as an 8-bit PNG")
+        low, high = min(float(values.min()), 0.0), max(float(values.max()), 1.0)
+        return Image.fromarray(np.round((values - low) / (high - low) * 255).astype(np.uint8))
+    if image.mode in ("L", "RGB", "LA", "RGBA") and "transparency" not in image.info:
+        return image
+    if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _on_ground(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Transparent pictures on white, or on black where what they show is itself light."""
+    if "A" not in image.mode:
+        return image.convert("RGB"), []
+    rgba = image.convert("RGBA")
+    alpha = np.asarray(rgba.getchannel("A")).astype(np.float64)
+    if alpha.min() == 255:
+        return rgba.convert("RGB"), []
+    light = np.asarray(rgba.convert("RGB").convert("L"))
+    mean = float((light * alpha).sum() / max(float(alpha.sum()), 1.0))
+    name, value = ("black", 0) if mean > 200 else ("white", 255)
+    ground = Image.new("RGBA", rgba.size, (value, value, value, 255))
+    return Image.alpha_composite(ground, rgba).convert("RGB"), [f"transparent: put on {name}"]
+
+
+def _squared(image: Image.Image, size: int) -> Array:
+    """A picture padded to a square with the median of its border, and resized: uint8 [size, size, C]."""
+    pixels = np.asarray(image)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground = tuple(int(v) for v in np.median(rim, axis=0))
+    ground_colour = ground if len(ground) > 1 else ground[0]
+    if image.width != image.height:
+        side = max(image.size)
+        scale = min(1.0, 4 * size / side)  # a very long picture is shrunk first: its square would be huge
+        if scale < 1:
+            image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX)
+        image = ImageOps.pad(image, (max(image.size),) * 2, method=Image.Resampling.BOX, color=ground_colour)
+    if image.width != size:
+        method = Image.Resampling.BICUBIC if image.width < size else Image.Resampling.BOX
+        if size < image.width < 4 * size:
+            method = Image.Resampling.LANCZOS
+        image = image.resize((size, size), method)
+    return np.asarray(image).reshape(size, size, -1).copy()
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "cannot identify" in text or not text:
+        return "its content is none of " + ", ".join(FORMATS)
+    return text[:160]

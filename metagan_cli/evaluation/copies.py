@@ -1,0 +1,88 @@
+"""Are samples copies of the examples? Measured without any network."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.rng import generator_for
+
+SIDE = 32  # images are compared at this size, softened
+SHIFT = 2  # and moved by up to this many of its pixels, both ways
+JITTERS = 24  # redraws of each example that set its threshold
+JITTER = (math.radians(4), 0.04, 0.03)  # turn, scale, shift as a share of the side: what still counts as the same drawing
+
+
+@dataclass(frozen=True)
+class CopyReport:
+    """How near samples are to the examples; distances run from 0 (same) to about 1 (nothing in common)."""
+
+    samples: int
+    copies: int  # samples nearer to an example than small turns, shifts and scalings of that example are
+    nearest: float  # median distance of a sample to its nearest example
+    spread: float  # mean distance between two samples
+    examples_nearest: float | None  # the same two among the examples, where there are enough of them
+    examples_spread: float | None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The figures by name, rounded."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in self.__dict__.items()}
+
+
+def distances(left: Tensor, right: Tensor) -> Tensor:
+    """Distances [N, M] of images [N, C, S, S] to images [M, C, S, S]: one less the best cosine over small shifts."""
+    a, b = _soft(left), F.pad(_soft(right), (SHIFT,) * 4)
+    best = torch.full((len(a), len(b)), -1.0)
+    flat = F.normalize(a.flatten(1), dim=1)
+    for dy in range(2 * SHIFT + 1):
+        for dx in range(2 * SHIFT + 1):
+            moved = b[..., dy : dy + SIDE, dx : dx + SIDE].flatten(1)
+            best = torch.maximum(best, flat @ F.normalize(moved, dim=1).T)
+    return (1 - best).clamp(min=0)
+
+
+def spread(images: Tensor) -> float:
+    """The mean distance between two different images of [N, C, S, S], N at least 2."""
+    apart = distances(images, images)
+    return float(apart.sum() - apart.diagonal().sum()) / (len(images) * (len(images) - 1))
+
+
+def copy_report(samples: Tensor, examples: Tensor) -> CopyReport:
+    """Compares samples [N, C, S, S] with examples [K, C, S, S], both in [-1, 1]."""
+    apart = distances(samples, examples)
+    copied = (apart < thresholds(examples)).any(1)
+    among = distances(examples, examples) + 2 * torch.eye(len(examples))
+    return CopyReport(
+        samples=len(samples),
+        copies=int(copied.sum()),
+        nearest=float(apart.amin(1).median()),
+        spread=spread(samples) if len(samples) > 1 else 0.0,
+        examples_nearest=float(among.amin(1).median()) if len(examples) > 2 else None,
+        examples_spread=spread(examples) if len(examples) > 2 else None,
+    )
+
+
+def thresholds(examples: Tensor) -> Tensor:
+    """For each example [K], the distance that slight redraws of it stay within: the median over random jitters."""
+    rng = generator_for(0, "copy jitter")
+    turn, scale, shift = (size * torch.randn(JITTERS, generator=rng) for size in JITTER)
+    shift_y = JITTER[2] * torch.randn(JITTERS, generator=rng)
+    rows = [torch.stack([turn.cos(), -turn.sin()], 1), torch.stack([turn.sin(), turn.cos()], 1)]
+    linear = torch.stack(rows, 1) * torch.exp(scale)[:, None, None]
+    theta = torch.cat([linear, torch.stack([shift, shift_y], 1)[:, :, None] * 2], 2)
+    found = []
+    for example in examples:
+        ground = example.flatten(1).median(1).values[:, None, None]
+        batch = (example - ground).expand(JITTERS, -1, -1, -1)
+        moved = F.grid_sample(batch, F.affine_grid(theta, list(batch.shape), align_corners=False), align_corners=False)
+        found.append(distances(moved + ground, example[None])[:, 0].median())
+    return torch.stack(found)
+
+
+def _soft(images: Tensor) -> Tensor:
+    """Images [N, C, S, S] at the comparison size, softened; gray ones as ink in [0, 1], colour ones about their mean."""
+    x = F.interpolate(images.float(), size=(SIDE, SIDE), mode="area")
+    x = (x + 1) / 2 if x.shape[1] == 1 else x - x.mean((2, 3), keepdim=True)
+    return F.avg_pool2d(F.avg_pool2d(x, 3, 1, 1), 3, 1, 1)

@@ -1,0 +1,78 @@
+"""Result pictures: written only over what metagan wrote, and carrying what made them."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from metagan_cli import __version__
+from metagan_cli.errors import InputError, OutputError, UsageError
+from metagan_cli.store.files import write_bytes
+from metagan_cli.store.grids import png_bytes
+from metagan_cli.store.tensors import is_metagan_file
+
+ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
+_DESCRIPTION = 0x010E  # the EXIF tag that carries the text in files without PNG chunks
+FRAME = 120  # milliseconds
+
+
+def check_target(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
+    """Refuses a target before any work: UsageError for its name, OutputError for what stands there."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"{path}: the ending must be one of {' '.join(endings)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent}: no such folder; make it first")
+    if path.exists() and not overwrite and not written_by_metagan(path):
+        raise OutputError(f"{path}: was not written by metagan; --overwrite replaces it")
+
+
+def written_by_metagan(path: Path) -> bool:
+    """Whether a picture or model carries metagan's metadata."""
+    if path.suffix.lower() == ".safetensors":
+        return is_metagan_file(path)
+    try:
+        return bool(read_text(path))
+    except InputError:
+        return False
+
+
+def read_text(path: Path) -> dict[str, Any]:
+    """What a picture of metagan carries. Raises InputError for any other file."""
+    try:
+        with Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:
+            text = image.info.get("metagan") or image.info.get("comment") or image.getexif().get(_DESCRIPTION)
+        values = json.loads(text)
+        return dict(values) if "version" in values else {}
+    except Exception as error:  # any picture, or no picture at all
+        raise InputError(f"{path}: not a picture that metagan wrote") from error
+
+
+def write_picture(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
+    """Writes a picture in the format of its ending, with the text in it."""
+    if path.suffix.lower() == ".png":
+        write_bytes(path, png_bytes(image, text))
+        return
+    write_bytes(path, _encode([image], path, text))
+
+
+def write_animation(path: Path, frames: list[Image.Image], text: dict[str, Any]) -> None:
+    """Writes frames as an animated GIF or WebP, with the text in it."""
+    write_bytes(path, _encode(frames, path, text))
+
+
+def _encode(frames: list[Image.Image], path: Path, text: dict[str, Any]) -> bytes:
+    line = json.dumps({"version": __version__} | text, sort_keys=True)
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = line
+    kind = {".webp": "WEBP", ".gif": "GIF"}.get(path.suffix.lower(), "JPEG")
+    options: dict[str, Any] = {"comment": line.encode()} if kind == "GIF" else {"exif": exif}
+    options |= {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
+    if len(frames) > 1:
+        options |= {"save_all": True, "append_images": frames[1:], "duration": FRAME, "loop": 0}
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, **options)
+    return buffer.getvalue()

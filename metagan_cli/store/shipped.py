@@ -1,0 +1,59 @@
+"""The models that come with metagan."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.store.tensors import read_metadata
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+FOLDERS = (_PACKAGE / "pretrained", _PACKAGE.parent / "pretrained")  # as installed, and in a checkout
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model file beside its card."""
+
+    name: str
+    path: Path
+    card: Path
+    about: str  # the card's first line of text
+    image_size: int
+    channels: int
+
+
+def shipped_models() -> tuple[ShippedModel, ...]:
+    """All shipped models, by name."""
+    found = {}
+    for folder in FOLDERS:
+        for path in sorted(folder.glob("*.safetensors")):
+            found.setdefault(path.stem, path)
+    return tuple(_describe(name, path) for name, path in sorted(found.items()))
+
+
+def find_model(name: str) -> Path:
+    """The file of a shipped name, or the path itself. Raises CheckpointError where there is neither."""
+    for model in shipped_models():
+        if model.name == name:
+            return model.path
+    path = Path(name)
+    if not path.exists() and not path.suffix:
+        names = ", ".join(model.name for model in shipped_models()) or "none"
+        raise CheckpointError(f"--from {name}: no such file, and no shipped model of that name (there is: {names})")
+    return path
+
+
+def choose_model(colourful: bool) -> ShippedModel:
+    """The shipped model that suits a folder. Raises UsageError where none ships."""
+    models = shipped_models()
+    if not models:
+        raise UsageError("no model ships with this installation; name one with --from")
+    return next((m for m in models if (m.channels == 3) == colourful), models[0])
+
+
+def _describe(name: str, path: Path) -> ShippedModel:
+    metadata = read_metadata(path)
+    card = path.with_suffix(".md")
+    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
+    about = next((line for line in lines if line and not line.startswith("#")), "")
+    return ShippedModel(name, path, card, about, int(metadata["model"]["image_size"]), int(metadata["model"]["channels"]))

@@ -1,0 +1,67 @@
+"""inspect: what a path is, without changing anything."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from metagan_cli.data.folders import read_folder
+from metagan_cli.errors import CheckpointError, InputError
+from metagan_cli.store.pictures import read_text
+from metagan_cli.store.tensors import read_metadata, shapes
+
+LOOK = 64  # pixels a side that a folder's images are looked at in
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Name and value pairs that describe a model, a run, a picture or a folder of images.
+
+    Raises CheckpointError for a damaged model, InputError for anything that metagan knows nothing about.
+    """
+    if path.is_dir():
+        return _run(path) if (path / "config.toml").is_file() else _folder(path)
+    if path.suffix.lower() in (".safetensors", ".pt", ".pth", ".ckpt"):
+        return _model(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return {"what": "picture made by metagan"} | read_text(path)
+
+
+def _model(path: Path) -> dict[str, Any]:
+    metadata = read_metadata(path)
+    count = sum(_size(shape) for shape in shapes(path).values())
+    kinds = {"model": "base model", "adapted": "adapted model", "run": "training state"}
+    plain = {name: value for name, value in metadata.items() if name not in ("kind", "domain", "base_metadata")}
+    return {"what": kinds.get(metadata["kind"], metadata["kind"]), "values": count, "bytes": path.stat().st_size} | plain
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def _run(path: Path) -> dict[str, Any]:
+    stats = path / "stats.jsonl"
+    lines = stats.read_text().splitlines() if stats.is_file() else []
+    found: dict[str, Any] = {"what": "meta-training run", "steps done": len(lines)}
+    if lines:
+        found |= {"last": json.loads(lines[-1])}
+    model = path / "model.safetensors"
+    try:
+        return found | {"model": read_metadata(model)["hash"]}
+    except CheckpointError as error:
+        return found | {"model": str(error)}
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    support = read_folder(path, size=LOOK, channels=1, skip_bad=True)
+    return {
+        "what": "folder of images",
+        "images": support.found,
+        "look": "light on dark" if support.light_on_dark else "dark on light",
+        "colours": support.colourful,
+        "skipped": [f"{name}: {reason}" for name, reason in support.skipped],
+        "nearly same": [f"{a} and {b}" for a, b in support.duplicates],
+        "notes": [*support.notes, *support.warnings],
+    }
