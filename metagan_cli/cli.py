@@ -180,7 +180,12 @@ def sample(
     done = workflow.sample(ready, request)
     for warning in done.warnings:
         console.warn(warning)
-    values = {"count": done.count, "out": _text(done.out), "each": _text(done.each), "seconds": round(done.seconds, 2)}
+    values: dict[str, Any] = {
+        "count": done.count,
+        "out": _text(done.out),
+        "each": _text(done.each),
+        "seconds": round(done.seconds, 2),
+    }
     values["copies"] = done.copies.as_dict() if done.copies else None
     console.result("sample", values, _sample_lines(done))
 
@@ -202,7 +207,7 @@ def meta_train(
         typer.Option(
             "--data",
             metavar="SOURCE",
-            help="Repeatable: a folder of task folders, a .npz, doodles, omniglot, mnist, mnist-styles, fonts.  [default: doodles]",
+            help="Repeatable: a folder of task folders, .npz, doodles, omniglot, mnist, mnist-styles, fonts.  [default: doodles]",
         ),
     ] = None,
     learner: Annotated[str | None, typer.Option("--learner", metavar="NAME", help="attention.  [default: attention]")] = None,

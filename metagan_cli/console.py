@@ -20,11 +20,7 @@ class Console:
     def result(self, command: str, values: dict[str, Any], lines: list[str]) -> None:
         """The command's result: one JSON object, or lines of text."""
         self._end_live()
-        if self.as_json:
-            text = json.dumps({"metagan": ENVELOPE, "command": command} | values)
-        else:
-            text = "\n".join(lines)
-        _write(sys.stdout, text)
+        _write(sys.stdout, json.dumps({"metagan": ENVELOPE, "command": command} | values) if self.as_json else "\n".join(lines))
 
     def note(self, text: str) -> None:
         """A line for the curious."""

@@ -36,13 +36,15 @@ class Support:
     colourful: bool  # whether most of the images have colours
 
 
-def read_folder(folder: Path, *, size: int, channels: int, skip_bad: bool = False, most: int = MOST) -> Support:
-    """Reads the images of a folder and of the folders in it.
+def read_folder(
+    folder: Path, *, size: int, channels: int, skip_bad: bool = False, most: int = MOST, deep: bool = True
+) -> Support:
+    """Reads the images of a folder and, where `deep`, of the folders in it.
 
     Their order comes from their pixels, and so does the choice where there are more than `most`: names do not matter.
     Raises InputError where the folder or, unless `skip_bad`, any of its images cannot be read.
     """
-    candidates, skipped, others = _scan(folder)
+    candidates, skipped, others = _scan(folder, deep)
     if not candidates:
         raise InputError(_nothing(folder, skipped, others))
     chosen = candidates if len(candidates) <= most else _choose(candidates, most)
@@ -82,20 +84,24 @@ def read_folder(folder: Path, *, size: int, channels: int, skip_bad: bool = Fals
     )
 
 
-def _scan(folder: Path) -> tuple[list[Path], list[tuple[str, str]], int]:
+def _scan(folder: Path, deep: bool) -> tuple[list[Path], list[tuple[str, str]], int]:
     """Image files below a folder, files that are skipped with reasons, and the number of other files."""
-    if not folder.exists():
-        raise InputError(f"{shown(folder)}: no such folder")
-    if not folder.is_dir():
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError(f"{shown(folder)}: no such folder") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(folder)}: cannot be read ({getattr(error, 'strerror', error)})") from error
+    if not stat.S_ISDIR(mode):
         raise InputError(f"{shown(folder)}: a file, not a folder of images")
     candidates: list[Path] = []
     skipped: list[tuple[str, str]] = []
     others = 0
-    for path in _files(folder, skipped):
+    for path in _files(folder, skipped, deep):
         ending = path.suffix.lower()
         if path.name.startswith(".") or ending not in ENDINGS:
             others += 1
-            if ending in REFUSED:
+            if ending in REFUSED and not path.name.startswith("."):
                 skipped.append((shown(path.relative_to(folder)), REFUSED[ending]))
             continue
         reason = _not_regular(path)
@@ -106,11 +112,12 @@ def _scan(folder: Path) -> tuple[list[Path], list[tuple[str, str]], int]:
     return sorted(candidates, key=os.fsencode), sorted(skipped), others
 
 
-def _files(folder: Path, skipped: list[tuple[str, str]]) -> Iterator[Path]:
+def _files(folder: Path, skipped: list[tuple[str, str]], deep: bool) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise InputError(f"{shown(error.filename)}: cannot be read ({error.strerror})") from error
 
     for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]  # .thumbnails, .ipynb_checkpoints
         for name in folders:
             path = Path(place, name)
             if path.is_symlink():
@@ -122,8 +129,10 @@ def _not_regular(path: Path) -> str:
     """Why a path is no file to read, or nothing."""
     try:
         mode = path.stat().st_mode
-    except OSError:
-        return "a link that leads nowhere"
+    except OSError as error:
+        if os.path.islink(path):  # which, unlike Path.is_symlink, does not raise
+            return "a link that leads nowhere"
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     return "" if stat.S_ISREG(mode) else "not a regular file"
 
 

@@ -6,14 +6,13 @@ import os
 import stat
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
 
 from metagan_cli.errors import InputError
 
@@ -54,18 +53,18 @@ def read_image(path: Path, size: int, channels: int) -> ReadImage:
         with warnings.catch_warnings(), _pixel_limit():
             warnings.simplefilter("ignore")
             image, notes = _decode(path, data)
+            if min(image.size) < MIN_SIDE:
+                raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
+            rgb, ground_note = _on_ground(image)
+            colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
+            pixels = _squared(rgb if channels == 3 else rgb.convert("L"), size)
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{shown(path)}: needs more memory than there is") from error
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
         raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
-    if min(image.size) < MIN_SIDE:
-        raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
-    rgb, ground_note = _on_ground(image)
-    colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
-    plain = rgb if channels == 3 else rgb.convert("L")
-    return ReadImage(_squared(plain, size), colourful, (*notes, *ground_note))
+    return ReadImage(pixels, colourful, (*notes, *ground_note))
 
 
 def shown(path: Path | str) -> str:
@@ -82,28 +81,32 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{shown(path)}: vanished before it could be read") from error
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{shown(path)}: not a regular file")
-        if status.st_size == 0:
-            raise InputError(f"{shown(path)}: empty (0 bytes)")
-        if status.st_size > MAX_BYTES:
-            raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
-        if file.read(8) == _PNG:
-            _check_text_chunks(path, file)
-        file.seek(0)
-        return file.read()
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # asked before os.fdopen, which raises on a folder and leaves it open
+        os.close(descriptor)
+        raise InputError(f"{shown(path)}: not a regular file")
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            if status.st_size == 0:
+                raise InputError(f"{shown(path)}: empty (0 bytes)")
+            if status.st_size > MAX_BYTES:
+                raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
+            if file.read(8) == _PNG:
+                _check_text_chunks(path, file)
+            file.seek(0)
+            return file.read()
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: needs more memory than there is") from error
 
 
 def _check_text_chunks(path: Path, file: Any) -> None:
     """Refuses a PNG whose text is longer than any picture needs, before it is loaded."""
-    while len(head := file.read(8)) == 8:
+    while len(head := file.read(8)) == 8:  # to the end: Pillow reads the texts behind the pixels too
         length, kind = struct.unpack(">I4s", head)
         if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and length > MAX_TEXT:
             raise InputError(f"{shown(path)}: holds a text of {length // 1_000_000} MB, which is no picture's")
-        if kind == b"IDAT":
-            return
         file.seek(length + 4, os.SEEK_CUR)
 
 
@@ -126,51 +129,17 @@ def _decode(path: Path, data: bytes) -> tuple[Image.Image, list[str]]:
         raise InputError(
             f"{shown(path)}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
         )
-    notes = ["animated: its first frame"] if getattr(image, "n_frames", 1) > 1 else []
-    try:
-        image.load()
-    except (OSError, SyntaxError):
-        if not (data.startswith(_PNG) and _png_is_whole(data)):
-            raise
-        image = _load_leniently(data)
+    notes = ["of several frames: the first frame"] if getattr(image, "n_frames", 1) > 1 else []
+    image.load()
     image = ImageOps.exif_transpose(image)
     return _plain(path, image), notes
 
 
-def _png_is_whole(data: bytes) -> bool:
-    """Whether a PNG's pixels are all there, so that only its end marker is missing."""
-    place, packed, header = 8, b"", b""
-    while place + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[place : place + 8])
-        body = data[place + 8 : place + 8 + length]
-        if kind == b"IHDR":
-            header = body
-        elif kind == b"IDAT":
-            packed += body
-        place += length + 12
-    if len(header) != 13 or header[12]:  # interlaced ones are not counted here
-        return False
-    width, height, depth, colour = struct.unpack(">IIBB", header[:10])
-    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 4)
-    expected = height * (1 + (width * depth * samples + 7) // 8)
-    try:
-        return len(zlib.decompressobj().decompress(packed, expected)) == expected
-    except zlib.error:
-        return False
-
-
-def _load_leniently(data: bytes) -> Image.Image:
-    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=["PNG"])
-        image.load()
-        return image
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
 def _plain(path: Path, image: Image.Image) -> Image.Image:
-    """Any mode as 8-bit L, RGB, LA or RGBA; 16-bit values are divided by 257, floats stretched from their range."""
+    """Any mode as 8-bit L, RGB, LA or RGBA.
+
+    16-bit values are divided by 257; floats are shares of 1, levels up to 255, or else stretched from their range.
+    """
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image).astype(np.float64)
         if values.min() < 0 or values.max() > 65535:
@@ -180,7 +149,9 @@ def _plain(path: Path, image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float64)
         if not np.isfinite(values).all():
             raise InputError(f"{shown(path)}: holds values that are no numbers: save it as an 8-bit PNG")
-        low, high = min(float(values.min()), 0.0), max(float(values.max()), 1.0)
+        low, high = float(values.min()), float(values.max())
+        if low >= 0 and high <= 255:
+            low, high = 0.0, 1.0 if high <= 1 else 255.0
         return Image.fromarray(np.round((values - low) / (high - low) * 255).astype(np.uint8))
     if image.mode in ("L", "RGB", "LA", "RGBA") and "transparency" not in image.info:
         return image
@@ -229,4 +200,4 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "cannot identify" in text or not text:
         return "its content is none of " + ", ".join(FORMATS)
-    return text[:160]
+    return shown(text[:160])

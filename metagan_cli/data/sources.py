@@ -1,17 +1,72 @@
 """Opening a task source by its name."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from metagan_cli.config import DataConfig
-from metagan_cli.data.tasks import Split, doodle_tasks, npz_tasks
+from metagan_cli.data import downloads, fonts
+from metagan_cli.data.folders import read_folder
+from metagan_cli.data.images import ENDINGS, shown
+from metagan_cli.data.styles import style_groups
+from metagan_cli.data.tasks import Split, doodle_tasks, group_tasks, npz_tasks, prepare
 from metagan_cli.errors import InputError
 
+Say = Callable[[str], None]
+BUILT_IN = ("doodles", "omniglot", "mnist", "mnist-styles", "fonts")
+FEWEST = 2  # images that make a task: one to show, one to hold out
 
-def open_source(config: DataConfig, size: int, channels: int) -> Split:
-    """The tasks of a source at a size in pixels. Raises InputError where there are none."""
-    if config.source == "doodles":
+
+def open_source(config: DataConfig, size: int, channels: int, say: Say = lambda line: None) -> Split:
+    """The tasks of a source at a size in pixels. Raises InputError where there are none.
+
+    Only `omniglot`, `mnist` and `mnist-styles` may open the network, where their files are not there yet; `say` is told first.
+    """
+    name, _, place = config.source.partition(":")
+    if name == "doodles":
         return doodle_tasks(size, channels)
+    if name == "omniglot":
+        images, labels = downloads.omniglot(say)
+        return group_tasks(name, prepare(images, size, channels), labels, labels, config)
+    if name in ("mnist", "mnist-styles"):
+        images, digits = downloads.mnist(say)
+        pixels, labels = prepare(images, size, channels), [str(digit) for digit in digits]
+        if name == "mnist":
+            return group_tasks(name, pixels, [f"{label}/{i}" for i, label in enumerate(labels)], labels, config)
+        groups = style_groups(torch.from_numpy(images).float()[:, None] / 127.5 - 1)
+        return group_tasks(name, pixels, groups, groups, config)
+    if name == "fonts":
+        images, families, glyphs = fonts.draw_fonts(Path(place) if place else None, size)
+        return group_tasks(name, prepare(images, size, channels), families, glyphs, config)
     path = Path(config.source)
     if path.suffix == ".npz":
         return npz_tasks(path, config, size, channels)
-    raise InputError(f"{config.source}: no such source")
+    if path.is_dir():
+        return _folder_tasks(path, config, size, channels)
+    raise InputError(f"--data {shown(path)}: no such folder or .npz, and no built-in source (those are {', '.join(BUILT_IN)})")
+
+
+def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int) -> Split:
+    """Each folder below that holds images directly is a task, however deep it lies."""
+    parts: list[Tensor] = []
+    labels: list[str] = []
+    for task in _task_folders(folder):
+        images = read_folder(task, size=size, channels=channels, deep=False).images
+        if len(images) < FEWEST:
+            raise InputError(f"{shown(task)}: a task of one image; each needs at least {FEWEST}")
+        parts.append(((images + 1) * 127.5).round().byte())
+        labels += [shown(task.relative_to(folder))] * len(images)
+    if len(parts) < 2:
+        raise InputError(f"{shown(folder)}: holds {len(parts)} task folder; meta-training needs two or more")
+    return group_tasks(folder.name, torch.cat(parts), labels, labels, config)
+
+
+def _task_folders(folder: Path) -> list[Path]:
+    found = []
+    for place, _, files in os.walk(folder):
+        if any(Path(name).suffix.lower() in ENDINGS and not name.startswith(".") for name in files):
+            found.append(Path(place))
+    return sorted(found)

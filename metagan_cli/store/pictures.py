@@ -45,8 +45,8 @@ def read_text(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:
             text = image.info.get("metagan") or image.info.get("comment") or image.getexif().get(_DESCRIPTION)
-        values = json.loads(text)
-        return dict(values) if "version" in values else {}
+        values = dict(json.loads(str(text, "utf-8") if isinstance(text, bytes) else str(text)))
+        return values if "version" in values else {}
     except Exception as error:  # any picture, or no picture at all
         raise InputError(f"{path}: not a picture that metagan wrote") from error
 

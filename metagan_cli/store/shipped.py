@@ -24,7 +24,7 @@ class ShippedModel:
 
 def shipped_models() -> tuple[ShippedModel, ...]:
     """All shipped models, by name."""
-    found = {}
+    found: dict[str, Path] = {}
     for folder in FOLDERS:
         for path in sorted(folder.glob("*.safetensors")):
             found.setdefault(path.stem, path)

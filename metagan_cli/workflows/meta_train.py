@@ -84,7 +84,7 @@ def meta_train(
     with run.locked(), Interrupts() as interrupts:
         if resume:
             run.check_same(recipe)
-        splits = [open_source(source, recipe.model.image_size, recipe.model.channels) for source in recipe.data]
+        splits = [open_source(source, recipe.model.image_size, recipe.model.channels, say) for source in recipe.data]
         weights = [source.weight for source in recipe.data]
         episodes = Episodes([split.train for split in splits], weights, recipe.train)
         if not resume:
@@ -198,7 +198,7 @@ def _events(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UsageError("--tensorboard: pip install tensorboard first") from error
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder))
 
 
 def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:
