@@ -1,4 +1,4 @@
-"""Reading single images and folders of them: rows 1-28 of the fault list, at the level of functions."""
+"""Reading single images and folders of them, whatever lies in the folder."""
 
 import os
 import resource

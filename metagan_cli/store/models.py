@@ -25,6 +25,7 @@ class BaseModel:
     learner: Learner
     metadata: dict[str, Any]
     hash: str
+    path: Path  # the file it came from
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ def load_model(path: Path) -> BaseModel:
 def save_adapted(path: Path, state: TaskState, base: BaseModel, metadata: dict[str, Any], standalone: bool) -> str:
     """Writes an adapted model; with `standalone` its base goes into the file."""
     tensors = {f"state.{name}": tensor for name, tensor in half(state.tensors()).items()}
-    head = {"base": {"name": base.name, "hash": base.hash}} | metadata
+    head = {"base": {"name": base.name, "hash": base.hash, "path": str(base.path.resolve())}} | metadata
     if standalone:
         tensors |= {f"base.{name}": tensor for name, tensor in half(_weights(base.nets, base.learner)).items()}
         head["base_metadata"] = base.metadata
@@ -116,4 +117,4 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
             raise CheckpointError(f"{path}: tensor '{name}' is {found}, its architecture needs {wanted}")
     whole.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     nets.to(memory_format=torch.channels_last)
-    return BaseModel(config, nets.eval(), learner.eval(), metadata, digest)
+    return BaseModel(config, nets.eval(), learner.eval(), metadata, digest, path)

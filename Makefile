@@ -1,0 +1,46 @@
+# Two commands set a fresh machine up: make demo, make test.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.PHONY: help demo test install lint type bench clean
+
+help:  ## say what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+install: $(INSTALLED)  ## create .venv and install metagan into it
+
+demo: $(INSTALLED)  ## adapt the shipped model to examples/ and write out.png
+	$(BIN)/metagan adapt examples
+	$(BIN)/metagan sample -n 64 -o out.png --with-support
+	@echo "look at $(CURDIR)/out.png"
+
+test: lint type  ## everything that must hold: ruff, mypy, pytest
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED_DEV)  ## ruff
+	$(BIN)/ruff check metagan_cli tests benchmarks
+	$(BIN)/ruff format --check metagan_cli tests benchmarks
+
+type: $(INSTALLED_DEV)  ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(INSTALLED_DEV)  ## time the commands as whole processes
+	$(BIN)/python benchmarks/commands.py
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist out.png adapted.safetensors

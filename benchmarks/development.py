@@ -1,0 +1,100 @@
+"""Measures a base model on the development alphabets: distances, spread and copies beside real drawings.
+
+python benchmarks/development.py MODEL [--data data/omniglot_105.npz] [--sheet FOLDER]
+
+For each shots and number of inner steps, over the same tasks: the median distance of a sample to its nearest support
+image beside that of held-out drawings of the character, the mean distance between samples beside that between drawings,
+how far held-out drawings are from their nearest sample, and the share of samples that count as copies.
+Needs the Omniglot file of the training data; nothing here is for training.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metagan_cli.data.tasks import prepare
+from metagan_cli.evaluation.copies import distances, spread, thresholds
+from metagan_cli.learners.base import InnerGame
+from metagan_cli.rng import generator_for
+from metagan_cli.sampling import draw_samples
+from metagan_cli.store.grids import picture, tile, to_bytes, write_png
+from metagan_cli.store.models import BaseModel, load_model
+
+ALPHABETS = ("Balinese", "Futurama", "Grantha", "N_Ko", "Tifinagh")
+SAMPLES, HELD_OUT = 20, 8
+
+
+def development_tasks(path: Path, size: int, every: int) -> Tensor:
+    """Every n-th character of the development alphabets: [B, 20, 1, size, size] in [-1, 1]."""
+    with np.load(path) as packed:
+        chosen = np.array([str(name).startswith(ALPHABETS) for name in packed["names"]])[packed["labels"]]
+        images = prepare(packed["images"][chosen], size, 1)
+    return (images.float() / 127.5 - 1).view(-1, 20, 1, size, size)[::every]
+
+
+def measure(model: BaseModel, tasks: Tensor, shots: int, steps: int) -> dict[str, float]:
+    """Mean figures over tasks; samples from the first `shots` drawings, truth from the last HELD_OUT."""
+    rows = []
+    for i, task in enumerate(tasks):
+        support, truth = task[:shots], task[-HELD_OUT:]
+        game = InnerGame(pack=model.config.pack, packs=8)
+        with torch.no_grad():
+            state = model.learner.adapt(model.nets, support[None], steps, game, generator_for(i, "development"))
+        samples = draw_samples(model.nets.generator, state, range(SAMPLES * i, SAMPLES * (i + 1)))
+        apart = distances(samples, support)
+        rows.append(
+            {
+                "nearest": float(apart.amin(1).median()),
+                "real_nearest": float(distances(truth, support).amin(1).median()),
+                "spread": spread(samples),
+                "real_spread": spread(truth),
+                "reach": float(distances(truth, samples).amin(1).mean()),
+                "copies": float((apart < thresholds(support)).any(1).float().mean()),
+            }
+        )
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def sheet(model: BaseModel, tasks: Tensor, shots: int, steps: int, path: Path) -> None:
+    """Support left, then samples, one task a row."""
+    cells = []
+    for i, task in enumerate(tasks):
+        with torch.no_grad():
+            game = InnerGame(pack=model.config.pack, packs=8)
+            state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(i, "development"))
+        samples = draw_samples(model.nets.generator, state, range(SAMPLES * i, SAMPLES * (i + 1)))
+        cells += [task[:shots], torch.zeros(1, *task.shape[1:]), samples]
+    pixels = tile(to_bytes(torch.cat(cells), light_on_dark=False), shots + 1 + SAMPLES)
+    write_png(path, picture(pixels), {"kind": "development", "shots": shots, "steps": steps})
+
+
+def main() -> None:
+    """Prints one line for each shots and steps."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
+    parser.add_argument("--sheet", type=Path, help="a folder for sheets of samples")
+    parser.add_argument("--every", type=int, default=5, help="use every n-th character")
+    options = parser.parse_args()
+    model = load_model(options.model)
+    tasks = development_tasks(options.data, model.config.image_size, options.every)
+    print(f"{len(tasks)} characters, {SAMPLES} samples each")
+    print("shots steps  nearest (real)   spread (real)   reach   copies")
+    for shots in (1, 5, 10):
+        for steps in (0, 4) if shots > 2 else (0,):
+            r = measure(model, tasks, shots, steps)
+            print(
+                f"{shots:5} {steps:5}  {r['nearest']:.3f} ({r['real_nearest']:.3f})   {r['spread']:.3f} ({r['real_spread']:.3f})"
+                f"   {r['reach']:.3f}   {r['copies']:.3f}",
+                flush=True,
+            )
+            if options.sheet:
+                options.sheet.mkdir(exist_ok=True)
+                sheet(model, tasks[:: max(1, len(tasks) // 14)][:14], shots, steps, options.sheet / f"{shots}-shot-{steps}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What the tests share: a tiny model, drawn folders, and the command as a subprocess."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from metagan_cli.config import ModelConfig
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.learners.build import build_learner
+from metagan_cli.networks.bundle import build_networks
+from metagan_cli.rng import generator_for
+from metagan_cli.store.files import TEMPORARY
+from metagan_cli.store.models import save_model
+
+TINY = ModelConfig(image_size=32, latent=8, fine=8, width=32, tokens=32, style=32, critic_tokens=32)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    def complaints(self, kind: str) -> list[str]:
+        return [line for line in self.err.splitlines() if line.startswith(f"metagan: {kind}:")]
+
+
+def run(*arguments: object, cwd: Path, bootstrap: str = "", timeout: float = 120) -> Ran:
+    """`metagan` with these arguments in a process of its own; `bootstrap` is Python that runs before it."""
+    start = (
+        [sys.executable, "-c", f"{bootstrap}\nfrom metagan_cli.cli import main\nmain()"]
+        if bootstrap
+        else [sys.executable, "-m", "metagan_cli"]
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*start, *map(os.fspath, map(_plain, arguments))], cwd=cwd, env=environment, capture_output=True, timeout=timeout
+    )
+    return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _plain(argument: object) -> str | bytes | os.PathLike[str]:
+    return argument if isinstance(argument, str | bytes | os.PathLike) else str(argument)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The content of every regular file below a folder."""
+    found = {}
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(place, name)
+            if os.path.isfile(path) and os.access(path, os.R_OK):
+                with open(path, "rb") as file:
+                    found[path] = hashlib.file_digest(file, "sha1").hexdigest()
+    return found
+
+
+def refused(code: int, *arguments: object, cwd: Path, bootstrap: str = "") -> str:
+    """Runs a command that must fail with this code and one line, and leave everything as it was; returns the line."""
+    before = hashes(cwd)
+    ran = run(*arguments, cwd=cwd, bootstrap=bootstrap)
+    assert ran.code == code, ran.err
+    lines = ran.complaints("error")
+    assert len(lines) == 1, ran.err
+    assert "Traceback" not in ran.err
+    assert hashes(cwd) == before
+    assert not [name for name in hashes(cwd) if name.endswith(TEMPORARY)]
+    return lines[0]
+
+
+def draw_folder(folder: Path, count: int, task: int = 5, size: int = 64) -> Path:
+    """A folder with that many drawings of one character, dark on light."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, ink in enumerate(Doodles(size).draw(task, count, generator_for(task, "test folder"))):
+        Image.fromarray((255 - ink).numpy()).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained base model of 32 px in a file."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    nets, learner = build_networks(TINY, generator_for(0, "tiny")), build_learner(TINY)
+    save_model(path, TINY, nets, learner, {"name": "tiny", "step": 0, "seed": 0, "data": []})
+    return path
+
+
+@pytest.fixture(scope="session")
+def adapted(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model adapted to five drawings, made by the command itself."""
+    folder = tmp_path_factory.mktemp("adapted")
+    draw_folder(folder / "images", 5)
+    ran = run("adapt", "images", "--from", tiny_model, "--steps", "1", cwd=folder)
+    assert ran.code == 0, ran.err
+    return folder / "adapted.safetensors"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
