@@ -149,8 +149,10 @@ class OuterLoop:
             average.lerp_(current, 1 - decay)
 
     def begin_from(self, nets: Networks, learner: Learner) -> None:
-        """Takes over the weights of a base model of the same architecture."""
-        self.nets.load_state_dict(nets.state_dict())
+        """Takes over the weights of a base model of the same architecture, but for the size of its packs."""
+        self.nets.encoder.load_state_dict(nets.encoder.state_dict())
+        self.nets.generator.load_state_dict(nets.generator.state_dict())
+        self.nets.discriminator.take_over(nets.discriminator)
         self.learner.load_state_dict(learner.state_dict())
         self.averages.load_state_dict(self.generating().state_dict())
 

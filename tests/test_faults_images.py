@@ -12,7 +12,33 @@ import pytest
 from conftest import Ran, draw_folder, refused, run
 from PIL import Image, ImageDraw, features
 
-AS_NOBODY = "import os, metagan_cli.workflows.adapt; os.seteuid(65534) if os.geteuid() == 0 else None"
+AS_NOBODY = """
+import os, PIL.Image
+import metagan_cli.workflows.adapt as workflow
+PIL.Image.init()
+read = workflow.read_folder
+def read_as_nobody(*arguments, **options):
+    os.seteuid(65534)  # root may read everything
+    try:
+        return read(*arguments, **options)
+    finally:
+        os.seteuid(0)
+if os.geteuid() == 0:
+    workflow.read_folder = read_as_nobody
+"""
+
+VANISHING = """
+import os
+import metagan_cli.data.folders as folders
+read = folders.read_image
+def read_too_late(path, *rest):
+    os.rename(path, str(path) + ".away")
+    try:
+        return read(path, *rest)
+    finally:
+        os.rename(str(path) + ".away", path)  # so that the test finds everything as it was
+folders.read_image = read_too_late
+"""
 
 
 def picture(mode: str = "L", size: tuple[int, int] = (48, 48), ink: int = 0) -> Image.Image:
@@ -136,14 +162,7 @@ def test_unreadable(what: str, tiny_model: Path, folder: Path) -> None:
 
 
 def test_file_vanishes_after_the_scan(refuse: Callable[..., str], folder: Path) -> None:
-    vanish = (
-        "import os, metagan_cli.data.folders as f; read = f.read_image\n"
-        "def gone(path, *rest):\n    os.unlink(path); return read(path, *rest)\n"
-        "def keep(path, *rest):\n    os.rename(path, str(path) + '.away')\n    try:\n        return read(path, *rest)\n"
-        "    finally:\n        os.rename(str(path) + '.away', path)\n"
-        "f.read_image = keep"
-    )
-    assert "vanished" in refuse("images", bootstrap=vanish)
+    assert "vanished" in refuse("images", bootstrap=VANISHING)
 
 
 NAMES = [b"a space.png", "\U0001f600.png".encode(), b'it\'s "q".png', b"[x].png", b"new\nline.png", b"-dash.png", b"\xff\xfe.png"]

@@ -17,11 +17,12 @@ from metagan_cli.errors import InputError
 
 Say = Callable[[str], None]
 BUILT_IN = ("doodles", "omniglot", "mnist", "mnist-styles", "fonts")
-FEWEST = 2  # images that make a task: one to show, one to hold out
 
 
-def open_source(config: DataConfig, size: int, channels: int, say: Say = lambda line: None) -> Split:
-    """The tasks of a source at a size in pixels. Raises InputError where there are none.
+def open_source(config: DataConfig, size: int, channels: int, fewest: int = 2, say: Say = lambda line: None) -> Split:
+    """The tasks of a source at a size in pixels.
+
+    Raises InputError where there are none, and for a folder whose tasks do not all hold at least `fewest` images.
 
     Only `omniglot`, `mnist` and `mnist-styles` may open the network, where their files are not there yet; `say` is told first.
     """
@@ -45,18 +46,20 @@ def open_source(config: DataConfig, size: int, channels: int, say: Say = lambda 
     if path.suffix == ".npz":
         return npz_tasks(path, config, size, channels)
     if path.is_dir():
-        return _folder_tasks(path, config, size, channels)
+        return _folder_tasks(path, config, size, channels, fewest)
     raise InputError(f"--data {shown(path)}: no such folder or .npz, and no built-in source (those are {', '.join(BUILT_IN)})")
 
 
-def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int) -> Split:
+def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int, fewest: int) -> Split:
     """Each folder below that holds images directly is a task, however deep it lies."""
     parts: list[Tensor] = []
     labels: list[str] = []
     for task in _task_folders(folder):
         images = read_folder(task, size=size, channels=channels, deep=False).images
-        if len(images) < FEWEST:
-            raise InputError(f"{shown(task)}: a task of one image; each needs at least {FEWEST}")
+        if len(images) < fewest:
+            raise InputError(
+                f"{shown(task)}: a task of {len(images)} images; each needs {fewest}, the fewest shots and the queries together"
+            )
         parts.append(((images + 1) * 127.5).round().byte())
         labels += [shown(task.relative_to(folder))] * len(images)
     if len(parts) < 2:

@@ -7,6 +7,7 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.networks.layers import Trunk, activate, conv
 
 SCORE_SCALE = 0.1  # keeps the scores, and with them the noise penalty, in a range where its weight is about one
+FIRST = "trunk.stem.fine.weight"  # the layer whose input channels are the pack's images and the support image
 
 
 class Discriminator(nn.Module):
@@ -24,6 +25,15 @@ class Discriminator(nn.Module):
         self.local = conv(d, d)
         self.head = nn.Sequential(nn.Linear(2 * d, d), nn.LeakyReLU(0.2), nn.Linear(d, 1))
         self.judges = 4 * d
+
+    def take_over(self, other: "Discriminator") -> None:
+        """Another critic's weights; where its pack has another size, its first layer's are dealt out over this pack's images."""
+        weights = other.state_dict()
+        first = weights[FIRST]
+        each = first.shape[1] // (other.pack + 1)
+        images, base = first[:, :-each].unflatten(1, (other.pack, each)), first[:, -each:]
+        dealt = images[:, [i % other.pack for i in range(self.pack)]] * (other.pack / self.pack)
+        self.load_state_dict(weights | {FIRST: torch.cat([dealt.flatten(1, 2), base], 1)})
 
     def forward(self, images: Tensor, bases: Tensor, judge: Tensor | None = None) -> Tensor:
         """Scores [B, N / pack] of images [B, N, C, S, S] beside the support images [B, N, C, S, S] they belong to.

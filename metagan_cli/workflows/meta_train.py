@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,8 @@ def meta_train(
     with run.locked(), Interrupts() as interrupts:
         if resume:
             run.check_same(recipe)
-        splits = [open_source(source, recipe.model.image_size, recipe.model.channels, say) for source in recipe.data]
+        fewest = min(recipe.train.shots) + recipe.train.queries
+        splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
         weights = [source.weight for source in recipe.data]
         episodes = Episodes([split.train for split in splits], weights, recipe.train)
         if not resume:
@@ -121,7 +122,7 @@ def _begin(
             return loop, step, float(state.metadata["seconds"])
     if start_from is not None:
         model = load_model(find_model(start_from))
-        if model.config != recipe.model:
+        if replace(model.config, pack=recipe.model.pack) != recipe.model:
             raise UsageError(f"--from {start_from}: has another architecture than this run")
         loop.begin_from(model.nets, model.learner)
     return loop, 0, 0.0

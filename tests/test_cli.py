@@ -1,0 +1,125 @@
+"""The commands as a person meets them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import draw_folder, hashes, run
+
+from metagan_cli.store.shipped import shipped_models
+
+COMMANDS = ["adapt", "sample", "meta-train", "inspect", "models", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
+    ran = run(command, "--help", cwd=tmp_path)
+    assert ran.code == 0 and "Example: metagan" in ran.out and not ran.err
+
+
+def test_help_lists_the_commands(tmp_path: Path) -> None:
+    ran = run("--help", cwd=tmp_path)
+    assert ran.code == 0 and all(command in ran.out for command in COMMANDS)
+    assert run("--version", cwd=tmp_path).out.startswith("metagan 0.")
+
+
+def test_adapt_tells_what_it_did(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 5)
+    (tmp_path / "images" / "notes.heic").write_bytes(b"x")
+    before = hashes(tmp_path / "images")
+    ran = run("adapt", "images", "--from", tiny_model, "--steps", "2", "--json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["command"] == "adapt" and told["metagan"] == 1
+    assert told["support"] == {"found": 5, "used": 5, "light_on_dark": False}
+    assert told["inner_steps"] == 2 and told["base"] == "tiny" and told["copies"]["samples"] == 32
+    assert told["skipped"][0][0] == "notes.heic"
+    assert hashes(tmp_path / "images") == before
+
+
+def test_a_budget_ends_the_inner_steps(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 5)
+    ran = run("adapt", "images", "--from", tiny_model, "--steps", "1000", "--budget", "2s", "--json", cwd=tmp_path)
+    assert ran.code == 0 and 0 < json.loads(ran.out)["inner_steps"] < 1000
+
+
+def test_few_images_take_no_inner_step(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 2)
+    ran = run("adapt", "images", "--from", tiny_model, "--json", cwd=tmp_path)
+    assert json.loads(ran.out)["inner_steps"] == 0
+
+
+def test_the_adapted_file_is_the_same_every_time(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 4)
+    for name in ("a", "b"):
+        assert run("adapt", "images", "--from", tiny_model, "-o", f"{name}.safetensors", cwd=tmp_path).code == 0
+    a, b = ((tmp_path / f"{name}.safetensors").read_bytes() for name in "ab")
+    assert a == b
+
+
+def test_inspect(tiny_model: Path, adapted: Path, tmp_path: Path) -> None:
+    assert "base model" in run("inspect", tiny_model, cwd=tmp_path).out
+    assert "adapted model" in run("inspect", adapted, cwd=tmp_path).out
+    told = json.loads(run("inspect", draw_folder(tmp_path / "images", 3), "--json", cwd=tmp_path).out)
+    assert told["images"] == 3 and told["look"] == "dark on light"
+    assert run("inspect", "nowhere", cwd=tmp_path).code == 3
+
+
+def test_models_and_doctor(tmp_path: Path) -> None:
+    told = json.loads(run("models", "--json", cwd=tmp_path).out)["models"]
+    assert [m["name"] for m in told] == [m.name for m in shipped_models()]
+    for model in told:
+        card = Path(model["card"]).read_text()
+        assert all(word in card for word in ("Data", "Licence", "Seed", "Hardware", "cannot"))
+        assert Path(model["path"]).stat().st_size <= 20 * 2**20
+    ran = run("doctor", "--json", cwd=tmp_path)
+    assert ran.code == 0 and json.loads(ran.out)["ok"], ran.out
+
+
+def test_the_shipped_model_draws(tmp_path: Path) -> None:
+    examples = Path(__file__).resolve().parents[1] / "examples"
+    ran = run("sample", examples, "-n", "9", "-o", "out.png", "--json", cwd=tmp_path, timeout=300)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["copies"]["copies"] <= 4
+    assert "far from" not in ran.err
+
+
+def test_a_far_folder_is_said(tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for i in range(4):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8)).resize((200, 200), Image.Resampling.BICUBIC)
+        noisy = np.asarray(coarse, np.int16) + rng.integers(-12, 13, (200, 200, 3))
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "photos" / f"{i}.png")
+    ran = run("adapt", "photos", cwd=tmp_path, timeout=300)
+    assert ran.code == 0, ran.err
+    assert len([line for line in ran.complaints("warning") if "far from what 'glyph' was trained on" in line]) == 1
+
+
+def test_closed_pipe_is_quiet(adapted: Path, tmp_path: Path) -> None:
+    line = f'"{sys.executable}" -m metagan_cli models | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=os.environ)
+    assert b"Traceback" not in done.stderr and not done.stderr
+
+
+def test_narrow_plain_terminals(adapted: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C"}
+    done = subprocess.run(
+        [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)], cwd=tmp_path, capture_output=True, env=environment
+    )
+    assert done.returncode == 0 and b"\x1b" not in done.stdout + done.stderr
+
+
+def test_a_bug_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
+    broken = "import metagan_cli.store.shipped as s\ndef fail(): raise ZeroDivisionError('oops')\ns.shipped_models = fail"
+    ran = run("models", cwd=tmp_path, bootstrap=broken)
+    assert ran.code == 70 and "ZeroDivisionError" in ran.err and "Traceback" not in ran.err
+    trace = Path(ran.err.split("traceback is in ")[1].strip())
+    assert "oops" in trace.read_text()
+    trace.unlink()

@@ -1,0 +1,49 @@
+"""Recipes: defaults, TOML in and out."""
+
+from pathlib import Path
+
+import pytest
+
+from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig, read_recipe, to_toml
+from metagan_cli.errors import UsageError
+
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+
+
+def test_toml_reads_back_what_it_wrote(tmp_path: Path) -> None:
+    recipe = Recipe(
+        'a "name" \\ here',
+        ModelConfig(image_size=64, channels=3),
+        TrainConfig(shots=(1, 7), ema=0.5, generator_rate=1e-7),
+        (DataConfig("x.npz", 0.25, ("a", "b"), "many", ("Latin/",)), DataConfig()),
+    )
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe))
+    assert read_recipe(tmp_path / "recipe.toml") == recipe
+
+
+@pytest.mark.parametrize("path", sorted(PRETRAINED.glob("*.toml")), ids=lambda p: p.name)
+def test_shipped_recipes_are_valid_and_leave_the_development_alphabets_out(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    for source in recipe.data:
+        if "omniglot_105" in source.source:
+            assert set(source.exclude) == {"Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"image_size": 48}, {"channels": 2}, {"width": 33}, {"tokens": 4096}, {"pack": 0}, {"learner": "x"}]
+)
+def test_architectures_that_are_not_built(change: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        ModelConfig(**change)
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"shots": ()}, {"shots": (0,)}, {"queries": 0}, {"precision": "fp8"}])
+def test_training_that_cannot_be(change: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        TrainConfig(**change)
+
+
+def test_queries_are_whole_packs() -> None:
+    with pytest.raises(UsageError, match="multiple of pack"):
+        Recipe(model=ModelConfig(pack=3), train=TrainConfig(queries=8))

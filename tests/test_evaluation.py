@@ -1,0 +1,49 @@
+"""The copy test and the domain measure: they tell apart what they are for."""
+
+import torch
+
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.evaluation.copies import copy_report, distances, spread
+from metagan_cli.evaluation.domain import domain_from_dict, fit_domain
+from metagan_cli.rng import generator_for
+
+
+def task(number: int, count: int, size: int = 64) -> torch.Tensor:
+    """A doodle task [count, 1, size, size] in [-1, 1]."""
+    return Doodles(size).draw(number, count, generator_for(number, "test"))[:, None].float() / 127.5 - 1
+
+
+def test_distances() -> None:
+    images = task(3, 6)
+    apart = distances(images, images)
+    assert apart.diagonal().max() < 1e-5 and (apart - apart.T).abs().max() < 0.1
+    assert distances(images[:1], images[:1].roll((2, -2), (2, 3)))[0, 0] < 0.02  # small shifts do not count
+    assert float(distances(images, task(8, 6)).mean()) > 2 * spread(images)
+
+
+def test_copies_are_seen_and_new_drawings_are_not() -> None:
+    for number in range(6):
+        images = task(number, 30)
+        support, unseen = images[:5], images[5:]
+        copies = support[torch.arange(25) % 5].roll((1, 1), (2, 3)) + 0.05 * torch.randn(25, 1, 64, 64)
+        assert copy_report(copies, support).copies == 25
+        assert copy_report(unseen, support).copies <= 12
+        assert copy_report(unseen, support).nearest > 3 * copy_report(copies, support).nearest
+
+
+def test_report_of_one_example_and_one_sample() -> None:
+    report = copy_report(task(1, 1), task(1, 1))
+    assert report.copies == 1 and report.spread == 0 and report.examples_nearest is None
+    assert report.as_dict()["nearest"] == 0
+
+
+def test_domain_knows_near_from_far() -> None:
+    domain = fit_domain([task(number, 4) for number in range(120)])
+    near = [domain.distance(task(number, 5)) for number in range(200, 230)]
+    assert sorted(near)[25] < 1
+    rng = generator_for(0, "noise")
+    noise = torch.rand(5, 1, 64, 64, generator=rng) * 2 - 1
+    shades = torch.linspace(-1, 1, 64).expand(5, 1, 64, 64)
+    assert domain.distance(noise) > 3 and domain.distance(shades) > 3
+    again = domain_from_dict(domain.as_dict())
+    assert again.distance(noise) == domain.distance(noise)

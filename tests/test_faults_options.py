@@ -1,0 +1,140 @@
+"""Options that ask for what cannot be, and targets that may not be written."""
+
+from pathlib import Path
+
+import pytest
+from conftest import draw_folder, hashes, refused, run
+from PIL import Image
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1.5", ""])
+def test_count(count: str, adapted: Path, tmp_path: Path) -> None:
+    assert "-n" in refused(2, "sample", adapted, "-n", count, cwd=tmp_path)
+
+
+def test_too_many_for_one_picture(adapted: Path, tmp_path: Path) -> None:
+    line = refused(2, "sample", adapted, "-n", "10000000", cwd=tmp_path)
+    assert "10000" in line and "--each" in line
+
+
+def test_each_streams(adapted: Path, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (2 * 2**30,) * 2)"
+    ran = run("sample", adapted, "-n", "600", "--each", "many", cwd=tmp_path, bootstrap=limit)
+    assert ran.code == 0, ran.err
+    assert len(list((tmp_path / "many").iterdir())) == 600
+
+
+@pytest.mark.parametrize("count", [1, 7, 17])
+def test_exactly_as_many_as_asked(count: int, adapted: Path, tmp_path: Path) -> None:
+    ran = run("sample", adapted, "-n", count, "--each", "d", "-o", "o.png", "--columns", "5", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == [f"{i:06d}.png" for i in range(count)]
+    with Image.open(tmp_path / "o.png") as sheet:
+        assert sheet.size == (5 * 34 + 2, -(-count // 5) * 34 + 2)
+
+
+SEEDS = [("--seed", "-1"), ("--seed", str(2**64)), ("--seed", "one"), ("--seeds", "5-1"), ("--seeds", "1,,2"), ("--seeds", "x")]
+
+
+@pytest.mark.parametrize(("option", "value"), [*SEEDS, ("--seeds", str(2**64)), ("--seeds", "0-99999999")])
+def test_seeds(option: str, value: str, adapted: Path, tmp_path: Path) -> None:
+    assert option in refused(2, "sample", adapted, option, value, cwd=tmp_path)
+
+
+def test_seeds_that_run_past_the_end(adapted: Path, tmp_path: Path) -> None:
+    assert "2^64" in refused(2, "sample", adapted, "--seed", 2**64 - 3, "-n", "4", cwd=tmp_path)
+    assert run("sample", adapted, "--seed", 2**64 - 3, "-n", "3", cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(("out", "code"), [("picture", 2), ("picture.xyz", 2), ("nowhere/out.png", 5), ("taken", 5), (".", 5)])
+def test_out(out: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    # the model does not exist either: the target is looked at before any work
+    assert out in refused(code, "sample", "missing.safetensors", "-o", out, cwd=tmp_path)
+
+
+def test_each_in_a_file_or_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "file" in refused(5, "sample", "missing.safetensors", "--each", "file", cwd=tmp_path)
+    assert "nowhere" in refused(5, "sample", "missing.safetensors", "--each", "nowhere/d", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("out", "code"), [("model", 2), ("model.png", 2), ("nowhere/m.safetensors", 5), ("taken", 5)])
+def test_adapt_out(out: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    assert out in refused(code, "adapt", "missing", "-o", out, cwd=tmp_path)
+
+
+def test_foreign_files_are_not_replaced(adapted: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path, 1)
+    own, foreign = tmp_path / "own.png", tmp_path / "0.png"
+    assert "--overwrite" in refused(5, "sample", adapted, "-n", "1", "-o", foreign, cwd=tmp_path)
+    for seed in (1, 2):  # the second replaces what metagan wrote itself
+        assert run("sample", adapted, "-n", "1", "-o", own, "--seed", seed, cwd=tmp_path).code == 0
+    before = hashes(tmp_path)[str(foreign)]
+    assert run("sample", adapted, "-n", "1", "-o", foreign, "--overwrite", cwd=tmp_path).code == 0
+    assert hashes(tmp_path)[str(foreign)] != before
+
+
+def test_foreign_files_in_a_folder_for_each(adapted: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "d", 1)
+    (tmp_path / "d" / "0.png").rename(tmp_path / "d" / "000002.png")
+    assert "000002.png" in refused(5, "sample", adapted, "-n", "3", "--each", "d", cwd=tmp_path)
+    assert run("sample", adapted, "-n", "2", "--each", "d", cwd=tmp_path).code == 0
+
+
+def test_inputs_are_never_replaced(adapted: Path, tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 3)
+    base = tmp_path / "base.safetensors"
+    base.write_bytes(tiny_model.read_bytes())
+    line = refused(5, "adapt", "images", "--from", base, "-o", base, "--overwrite", cwd=tmp_path)
+    assert "base" in line
+    line = refused(5, "sample", "images", "--from", base, "-o", "images/0.png", "--overwrite", cwd=tmp_path)
+    assert "example" in line
+
+
+UNKNOWN = [
+    ["sample", "--truncation", "2"],
+    ["sample", "--columns", "0"],
+    ["sample", "--scale", "0"],
+    ["sample", "--nonsense"],
+    ["sample", "--seeds", "1,2", "-n", "3"],
+    ["sample", "--interpolate", "--seeds", "1"],
+    ["adapt"],
+    ["adapt", "x", "--budget", "soon"],
+    ["adapt", "x", "--steps", "-1"],
+    ["adapt", "x", "--learner", "none"],
+    ["nothing"],
+    ["meta-train", "--shots", "none"],
+    ["meta-train", "--image-size", "33"],
+    ["meta-train", "--queries", "3"],
+    ["meta-train", "--inner-loss", "none"],
+]
+
+
+@pytest.mark.parametrize("arguments", UNKNOWN, ids=" ".join)
+def test_other_options(arguments: list[str], tmp_path: Path) -> None:
+    refused(2, *arguments, cwd=tmp_path)
+
+
+TOML = {
+    "syntax": ("steps = = 3", "line 1"),
+    "section": ("[trainer]\nsteps = 3", "trainer"),
+    "key": ("[train]\nstep = 3", "train.step"),
+    "type": ('[train]\nsteps = "many"', "train.steps"),
+    "element": ('[train]\nshots = [1, "two"]', "train.shots[1]"),
+    "value": ("[model]\nimage_size = 33", "image_size"),
+    "table": ("model = 3", "model"),
+}
+
+
+@pytest.mark.parametrize("name", TOML)
+def test_recipes(name: str, tmp_path: Path) -> None:
+    text, said = TOML[name]
+    (tmp_path / "recipe.toml").write_text(text)
+    assert said in refused(2, "meta-train", "out", "--config", "recipe.toml", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("device", "code"), [("banana", 2), ("cuda:x", 2), ("cuda:9", 6), ("mps", 6)])
+def test_devices(device: str, code: int, tmp_path: Path) -> None:
+    assert device in refused(code, "adapt", draw_folder(tmp_path / "images", 1), "--device", device, cwd=tmp_path)

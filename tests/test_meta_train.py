@@ -1,0 +1,253 @@
+"""meta-train: the run folder, resuming, interruption, and that it learns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, refused, run
+from PIL import Image
+
+from metagan_cli.config import DataConfig, Recipe, TrainConfig, to_toml
+from metagan_cli.data.episodes import Episodes
+from metagan_cli.data.sources import open_source
+from metagan_cli.errors import MetaganError
+from metagan_cli.evaluation.copies import distances
+from metagan_cli.outer import OuterLoop
+from metagan_cli.rng import generator_for
+from metagan_cli.sampling import draw_samples
+from metagan_cli.store.tensors import load
+from metagan_cli.workflows import meta_train as workflow
+
+TRAIN = TrainConfig(
+    steps=6, queries=2, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
+)
+RECIPE = Recipe("tiny", TINY, TRAIN)
+
+
+def train(folder: Path, recipe: Recipe = RECIPE, **options: object) -> workflow.TrainResult:
+    return workflow.meta_train(recipe, folder, device="cpu", **options)
+
+
+def tensors(folder: Path, step: int) -> dict[str, torch.Tensor]:
+    return load((folder / "state" / f"step-{step:08d}.safetensors").read_bytes())
+
+
+def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
+    result = train(tmp_path / "run")
+    assert result.finished and result.step == 6
+    folder = tmp_path / "run"
+    assert sorted(p.name for p in folder.iterdir()) == ["config.toml", "model.safetensors", "previews", "state", "stats.jsonl"]
+    assert sorted(p.name for p in (folder / "previews").iterdir()) == [f"{i:08d}.png" for i in (2, 4, 6)]
+    with Image.open(folder / "previews" / "00000006.png") as preview:
+        assert preview.width > 500 and preview.convert("L").getextrema() == (0, 255)
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(6))
+    assert {"critic_loss", "generator_loss", "margin", "spread", "penalty", "shots"} <= set(lines[0])
+
+
+def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+    train(tmp_path / "whole")
+    train(tmp_path / "parts", replace(RECIPE, train=replace(TRAIN, decay_from=1.0, steps=3)))
+    config = tmp_path / "parts" / "config.toml"
+    config.write_text(to_toml(replace(RECIPE, train=replace(TRAIN, steps=3))))
+    train(tmp_path / "parts", resume=True)
+    whole, parts = tensors(tmp_path / "whole", 6), tensors(tmp_path / "parts", 6)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    stats = [(tmp_path / name / "stats.jsonl").read_text() for name in ("whole", "parts")]
+    assert stats[0] == stats[1]
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(tmp_path / name, replace(RECIPE, train=replace(TRAIN, seed=seed, steps=2)))
+    a, b, c = (tensors(tmp_path / name, 2) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not all(torch.equal(a[name], c[name]) for name in a)
+
+
+def test_a_budget_ends_a_run(tmp_path: Path) -> None:
+    result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000, every=10_000)), budget=1.0)
+    assert not result.finished and 0 < result.step < 10_000
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+    assert (
+        train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000)), resume=True, budget=0.2).step > result.step
+    )
+
+
+def test_only_some_settings_may_change(tmp_path: Path) -> None:
+    train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=2)))
+    assert train(tmp_path / "run", RECIPE, resume=True).step == 6
+    other = replace(RECIPE, train=replace(TRAIN, seed=5), data=(DataConfig("fonts"),))
+    with pytest.raises(MetaganError, match=r"seed was 0, is 5; data was doodles, is fonts"):
+        train(tmp_path / "run", other, resume=True)
+    with pytest.raises(MetaganError, match="--resume goes on with it"):
+        train(tmp_path / "run")
+    with pytest.raises(MetaganError, match="no run to resume"):
+        train(tmp_path / "nothing", resume=True)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    train(tmp_path / "run")
+    newest = tmp_path / "run" / "state" / "step-00000006.safetensors"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    said: list[str] = []
+    result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=8)), resume=True, say=said.append)
+    assert result.step == 8
+    assert any("truncated" in line for line in said) and "going on after step 4" in said
+
+
+def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
+    still = replace(TRAIN, steps=1, head_start=5)
+    train(tmp_path / "run", replace(RECIPE, train=still), start_from=str(tiny_model))
+    model, state = load(tiny_model.read_bytes()), tensors(tmp_path / "run", 1)
+    name = "nets.generator.out.weight"
+    assert torch.equal(model[name].float(), state[name])
+    train(
+        tmp_path / "more",
+        replace(RECIPE, model=replace(TINY, pack=4), train=replace(still, queries=4)),
+        start_from=str(tiny_model),
+    )
+    with pytest.raises(MetaganError, match="another architecture"):
+        train(tmp_path / "other", replace(RECIPE, model=replace(TINY, tokens=64)), start_from=str(tiny_model))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    bad = replace(RECIPE, train=replace(TRAIN, critic_rate=1e30, steps=50))
+    with pytest.raises(MetaganError, match="no longer a number"):
+        train(tmp_path / "run", bad)
+
+
+def test_a_dead_critic_is_pointed_out() -> None:
+    loop, watch = OuterLoop(RECIPE, torch.device("cpu"), torch.float32), workflow.DeadCritic()
+    stats = loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0))
+    dead = replace(stats, spread=0.001, margin=0.001)
+    said = [watch.warning(dead) for _ in range(workflow.DEAD_AFTER)]
+    assert not any(said[:-1]) and "dead" in said[-1]
+    assert not watch.warning(replace(stats, spread=0.5))
+
+
+def test_the_generators_side_averages_and_the_critic_learns(tmp_path: Path) -> None:
+    loop = OuterLoop(RECIPE, torch.device("cpu"), torch.float32)
+    episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)
+    before = {name: tensor.clone() for name, tensor in loop.tensors().items()}
+    first = loop.step(0, episodes.draw(0))
+    assert first.generator_loss is None  # the critic's head start
+    changed = {n.split(".")[1] for n, t in loop.tensors().items() if n in before and not torch.equal(t, before[n])}
+    assert changed == {"discriminator"}
+    loop.step(1, episodes.draw(1))
+    after = loop.tensors()
+    name = "generator.out.weight"
+    assert not torch.equal(after[f"nets.{name}"], before[f"nets.{name}"])
+    assert not torch.equal(after[f"averages.{name}"], after[f"nets.{name}"])
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
+    recipe = Recipe("learns", TINY, TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0))
+    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
+    split = open_source(DataConfig(), 32, 1)
+    episodes = Episodes([split.train], [1.0], recipe.train)
+    tasks = [split.held_out.draw(t, 8, generator_for(t, "t")).float() / 127.5 - 1 for t in range(8)]
+
+    def variety() -> list[torch.Tensor]:
+        nets, learner = loop.averaged()
+        drawn = []
+        for images in tasks:
+            with torch.no_grad():
+                state = learner.adapt(nets, images[None, :1], 0, loop.game, generator_for(0, "adapt"))
+            drawn.append(draw_samples(nets.generator, state, range(8)))
+        return drawn
+
+    def apart(drawn: list[torch.Tensor]) -> float:
+        return sum(float(distances(samples, task[:1]).mean()) for samples, task in zip(drawn, tasks, strict=True)) / len(tasks)
+
+    start = apart(variety())
+    for step in range(recipe.train.steps):
+        loop.step(step, episodes.draw(step))
+    drawn = variety()
+    assert apart(drawn) > 1.5 * start
+    own = [float(distances(samples, task).amin(1).mean()) for samples, task in zip(drawn, tasks, strict=True)]
+    other = [float(distances(samples, tasks[i - 1]).amin(1).mean()) for i, samples in enumerate(drawn)]
+    assert sum(a < b for a, b in zip(own, other, strict=True)) >= 7
+
+
+# --- the command ---
+
+SMALL = ["--queries", "2", "--tasks-per-batch", "2", "--shots", "1", "--every", "1000", "--precision", "fp32"]
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """A long run in a process of its own, after its first steps."""
+    (folder / "tiny.toml").write_text(to_toml(RECIPE))
+    command = [
+        sys.executable,
+        "-m",
+        "metagan_cli",
+        "meta-train",
+        "run",
+        "--config",
+        "tiny.toml",
+        "--steps",
+        "100000",
+        *SMALL,
+        *more,
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert process.stderr is not None
+    while b"step " not in process.stderr.readline():
+        assert process.poll() is None
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) -> None:
+    process = start(tmp_path)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert b"Traceback" not in err and b"--resume goes on" in out
+    done = len((tmp_path / "run" / "stats.jsonl").read_text().splitlines())
+    assert done >= 1 and not (tmp_path / "run" / "lock").exists()
+    ran = run("meta-train", "run", "--resume", "--steps", str(done + 3), cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert f"going on after step {done}" in ran.err and f"trained  {done + 3} of {done + 3} steps" in ran.out
+
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    try:
+        other = run("meta-train", "run", "--resume", "--config", "tiny.toml", *SMALL, cwd=tmp_path)
+        assert other.code == 5 and f"pid {process.pid}" in other.err
+    finally:
+        process.kill()
+        process.communicate()
+    # killed outright: its lock does not stop the next run
+    ran = run("meta-train", "run", "--overwrite", "--config", "tiny.toml", "--steps", "1", *SMALL, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    time.sleep(0)
+
+
+def test_dry_run_changes_nothing(tmp_path: Path) -> None:
+    ran = run("meta-train", "out", "--steps", "77", "--dry-run", cwd=tmp_path)
+    assert ran.code == 0 and "steps = 77" in ran.out and not list(tmp_path.iterdir())
+
+
+def test_no_option_at_all_means_doodles_at_32_pixels(tmp_path: Path) -> None:
+    ran = run("meta-train", "--dry-run", "--json", cwd=tmp_path)
+    recipe = json.loads(ran.out)["recipe"]
+    assert recipe["model"]["image_size"] == 32 and [d["source"] for d in recipe["data"]] == ["doodles"]
+    assert json.loads(ran.out)["out"] == "metagan-run"
+
+
+def test_a_file_where_the_run_should_be(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    assert "run" in refused(5, "meta-train", "run", cwd=tmp_path)

@@ -1,0 +1,161 @@
+"""Networks, learners and the task state."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import TINY
+
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.build import build_learner
+from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.discriminator import Discriminator
+from metagan_cli.rng import generator_for
+from metagan_cli.state import TaskState, batch, draw_latents
+
+
+def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:
+    """Doodles [tasks, count, 1, size, size] in [-1, 1]."""
+    family = Doodles(size)
+    return torch.stack([family.draw(t, count, generator_for(t, "test")) for t in range(tasks)])[:, :, None] / 127.5 - 1
+
+
+@pytest.fixture
+def nets() -> Networks:
+    """Tiny networks whose zero layers are not zero, so that everything has an effect."""
+    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
+    with torch.no_grad():
+        for parameter in nets.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+    return nets.eval()
+
+
+def adapted(nets: Networks, support: torch.Tensor, steps: int = 0) -> TaskState:
+    with torch.no_grad():
+        return build_learner(TINY).adapt(nets, support, steps, InnerGame(), generator_for(0, "adapt"))
+
+
+@pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 1), (128, 3)])
+def test_shapes(size: int, channels: int) -> None:
+    config = replace(TINY, image_size=size, channels=channels)
+    nets, learner = build_networks(config), build_learner(config)
+    support = torch.rand(2, 3, channels, size, size) * 2 - 1
+    state = learner.adapt(nets, support, 1, InnerGame(), generator_for(0, "adapt"))
+    latents = draw_latents(2, 4, nets.generator.latent_sizes, generator_for(0, "latents"), pack=2)
+    images, bases = nets.generator(latents, state)
+    assert images.shape == bases.shape == (2, 4, channels, size, size)
+    assert images.abs().max() <= 1
+    assert nets.discriminator(images, bases).shape == (2, 2)
+
+
+def test_untrained_generator_starts_from_its_support() -> None:
+    nets, support = build_networks(TINY, generator_for(0, "weights")), drawings(2, 2)
+    latents = draw_latents(2, 6, nets.generator.latent_sizes, generator_for(0, "latents"))
+    with torch.no_grad():
+        images, bases = nets.generator(latents, adapted(nets, support))
+    assert (images - bases).abs().mean() < 0.1
+    assert torch.equal(bases[0, 0], support[0, latents.base_index(2)[0, 0]])
+
+
+def test_weights_come_from_the_generator_alone() -> None:
+    first = build_networks(TINY, generator_for(3, "weights")).state_dict()
+    torch.manual_seed(9)
+    second = build_networks(TINY, generator_for(3, "weights")).state_dict()
+    other = build_networks(TINY, generator_for(4, "weights")).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_order_of_the_support_does_not_matter(nets: Networks) -> None:
+    support = drawings(1, 5)
+    turned = support[:, [3, 1, 4, 0, 2]]
+    assert torch.allclose(adapted(nets, support).code, adapted(nets, turned).code, atol=1e-5)
+
+
+def test_tasks_of_a_batch_do_not_meet(nets: Networks) -> None:
+    support = drawings(3, 4)
+    together = adapted(nets, support)
+    apart = batch([adapted(nets, support[i : i + 1]) for i in range(3)])
+    for name, tensor in together.tensors().items():
+        assert torch.allclose(tensor, apart.tensors()[name], atol=1e-4), name
+    latents = draw_latents(3, 2, nets.generator.latent_sizes, generator_for(0, "latents"))
+    whole, _ = nets.generator(latents, together)
+    picked = replace(latents, z=latents.z[1:2], noise=latents.noise[1:2], pick=latents.pick[1:2])
+    alone, _ = nets.generator(picked, together.task(1))
+    assert torch.allclose(whole[1:2], alone, atol=1e-4)
+
+
+def test_every_part_of_the_latents_and_the_state_matters(nets: Networks) -> None:
+    state = adapted(nets, drawings(1, 3))
+    latents = draw_latents(1, 1, nets.generator.latent_sizes, generator_for(0, "latents"))
+    with torch.no_grad():
+        plain, _ = nets.generator(latents, state)
+        changed = [
+            (replace(latents, z=-latents.z), state),
+            (replace(latents, noise=-latents.noise), state),
+            (replace(latents, pick=(latents.pick + 0.5) % 1), state),
+            (latents, state.moved(-state.code, state.gains, state.judge)),
+            (latents, state.moved(state.code, state.gains + 1, state.judge)),
+            (latents, replace(state, tokens=-state.tokens)),
+        ]
+        assert all(not torch.allclose(plain, nets.generator(*pair)[0], atol=1e-4) for pair in changed)
+
+
+def test_judge_of_zeros_is_the_outer_critic(nets: Networks) -> None:
+    images = drawings(2, 6)
+    scores = nets.discriminator(images[:, :4], images[:, 4:5].expand(-1, 4, -1, -1, -1))
+    judge = torch.zeros(2, nets.discriminator.judges)
+    bases = images[:, 4:5].expand(-1, 4, -1, -1, -1)
+    assert torch.allclose(scores, nets.discriminator(images[:, :4], bases, judge), atol=1e-6)
+    assert not torch.allclose(scores, nets.discriminator(images[:, :4], bases, judge + 0.5), atol=1e-4)
+
+
+def test_critic_sees_whole_packs(nets: Networks) -> None:
+    images = drawings(1, 5)
+    bases = images[:, 4:].expand(-1, 4, -1, -1, -1)
+    before = nets.discriminator(images[:, :4], bases)
+    other = images[:, :4].clone()
+    other[:, 1] = images[:, 4]  # one image of the first pack
+    after = nets.discriminator(other, bases)
+    assert (before[0, 0] - after[0, 0]).abs() > 1e-4
+    assert torch.allclose(before[0, 1], after[0, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("pack", [2, 4, 8])
+def test_a_critic_takes_over_one_of_another_pack(pack: int) -> None:
+    old, new = Discriminator(replace(TINY, pack=2)), Discriminator(replace(TINY, pack=pack))
+    new.take_over(old)
+    same = drawings(1, 1).expand(-1, 8, -1, -1, -1)  # one image all over: how many there are makes no difference
+    assert torch.allclose(old(same, same)[0, 0], new(same, same)[0, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])
+def test_inner_steps_go_down_the_inner_loss(form: str, nets: Networks) -> None:
+    support = drawings(2, 6)
+    state = adapted(nets, support)
+    game = InnerGame(form, packs=64)
+    code, gains, judge = game.gradients(nets, state, generator_for(0, "game"))
+    assert code.shape == state.code.shape and gains.shape == state.gains.shape and judge.shape == state.judge.shape
+    assert all(g.abs().max() > 0 for g in (code, gains, judge))
+    step = 0.05 / gains.square().mean().sqrt()
+
+    def rating(state: TaskState) -> float:
+        """What the discriminator thinks of samples, on fixed latents."""
+        latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"), pack=2)
+        with torch.no_grad():
+            return float(nets.discriminator(*nets.generator(latents, state), state.judge).mean())
+
+    assert rating(state.moved(state.code, state.gains - step * gains, state.judge)) > rating(state)
+
+
+def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
+    for shots, moves in ((1, False), (2, False), (3, True)):
+        state = adapted(nets, drawings(1, shots), steps=2)
+        assert bool(state.gains.abs().max() > 0) == moves
+
+
+def test_inner_steps_are_reproducible_and_differ_by_seed(nets: Networks) -> None:
+    support, learner = drawings(1, 5), build_learner(TINY)
+    runs = [learner.adapt(nets, support, 3, InnerGame(), generator_for(seed, "adapt")).gains for seed in (1, 1, 2)]
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])

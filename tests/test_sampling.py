@@ -1,0 +1,94 @@
+"""Samples: the same whatever they are drawn together with."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import draw_folder, run
+from PIL import Image
+
+from metagan_cli.sampling import CHUNK, draw_samples, latents_of, walk
+from metagan_cli.state import TaskState
+from metagan_cli.store.models import load_adapted, load_model
+from metagan_cli.workflows.sample import parse_seeds, shorten
+
+
+@pytest.fixture
+def drawn_from(adapted: Path, tiny_model: Path) -> tuple[torch.nn.Module, TaskState]:
+    return load_model(tiny_model).nets.generator, load_adapted(adapted).state
+
+
+def test_a_sample_depends_on_its_seed_alone(drawn_from: tuple) -> None:
+    many = draw_samples(*drawn_from, range(10, 10 + CHUNK + 3))
+    assert torch.equal(many[3:5], draw_samples(*drawn_from, [13, 14]))
+    assert torch.equal(many[-1], draw_samples(*drawn_from, [10 + CHUNK + 2])[0])
+    assert torch.equal(many[[5, 0]], draw_samples(*drawn_from, [15, 10]))
+    assert len({image.numpy().tobytes() for image in many}) == len(many)
+
+
+def test_truncation_tames(drawn_from: tuple) -> None:
+    sizes = drawn_from[0].latent_sizes
+    assert torch.equal(latents_of([5], sizes, 0.5).z, latents_of([5], sizes).z / 2)
+    assert torch.equal(latents_of([5], sizes, 0.0).pick, latents_of([5], sizes).pick)
+
+
+def test_walk_goes_through_its_seeds(drawn_from: tuple) -> None:
+    sizes = drawn_from[0].latent_sizes
+    frames, stops = walk([3, 8, 4], 9, sizes), latents_of([3, 8, 4], sizes)
+    for frame, stop in ((0, 0), (4, 1), (8, 2)):
+        assert torch.allclose(frames.z[0, frame], stops.z[0, stop], atol=1e-4)
+    lengths = frames.z[0].norm(dim=1)
+    assert lengths.min() > 0.7 * stops.z[0].norm(dim=1).min()  # on the sphere, not through its middle
+    assert len(frames.pick.unique()) == 1
+
+
+def test_seeds_as_text() -> None:
+    assert parse_seeds("0,4-6, 9") == [0, 4, 5, 6, 9]
+    for text in ("0", "0-63", "3,5-9,11", "7,6,5"):
+        assert shorten(parse_seeds(text)) == text
+
+
+# --- the command ---
+
+
+def test_first_seven_of_sixty_four_byte_for_byte(adapted: Path, tmp_path: Path) -> None:
+    for name, count in (("few", 7), ("many", 64)):
+        ran = run("sample", adapted, "-n", count, "--seed", 3, "--each", name, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+    few, many = (sorted((tmp_path / name).iterdir()) for name in ("few", "many"))
+    assert [p.name for p in many[:7]] == [p.name for p in few] and len(many) == 64
+    assert [p.read_bytes() for p in few] == [p.read_bytes() for p in many[:7]]
+
+
+def test_like_repeats_a_picture(adapted: Path, tmp_path: Path) -> None:
+    options = ["--seeds", "4,9-11", "--columns", "2", "--scale", "2", "--truncation", "0.7", "--with-support"]
+    assert run("sample", adapted, *options, "-o", "a.png", cwd=tmp_path).code == 0
+    ran = run("sample", adapted, "--like", "a.png", "-o", "b.png", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    other = run("sample", draw_folder(tmp_path / "images", 2), "--like", "a.png", "-o", "c.png", cwd=tmp_path)
+    assert other.code == 2 and "was made with model" in other.err
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_pictures_of_all_endings(ending: str, adapted: Path, tmp_path: Path) -> None:
+    ran = run("sample", adapted, "-n", "6", "-o", f"out.{ending}", "--with-support", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    with Image.open(tmp_path / f"out.{ending}") as picture:
+        assert picture.width > picture.height > 60
+    assert '"seeds": "0-5"' in run("inspect", f"out.{ending}", "--json", cwd=tmp_path).out
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_interpolation_animates(ending: str, adapted: Path, tmp_path: Path) -> None:
+    ran = run("sample", adapted, "--interpolate", "--seeds", "1,2,3", "-n", "9", "-o", f"walk.{ending}", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    with Image.open(tmp_path / f"walk.{ending}") as picture:
+        assert 2 <= picture.n_frames <= 9 and picture.size == (32, 32)
+
+
+def test_interpolation_as_a_sheet(adapted: Path, tmp_path: Path) -> None:
+    ran = run("sample", adapted, "--interpolate", "--seed", "5", "-n", "4", "--columns", "4", "-o", "walk.png", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    with Image.open(tmp_path / "walk.png") as picture:
+        assert picture.size == (4 * 34 + 2, 36)

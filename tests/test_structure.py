@@ -1,0 +1,75 @@
+"""Imports go one way, and light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "metagan_cli"
+
+# each part, and the parts that it may import
+MAY = {
+    "errors": set(),
+    "rng": set(),
+    "config": {"errors"},
+    "console": set(),
+    "signals": {"errors"},
+    "devices": {"errors"},
+    "adversarial": set(),
+    "state": set(),
+    "networks": {"config", "state"},
+    "learners": {"adversarial", "config", "networks", "state"},
+    "sampling": {"networks", "rng", "state"},
+    "outer": {"adversarial", "config", "data", "devices", "learners", "networks", "rng", "state"},
+    "data": {"config", "errors", "rng"},
+    "evaluation": {"networks", "rng"},
+    "store": {"config", "errors", "learners", "networks", "state"},
+}
+ANYTHING = {"workflows", "cli", "__main__", "__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    """The parts of the package that a file imports anywhere."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metagan_cli"):
+            names = [node.module] if node.module != "metagan_cli" else [f"metagan_cli.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("metagan_cli")]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name and "." in name}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part in ANYTHING:
+        assert "cli" not in imports(path) or part == "__main__"
+    else:
+        assert imports(path) - {part} <= MAY[part]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [(["--help"], "torch"), (["adapt", "--help"], "torch"), (["sample", "nowhere.safetensors"], "torchvision")],
+)
+def test_what_a_command_does_not_import(arguments: list[str], absent: str) -> None:
+    script = f"""
+import sys
+sys.argv = ["metagan", *{arguments!r}]
+from metagan_cli.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+sys.exit({absent!r} in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert all(ast.get_docstring(ast.parse(p.read_text())) for p in PACKAGE.rglob("*.py") if p.read_text().strip())
