@@ -56,8 +56,8 @@ class Thermostat:
     """
 
     EVERY, LOW, HIGH = 10, 0.5, 0.62  # the weight moves after so many steps whose mean loss is outside
-    BEHIND, PATIENCE = 0.6, 5  # the generator waits above this mean loss, this many steps in a row at most
-    RANGE = (0.02, 1000.0)
+    BEHIND, PATIENCE = 0.64, 4  # the generator waits above this mean loss, this many steps in a row at most
+    RANGE = (0.1, 1000.0)
 
     def __init__(self, weight: float) -> None:
         self.weight, self.losses, self.mean, self.waited = weight, list[float](), math.log(2), 0

@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -313,7 +314,7 @@ def _tell_progress(console: Console, progress: "Progress") -> None:
     left = progress.seconds_left
     console.progress(
         f"step {stats.step + 1}/{progress.steps}  {progress.images_per_second:.0f} images/s  "
-        f"left {left / 3600:.0f}:{left // 60 % 60:02.0f}:{left % 60:02.0f}  critic {stats.critic_loss:.3f}  "
+        f"left {timedelta(seconds=round(left))}  critic {stats.critic_loss:.3f}  "
         f"generator {'waits' if stats.generator_loss is None else f'{stats.generator_loss:.3f}'}  "
         f"margin {progress.margin:.3f}  spread {progress.spread:.3f}"
     )
