@@ -162,8 +162,9 @@ def sample(
         raise UsageError(f"--seed {seed}: the last seed would pass 2^64")
     if out is None and each is None:
         out = Path("out.png")
+    inputs = model if model.is_dir() else None
     request = workflow.SampleRequest(
-        chosen, out, each, truncation, columns, scale, with_support, wanted if interpolate else None, overwrite
+        chosen, out, each, truncation, columns, scale, with_support, wanted if interpolate else None, overwrite, inputs
     )
     workflow.check_request(request)
     ready = workflow.load_ready(model, device, AdaptConfig(base=base, steps=steps, skip_bad=skip_bad))

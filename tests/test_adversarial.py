@@ -69,7 +69,9 @@ def test_thermostat() -> None:
     for _ in range(300):
         thermostat.watch(math.log(2))
     assert thermostat.weight < 1
-    waited = [thermostat.generator_waits() for _ in range(4 * (Thermostat.PATIENCE + 1))]  # it lost its lead: the generator waits, but not for ever
+    waited = [
+        thermostat.generator_waits() for _ in range(4 * (Thermostat.PATIENCE + 1))
+    ]  # it lost its lead: the generator waits, but not for ever
     assert waited == ([True] * Thermostat.PATIENCE + [False]) * 4
     again = Thermostat(1.0)
     again.restore(thermostat.figures())

@@ -18,14 +18,19 @@ _DESCRIPTION = 0x010E  # the EXIF tag that carries the text in files without PNG
 FRAME = 120  # milliseconds
 
 
-def check_target(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
-    """Refuses a target before any work: UsageError for its name, OutputError for what stands there."""
+def check_target(path: Path, endings: tuple[str, ...], overwrite: bool, inputs: Path | None = None) -> None:
+    """Refuses a target before any work: UsageError for its name, OutputError for what stands there.
+
+    Nothing in the folder `inputs` is ever replaced.
+    """
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.suffix.lower() not in endings:
         raise UsageError(f"{path}: the ending must be one of {' '.join(endings)}")
     if not path.parent.is_dir():
-        raise OutputError(f"{path.parent}: no such folder; make it first")
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+    if inputs is not None and path.exists() and path.resolve().is_relative_to(inputs.resolve()):
+        raise OutputError(f"{path}: is one of the examples; name another file")
     if path.exists() and not overwrite and not written_by_metagan(path):
         raise OutputError(f"{path}: was not written by metagan; --overwrite replaces it")
 

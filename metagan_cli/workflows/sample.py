@@ -42,6 +42,7 @@ class SampleRequest:
     with_support: bool = False
     walk_count: int | None = None  # frames of a walk through the seeds
     overwrite: bool = False
+    inputs: Path | None = None  # the folder of examples, in which nothing is replaced
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,11 @@ def check_request(request: SampleRequest) -> None:
         if count > GRID_LIMIT:
             raise UsageError(f"-n {count}: one picture holds at most {GRID_LIMIT} images; use --each DIR for more")
         endings = (*STILL, ".gif") if request.walk_count else STILL
-        pictures.check_target(request.out, endings, request.overwrite)
+        pictures.check_target(request.out, endings, request.overwrite, request.inputs)
     if request.each is not None and request.each.exists() and not request.each.is_dir():
         raise OutputError(f"{request.each}: is a file, not a folder for single images")
     if request.each is not None and not request.each.parent.is_dir():
-        raise OutputError(f"{request.each.parent}: no such folder; make it first")
+        raise OutputError(f"{request.each}: there is no folder {request.each.parent}; make it first")
 
 
 def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None) -> Ready:
@@ -170,7 +171,7 @@ def _prepare_folder(request: SampleRequest) -> None:
     count = request.walk_count or len(request.seeds)
     for path in request.each.glob("[0-9][0-9][0-9][0-9][0-9][0-9]*.png"):
         if path.stem.isdigit() and int(path.stem) < count:
-            pictures.check_target(path, (".png",), request.overwrite)
+            pictures.check_target(path, (".png",), request.overwrite, request.inputs)
 
 
 def _write_each(request: SampleRequest, place: int, images: Tensor, text: dict[str, Any]) -> None:
