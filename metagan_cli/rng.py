@@ -4,8 +4,6 @@ import hashlib
 
 import torch
 
-MAX_SEED = 2**63 - 1
-
 
 def generator_for(seed: int, stream: str, index: int = 0) -> torch.Generator:
     """A CPU generator for draw number `index` of the named stream under a seed.

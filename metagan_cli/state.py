@@ -33,15 +33,6 @@ class TaskState:
         """The state's tensors by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def task(self, index: int) -> "TaskState":
-        """One task of the batch, as a batch of one."""
-        return TaskState(**{name: tensor[index : index + 1] for name, tensor in self.tensors().items()})
-
-
-def batch(states: list[TaskState]) -> TaskState:
-    """Several states of equal shots as one batch."""
-    return TaskState(**{f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(TaskState)})
-
 
 @dataclass(frozen=True)
 class Latents:

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MEASURES = ("ink", "half-tones", "edges", "stroke width", "texture", "extent")
 FAR_QUANTILE = 0.99  # a folder is far when this share of the training tasks is nearer
 
 
@@ -36,7 +35,7 @@ def domain_from_dict(values: dict[str, Any]) -> Domain:
 
 
 def measure(images: Tensor) -> Tensor:
-    """Measures [N, 6] of images [N, C, S, S] in [-1, 1]; see MEASURES."""
+    """Ink, half-tones, edges, stroke width, texture and extent [N, 6] of images [N, C, S, S] in [-1, 1]."""
     x = (images.float().mean(1, keepdim=True) + 1) / 2
     edges = F.pad(x.diff(dim=3).abs(), (0, 1)) + F.pad(x.diff(dim=2).abs(), (0, 0, 0, 1))
     texture = (x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)).abs()
