@@ -56,7 +56,7 @@ class Thermostat:
     """
 
     EVERY, LOW, HIGH = 10, 0.5, 0.62  # the weight moves after so many steps whose mean loss is outside
-    BEHIND, PATIENCE = 0.64, 4  # the generator waits above this mean loss, this many steps in a row at most
+    BEHIND, PATIENCE = 0.66, 3  # the generator waits above this mean loss, this many steps in a row at most
     RANGE = (0.1, 1000.0)
 
     def __init__(self, weight: float) -> None:

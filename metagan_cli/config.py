@@ -77,6 +77,7 @@ class TrainConfig:
     critic_rate: float = 5e-4  # Adam, beta1 0.5
     final_rate: float = 0.2  # both rates end at this share of their start
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
+    variety: float = 0.3  # weight of the samples' shortfall in variety
     penalty: float = 1.0  # starting weight of the critic's noise penalty
     drift: float = 0.05  # weight of the critic's squared margin
     penalty_share: float = 0.5  # share of the packs that it is measured on

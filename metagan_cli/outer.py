@@ -18,6 +18,7 @@ from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.generator import REACH
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
+from metagan_cli.variety import shortfall
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class OuterLoop:
             scores, critic_loss = self._critic_step(query, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
-            generator_loss = self._generator_step(fake, bases, real) if learns else None
+            generator_loss = self._generator_step(fake, bases, real, query) if learns else None
         return StepStats(
             step=number,
             shots=support.shape[1],
@@ -129,12 +130,14 @@ class OuterLoop:
         self.critic_adam.step()
         return scores.detach(), loss.item()
 
-    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor) -> float:
+    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> float:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""
+        train = self.recipe.train
         self.nets.discriminator.requires_grad_(False)
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
+        short = shortfall(query, fake, bases, self.recipe.model.pack)
         self.generator_adam.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss + train.variety * short).backward()
         self.generator_adam.step()
         self.updates += 1
         self._average()
