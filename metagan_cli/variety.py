@@ -1,8 +1,8 @@
 """Variety: how much samples differ from each other and from their support image, beside what real images do.
 
 A generator that bends its support image a little satisfies a critic for a long time. This term of its loss says so
-at once: each pair of images that is nearer than real pairs of the task are on average is pushed apart, none further than that
-(mode seeking, Mao et al. 2019, with a ceiling), so that an outlier gains nothing.
+at once: samples that are nearer to each other, or to their support image, than all but a few real images of the task are
+pushed apart, and none further than that (mode seeking, Mao et al. 2019, with a ceiling), so that an outlier gains nothing.
 """
 
 import torch
@@ -10,32 +10,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SIDE = 32  # images are compared at this size, softened, with their ink centred: to shift a copy is no variety
+FEW = 0.25  # the share of real pairs that may be nearer
 SLACK = 0.02  # added to the real distance that a shortfall is a share of
 
 
 def shortfall(real: Tensor, fake: Tensor, bases: Tensor, pack: int) -> Tensor:
-    """By which share packs of samples fall short of real ones; a scalar, 0 where each pair differs enough.
+    """By which share packs of samples fall short of real ones; a scalar, 0 where all differ enough.
 
     Images [B, N, C, S, S]: real and fake ones, and the support images that both stand beside.
     """
-    beside = signatures(bases)
-    with torch.no_grad():
-        wanted = _differences(signatures(real), beside, pack)
-    found = _differences(signatures(fake), beside, pack)
-    parts = []
-    for want, have in zip(wanted, found, strict=True):
-        enough = want.mean(1, keepdim=True)
-        parts.append((F.relu(enough - have) / (enough + SLACK)).mean())
+    beside, true, false = signatures(bases), signatures(real), signatures(fake)
+    alike = true @ true.mT
+    apart = 1 - alike[:, *torch.triu_indices(alike.shape[1], alike.shape[1], 1)]
+    parts = [_missing(1 - (true * beside).sum(-1), 1 - (false * beside).sum(-1))]
+    if pack > 1:
+        together = false.unflatten(1, (-1, pack)).sum(2).square().sum(-1)  # pack + twice the sum over its pairs
+        parts.append(_missing(apart, 1 - (together - pack) / (pack * (pack - 1))))
     return torch.stack(parts).sum()
 
 
-def _differences(images: Tensor, bases: Tensor, pack: int) -> tuple[Tensor, ...]:
-    """Distances within packs [B, N / pack] and to the support images [B, N], of signatures [B, N, F]."""
-    away = 1 - (images * bases).sum(-1)
-    if pack == 1:
-        return (away,)
-    together = images.unflatten(1, (-1, pack)).sum(2).square().sum(-1)  # pack + twice the sum over pairs
-    return 1 - (together - pack) / (pack * (pack - 1)), away
+def _missing(real: Tensor, fake: Tensor) -> Tensor:
+    """The mean shortfall of distances [B, M] of samples, as a share of what is enough for real ones [B, N]."""
+    enough = real.quantile(FEW, 1, keepdim=True)
+    return (F.relu(enough - fake) / (enough + SLACK)).mean()
 
 
 def signatures(images: Tensor) -> Tensor:
