@@ -20,10 +20,10 @@ def shortfall(real: Tensor, fake: Tensor, bases: Tensor, pack: int) -> Tensor:
     Images [B, N, C, S, S]: real and fake ones, and the support images that both stand beside.
     """
     beside, true, false = signatures(bases), signatures(real), signatures(fake)
-    alike = true @ true.mT
-    apart = 1 - alike[:, *torch.triu_indices(alike.shape[1], alike.shape[1], 1)]
     parts = [_missing(1 - (true * beside).sum(-1), 1 - (false * beside).sum(-1))]
     if pack > 1:
+        one, other = torch.triu_indices(true.shape[1], true.shape[1], 1)
+        apart = 1 - (true[:, one] * true[:, other]).sum(-1)
         together = false.unflatten(1, (-1, pack)).sum(2).square().sum(-1)  # pack + twice the sum over its pairs
         parts.append(_missing(apart, 1 - (together - pack) / (pack * (pack - 1))))
     return torch.stack(parts).sum()
