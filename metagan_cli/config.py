@@ -70,14 +70,14 @@ class TrainConfig:
     shots: tuple[int, ...] = (1, 2, 3, 5)  # support sizes, drawn evenly: repeat one to draw it more often
     queries: int = 8  # held-out images a task
     tasks_per_batch: int = 8
-    inner_steps: int = 2  # most inner adversarial steps of an episode
+    inner_steps: int = 4  # most inner adversarial steps of an episode
     inner_share: float = 0.2  # share of the episodes that take inner steps at all
     inner_loss: str = "relativistic"
     generator_rate: float = 4e-5  # Adam, beta1 0
     critic_rate: float = 5e-4  # Adam, beta1 0.5
     final_rate: float = 0.2  # both rates end at this share of their start
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
-    variety: float = 0.3  # weight of the samples' shortfall in variety
+    energy: float = 2.0  # weight of the samples' energy distance from the queries, beside the critic
     penalty: float = 1.0  # starting weight of the critic's noise penalty
     drift: float = 0.05  # weight of the critic's squared margin
     penalty_share: float = 0.5  # share of the packs that it is measured on

@@ -12,13 +12,13 @@ from metagan_cli.adversarial import Thermostat, drift_penalty, noise_penalty
 from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import Episode
 from metagan_cli.devices import compute
+from metagan_cli.energy import energy_score
 from metagan_cli.learners.base import InnerGame, Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.generator import REACH
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
-from metagan_cli.variety import shortfall
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class StepStats:
     inner_steps: int
     critic_loss: float
     generator_loss: float | None  # none where the generator waited
+    energy: float | None  # energy distance of samples from queries; likewise
     margin: float  # mean score of real packs less that of false ones
     spread: float  # standard deviation of all scores; zero is a dead critic
     penalty: float  # the thermostat's weight
@@ -46,7 +47,7 @@ class OuterLoop:
         train = recipe.train
         self.recipe, self.device, self.dtype = recipe, device, dtype
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
-        self.learner = build_learner(recipe.model).to(device)
+        self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
         self.game = InnerGame(train.inner_loss, recipe.model.pack)
         self.thermostat = Thermostat(train.penalty)
@@ -74,13 +75,14 @@ class OuterLoop:
             scores, critic_loss = self._critic_step(query, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
-            generator_loss = self._generator_step(fake, bases, real, query) if learns else None
+            generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
         return StepStats(
             step=number,
             shots=support.shape[1],
             inner_steps=inner_steps,
             critic_loss=critic_loss,
             generator_loss=generator_loss,
+            energy=energy,
             margin=float((real - false).mean()),
             spread=float(scores.std()),
             penalty=self.thermostat.weight,
@@ -130,19 +132,19 @@ class OuterLoop:
         self.critic_adam.step()
         return scores.detach(), loss.item()
 
-    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> float:
+    def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> tuple[float, float]:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""
         train = self.recipe.train
         self.nets.discriminator.requires_grad_(False)
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
-        short = shortfall(query, fake, bases, self.recipe.model.pack)
+        energy = energy_score(query, fake / REACH, self.recipe.model.pack)
         self.generator_adam.zero_grad(set_to_none=True)
-        (loss + train.variety * short).backward()
+        (loss + train.energy * energy).backward()
         self.generator_adam.step()
         self.updates += 1
         self._average()
         self.nets.discriminator.requires_grad_(True)
-        return loss.item()
+        return loss.item(), energy.item()
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -1,6 +1,8 @@
 """Randomness as an argument: every draw comes from a generator that its purpose names."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 
 import torch
 
@@ -12,3 +14,12 @@ def generator_for(seed: int, stream: str, index: int = 0) -> torch.Generator:
     """
     digest = hashlib.blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+
+
+@contextlib.contextmanager
+def seeded(generator: torch.Generator | None) -> Iterator[None]:
+    """Weights that modules draw inside come from the generator, and torch's own randomness is as before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        if generator is not None:
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        yield

@@ -14,9 +14,7 @@ from metagan_cli.adversarial import (
     noise_penalty,
     unit,
 )
-from metagan_cli.data.doodles import Doodles
 from metagan_cli.rng import generator_for
-from metagan_cli.variety import shortfall
 
 REAL, FAKE = torch.tensor([[0.3, -1.0]]), torch.tensor([[-0.2, 0.5]])
 
@@ -78,34 +76,3 @@ def test_thermostat() -> None:
     again = Thermostat(1.0)
     again.restore(thermostat.figures())
     assert again.figures() == thermostat.figures()
-
-
-def drawings(task: int, count: int) -> torch.Tensor:
-    return Doodles(64).draw(task, count, generator_for(task, "test"))[None, :, None].float() / 127.5 - 1
-
-
-def test_shifted_copies_fall_short_and_real_drawings_do_not() -> None:
-    images = drawings(3, 17)
-    base, real, other = images[:, :1].expand(-1, 8, -1, -1, -1), images[:, 1:9], images[:, 9:]
-    copies = torch.stack([torch.roll(base[:, i], (i % 3, i % 4), (2, 3)) for i in range(8)], 1)
-    assert float(shortfall(real, copies, base, 2)) > 1.2
-    assert float(shortfall(real, other, base, 2)) < 0.3
-
-
-def test_one_outlier_does_not_make_up_for_copies() -> None:
-    images = drawings(3, 9)
-    base, real = images[:, :1].expand(-1, 8, -1, -1, -1), images[:, 1:]
-    copies = base.clone()
-    before = float(shortfall(real, copies, base, 4))
-    copies[:, 0] = drawings(8, 1)[:, 0]
-    assert float(shortfall(real, copies, base, 4)) > 0.5 * before
-
-
-def test_shortfall_pushes_copies_apart() -> None:
-    images = drawings(3, 9)
-    base, real = images[:, :1].expand(-1, 8, -1, -1, -1), images[:, 1:]
-    rng = generator_for(0, "noise")
-    fake = (base + 0.05 * torch.randn(base.shape, generator=rng)).requires_grad_()
-    before = shortfall(real, fake, base, 2)
-    (gradient,) = torch.autograd.grad(before, fake)
-    assert shortfall(real, fake - 20 * gradient, base, 2) < before

@@ -48,7 +48,7 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
         assert preview.width > 500 and preview.convert("L").getextrema() == (0, 255)
     lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(6))
-    assert {"critic_loss", "generator_loss", "margin", "spread", "penalty", "shots"} <= set(lines[0])
+    assert {"critic_loss", "generator_loss", "energy", "margin", "spread", "penalty", "shots"} <= set(lines[0])
 
 
 def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli import adversarial
+from metagan_cli.energy import energy_score
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import REACH
 from metagan_cli.state import Latents, TaskState
@@ -36,9 +37,13 @@ class Learner(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class InnerGame:
-    """min over the generator's state, max over the discriminator's: one task's own images against its samples."""
+    """min over the generator's state, max over the discriminator's: one task's own images against its samples.
+
+    The generator's side also lowers the energy distance of its samples from the real ones beside them.
+    """
 
     form: str = "relativistic"
+    energy: float = 1.0  # weight of the energy distance
     pack: int = 2
     packs: int = INNER_PACKS
 
@@ -73,6 +78,7 @@ class InnerGame:
             true, false = scores.chunk(2, 1)
             upward = adversarial.discriminator_loss(self.form, true, false)
             downward = adversarial.generator_loss(self.form, true, false)
+            downward = downward + self.energy * energy_score(real / REACH, fake / REACH, self.pack)
             (judge_gradient,) = torch.autograd.grad(upward, judge, retain_graph=True)
             code_gradient, gains_gradient = torch.autograd.grad(downward, (code, gains))
         return code_gradient, gains_gradient, judge_gradient

@@ -9,6 +9,7 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
 from metagan_cli.networks.generator import Generator
+from metagan_cli.rng import seeded
 
 
 class Networks(nn.Module):
@@ -30,7 +31,5 @@ class Networks(nn.Module):
 
 def build_networks(config: ModelConfig, generator: torch.Generator | None = None) -> Networks:
     """Networks with weights drawn from the generator, in channels-last memory."""
-    with torch.random.fork_rng(devices=[]):
-        if generator is not None:
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+    with seeded(generator):
         return Networks(config).to(memory_format=torch.channels_last)

@@ -14,6 +14,7 @@ from metagan_cli.state import Latents, TaskState
 HALF = GRID // 2
 CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
 REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
+UP = 2  # the block that doubles the side
 NOISE = 2 * HALF**2 + 2 * GRID**2  # one noise value for each cell of the four blocks
 
 
@@ -30,7 +31,6 @@ class Modulated(nn.Module):
             start_small(layer, 0.02)
         nn.init.normal_(self.second.weight, std=0.02)
         self.noise = nn.Parameter(torch.zeros(channels_out, 1, 1))
-        self.gains = (2 * channels_in, 2 * channels_out)
 
     def forward(self, x: Tensor, style: Tensor, gains: tuple[Tensor, Tensor], noise: Tensor) -> Tensor:
         h = self.first(activate(_modulate(x, self.scale_first(style) + gains[0])))
@@ -39,6 +39,17 @@ class Modulated(nn.Module):
             x, h = (F.interpolate(t, scale_factor=2, mode="bilinear", align_corners=False) for t in (x, h))
         h = h + self.noise * noise
         return torch.add(x, self.second(activate(_modulate(h, self.scale_second(style) + gains[1]))))
+
+
+def block_channels(config: ModelConfig) -> list[int]:
+    """The channels before the first modulated block, and after each."""
+    return [config.tokens, config.tokens, config.tokens, config.width, config.width]
+
+
+def gain_sizes(config: ModelConfig) -> list[int]:
+    """Gains of each modulation, two a block: a scale and a shift for every channel."""
+    sizes = block_channels(config)
+    return [2 * channels for pair in zip(sizes, sizes[1:], strict=False) for channels in pair]
 
 
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
@@ -64,14 +75,9 @@ class Generator(nn.Module):
         self.query_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.memory_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.gather = Attention(d)
-        blocks = [
-            Modulated(d, d, style),
-            Modulated(d, d, style),
-            Modulated(d, width, style, up=True),
-            Modulated(width, width, style),
-        ]
-        self.blocks = nn.ModuleList(blocks)
-        self.gain_sizes = [size for block in blocks for size in block.gains]
+        sizes = block_channels(config)
+        self.blocks = nn.ModuleList(Modulated(*sizes[i : i + 2], style, up=i == UP) for i in range(len(sizes) - 1))
+        self.gain_sizes = gain_sizes(config)
         self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
         start_small(self.flow, 0.01)
         start_small(self.affine, 0.01)

@@ -1,0 +1,93 @@
+"""The energy score: how well a task's samples stand for the distribution that its held-out images come from.
+
+For fakes f, reals r and a distance d, 2 E d(f, r) - E d(f, f') - E d(r, r') is the energy distance of the two
+distributions (Székely & Rizzo 2013), zero only where they agree. Its estimate without the pairs of an image with itself is unbiased
+for any number of images, and the expectation over query sets is least for the true distribution of images given the support
+(a proper scoring rule: Gneiting & Raftery 2007, section 4.3). So it asks for variety, and for no more than real images
+have, where a critic is content with neighbours of the support image for a long time.
+
+Images are compared by signatures that the eye would forgive small differences in: softened shapes with their ink
+centred and scaled to one size (so that moving or stretching the support image is no variety of shape), the same where they
+stand, coarse layout, and how much ink, half-tone and edge there is.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SIDE = 32  # the finest size that images are compared at
+NEAR, NEAR_WEIGHT = 0.25, 2.0  # reach of the Laplace kernel, in mean distances of real images, and its weight
+COARSE = 8  # the size at which the layout is compared
+EXTENT = 0.45  # deviation of the ink from its centre, in half sides, of shapes scaled to one size
+ZOOM = (0.5, 1.5)  # and how far an axis may be scaled for that
+
+
+def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
+    """Energy distance of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2; a scalar.
+
+    Averaged over tasks and signatures, in units of the mean distance between real images; 0 where the distributions
+    agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared with each other.
+    """
+    independent, others = (_other_runs(*run).to(fake.device) for run in ((fake.shape[1], pack), (real.shape[1], 1)))
+    parts = []
+    for true, false in zip(signatures(real), signatures(fake), strict=True):
+        unit = _mean(_euclidean(true, true), others).mean().clamp(min=1e-3)
+        among_real = _mean(_unlike(_euclidean(true, true) / unit), others)
+        among_fake = _mean(_unlike(_euclidean(false, false) / unit), independent)
+        across = _unlike(_euclidean(false, true) / unit).mean((1, 2))
+        parts.append((2 * across - among_fake - among_real).mean())
+    return torch.stack(parts).mean()
+
+
+def _other_runs(count: int, pack: int) -> Tensor:
+    """Which pairs of samples start from independently drawn support images: [M, M] of 0 and 1."""
+    run = torch.arange(count) // pack
+    return (run[:, None] != run[None]).float()
+
+
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
+    """The mean [B] of the chosen entries of values [B, N, M]; chosen [N, M] holds 0 and 1."""
+    return torch.as_tensor((values * chosen).sum((1, 2)) / chosen.sum().clamp(min=1))
+
+
+def _unlike(distance: Tensor) -> Tensor:
+    """Distance and a Laplace kernel: the kernel is what near neighbours feel, the distance reaches further."""
+    return distance + NEAR_WEIGHT * (1 - torch.exp(-distance / NEAR))
+
+
+def _euclidean(left: Tensor, right: Tensor) -> Tensor:
+    """Euclidean distances [B, N, M] of [B, N, F] to [B, M, F], with a gradient also at zero."""
+    squares = left.square().sum(-1)[:, :, None] + right.square().sum(-1)[:, None] - 2 * left @ right.transpose(1, 2)
+    return torch.as_tensor((squares.clamp(min=0) + 1e-6).sqrt())
+
+
+def signatures(images: Tensor) -> list[Tensor]:
+    """Images [B, N, C, S, S] in [-1, 1] as vectors [B, N, F] of several kinds."""
+    flat = images.flatten(0, 1).float()
+    ink = (F.interpolate(flat, size=(SIDE, SIDE), mode="area") + 1) / 2
+    shape = _one_size(ink) if ink.shape[1] == 1 else ink - ink.mean((2, 3), keepdim=True)
+    layout = F.avg_pool2d(ink, SIDE // COARSE)
+    kinds = [_soft(shape), _soft(F.avg_pool2d(shape, 2)), _soft(layout), _texture(flat)]
+    return [kind.flatten(1).unflatten(0, images.shape[:2]) for kind in kinds]
+
+
+def _soft(x: Tensor) -> Tensor:
+    return F.avg_pool2d(F.avg_pool2d(x, 3, 1, 1), 3, 1, 1)
+
+
+def _texture(x: Tensor) -> Tensor:
+    """Ink, half-tone and edge [N, 3] of images [N, C, S, S]: grays and frayed strokes show here."""
+    edges = x.diff(dim=3).abs().mean((1, 2, 3)) + x.diff(dim=2).abs().mean((1, 2, 3))
+    return torch.stack([(x + 1).mean((1, 2, 3)) / 2, 2 * (1 - x.square()).clamp(min=0).mean((1, 2, 3)), edges], 1)
+
+
+def _one_size(ink: Tensor) -> Tensor:
+    """Ink [N, 1, SIDE, SIDE] with its centre of mass in the middle and, within ZOOM, one extent on each axis."""
+    axis = torch.linspace(1 / SIDE - 1, 1 - 1 / SIDE, SIDE, device=ink.device)
+    weight = ink.clamp(min=0)
+    mass = weight.sum((1, 2, 3)).clamp(min=1e-3)[:, None]
+    profiles = torch.stack([weight.sum((1, 2)), weight.sum((1, 3))], 1) / mass[..., None]  # [N, 2, SIDE]: along x, along y
+    centre = (profiles * axis).sum(2)
+    extent = ((profiles * (axis - centre[..., None]).square()).sum(2) + 1e-4).sqrt()
+    theta = torch.cat([torch.diag_embed((extent / EXTENT).clamp(*ZOOM)), centre[..., None]], 2)
+    return F.grid_sample(ink, F.affine_grid(theta, list(ink.shape), align_corners=False), align_corners=False)

@@ -1,0 +1,76 @@
+"""The energy score: unbiased, and least for samples that are spread like real images."""
+
+import torch
+
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.energy import NEAR, NEAR_WEIGHT, energy_score, signatures
+from metagan_cli.rng import generator_for
+
+TASKS = range(40, 52)
+
+
+def drawings(task: int, count: int, stream: str = "test") -> torch.Tensor:
+    """Drawings [1, count, 1, 64, 64] of a doodle task."""
+    return Doodles(64).draw(task, count, generator_for(task, stream))[None, :, None].float() / 127.5 - 1
+
+
+def many(count: int, stream: str) -> torch.Tensor:
+    """Drawings of all TASKS [B, count, 1, 64, 64]."""
+    return torch.cat([drawings(task, count, stream) for task in TASKS])
+
+
+def test_it_follows_its_formula() -> None:
+    real, fake = drawings(3, 4), drawings(5, 6)
+    total = 0.0
+    for r, f in zip(signatures(real), signatures(fake), strict=True):
+        unit = sum(float((r[0, i] - r[0, j]).norm()) for i in range(4) for j in range(4) if i != j) / 12
+
+        def unlike(a: torch.Tensor, b: torch.Tensor, unit: float = unit) -> float:
+            d = float((a - b).norm()) / unit
+            return d + NEAR_WEIGHT * (1 - 2.718281828 ** (-d / NEAR))
+
+        across = sum(unlike(a, b) for a in r[0] for b in f[0]) / 24
+        among_real = sum(unlike(r[0, i], r[0, j]) for i in range(4) for j in range(4) if i != j) / 12
+        apart = [unlike(f[0, i], f[0, j]) for i in range(6) for j in range(6) if i // 2 != j // 2]  # not within a run of 2
+        total += 2 * across - among_real - sum(apart) / len(apart)
+    assert abs(float(energy_score(real, fake, 2)) - total / len(signatures(real))) < 0.02
+
+
+def test_real_drawings_score_zero_on_average() -> None:
+    scores = [float(energy_score(many(6, f"a{i}"), many(5, f"b{i}"))) for i in range(8)]
+    assert abs(sum(scores) / len(scores)) < 0.05
+    assert min(scores) < 0 < max(scores) or max(map(abs, scores)) < 0.05
+
+
+def test_copies_wild_samples_and_other_tasks_score_worse_than_real_ones() -> None:
+    real, other = many(8, "real"), many(8, "other")
+    copies = many(1, "base").expand(-1, 8, -1, -1, -1)
+    shifted = torch.stack([copies[:, i].roll((i % 3, i % 5), (2, 3)) for i in range(8)], 1)
+    outlier = copies.clone()
+    outlier[:, 0] = other[:, 0].roll(1, 0)
+    wild = torch.where(torch.rand(real.shape, generator=generator_for(0, "dirt")) < 0.05, -other, other)
+    good = float(energy_score(real, other))
+    for worse in (copies, shifted, outlier, wild, other.roll(1, 0), 0.85 * other - 0.1):
+        assert float(energy_score(real, worse)) > good + 0.1
+
+
+def test_its_gradient_pushes_copies_towards_variety() -> None:
+    real, base = drawings(3, 8), drawings(3, 1, "base").expand(-1, 8, -1, -1, -1)
+    fake = (base + 0.05 * torch.randn(base.shape, generator=generator_for(0, "noise"))).requires_grad_()
+    before = energy_score(real, fake)
+    (gradient,) = torch.autograd.grad(before, fake)
+    assert gradient.isfinite().all()
+    assert energy_score(real, fake - 0.2 * gradient / gradient.norm()) < before
+
+
+def test_blank_images_and_samples_beyond_the_range_keep_a_finite_gradient() -> None:
+    fake = torch.full((1, 4, 1, 64, 64), -1.05, requires_grad=True)
+    energy_score(torch.full((1, 4, 1, 64, 64), -1.0), fake, 2).backward()
+    assert fake.grad is not None and fake.grad.isfinite().all()
+
+
+def test_colour() -> None:
+    real = many(8, "real").expand(-1, -1, 3, -1, -1)
+    tinted = real.clone()
+    tinted[:, :, 0] *= 0.2
+    assert float(energy_score(real, tinted)) > float(energy_score(real, many(8, "other").expand(-1, -1, 3, -1, -1))) + 0.1
