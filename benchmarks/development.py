@@ -4,7 +4,9 @@ python benchmarks/development.py MODEL [--data data/omniglot_105.npz] [--sheet F
 
 For each shots and number of inner steps, over the same tasks: the median distance of a sample to its nearest support
 image beside that of held-out drawings of the character, the mean distance between samples beside that between drawings,
-how far held-out drawings are from their nearest sample, and the share of samples that count as copies.
+how far held-out drawings are from their nearest sample (reach) and samples from their nearest held-out drawing
+(precision), the energy distance between the two, and the share of samples that count as copies. The last line puts ten other
+drawings of the character in the samples' place.
 Needs the Omniglot file of the training data; nothing here is for training.
 """
 
@@ -15,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metagan_cli.config import AdaptConfig
 from metagan_cli.data.tasks import prepare
+from metagan_cli.energy import energy_score
 from metagan_cli.evaluation.copies import distances, spread, thresholds
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.rng import generator_for
@@ -35,40 +39,43 @@ def development_tasks(path: Path, size: int, every: int) -> Tensor:
     return (images.float() / 127.5 - 1).view(-1, 20, 1, size, size)[::every]
 
 
-def measure(model: BaseModel, tasks: Tensor, shots: int, steps: int) -> dict[str, float]:
-    """Mean figures over tasks; samples from the first `shots` drawings, truth from the last HELD_OUT."""
-    rows = []
-    for i, task in enumerate(tasks):
-        support, truth = task[:shots], task[-HELD_OUT:]
-        game = InnerGame(pack=model.config.pack, packs=8)
-        with torch.no_grad():
-            state = model.learner.adapt(model.nets, support[None], steps, game, generator_for(i, "development"))
-        samples = draw_samples(model.nets.generator, state, range(SAMPLES * i, SAMPLES * (i + 1)))
-        apart = distances(samples, support)
-        rows.append(
-            {
-                "nearest": float(apart.amin(1).median()),
-                "real_nearest": float(distances(truth, support).amin(1).median()),
-                "spread": spread(samples),
-                "real_spread": spread(truth),
-                "reach": float(distances(truth, samples).amin(1).mean()),
-                "copies": float((apart < thresholds(support)).any(1).float().mean()),
-            }
-        )
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+def samples_of(model: BaseModel, task: Tensor, number: int, shots: int, steps: int) -> Tensor:
+    """Samples of one task, adapted to its first `shots` drawings."""
+    game = InnerGame(pack=model.config.pack, packs=AdaptConfig.packs)
+    with torch.no_grad():
+        state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(number, "development"))
+    return draw_samples(model.nets.generator, state, range(SAMPLES * number, SAMPLES * (number + 1)))
 
 
-def sheet(model: BaseModel, tasks: Tensor, shots: int, steps: int, path: Path) -> None:
+def measure(samples: Tensor, support: Tensor, truth: Tensor) -> dict[str, float]:
+    """The figures of one task's samples, beside its held-out drawings."""
+    apart = distances(samples, support)
+    return {
+        "nearest": float(apart.amin(1).median()),
+        "real_nearest": float(distances(truth, support).amin(1).median()),
+        "spread": spread(samples),
+        "real_spread": spread(truth),
+        "reach": float(distances(truth, samples).amin(1).mean()),
+        "precision": float(distances(samples, truth).amin(1).mean()),
+        "energy": float(energy_score(truth[None], samples[None])),
+        "copies": float((apart < thresholds(support)).any(1).float().mean()),
+    }
+
+
+def line(label: str, rows: list[dict[str, float]]) -> str:
+    """Mean figures over tasks, as a line of the table."""
+    r = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+    return (
+        f"{label:11}  {r['nearest']:.3f} ({r['real_nearest']:.3f})   {r['spread']:.3f} ({r['real_spread']:.3f})"
+        f"   {r['reach']:.3f}   {r['precision']:.3f}   {r['energy']:6.3f}   {r['copies']:.3f}"
+    )
+
+
+def sheet(path: Path, tasks: Tensor, drawn: list[Tensor], shots: int) -> None:
     """Support left, then samples, one task a row."""
-    cells = []
-    for i, task in enumerate(tasks):
-        with torch.no_grad():
-            game = InnerGame(pack=model.config.pack, packs=8)
-            state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(i, "development"))
-        samples = draw_samples(model.nets.generator, state, range(SAMPLES * i, SAMPLES * (i + 1)))
-        cells += [task[:shots], torch.zeros(1, *task.shape[1:]), samples]
-    pixels = tile(to_bytes(torch.cat(cells), light_on_dark=False), shots + 1 + SAMPLES)
-    write_png(path, picture(pixels), {"kind": "development", "shots": shots, "steps": steps})
+    rows = [torch.cat([task[:shots], torch.zeros(1, *task.shape[1:]), s]) for task, s in zip(tasks, drawn, strict=True)]
+    pixels = tile(to_bytes(torch.cat(rows), light_on_dark=False), shots + 1 + SAMPLES)
+    write_png(path, picture(pixels), {"kind": "development", "shots": shots})
 
 
 def main() -> None:
@@ -82,18 +89,17 @@ def main() -> None:
     model = load_model(options.model)
     tasks = development_tasks(options.data, model.config.image_size, options.every)
     print(f"{len(tasks)} characters, {SAMPLES} samples each")
-    print("shots steps  nearest (real)   spread (real)   reach   copies")
+    print("shots steps  nearest (real)   spread (real)   reach   precision   energy   copies")
     for shots in (1, 5, 10):
-        for steps in (0, 4) if shots > 2 else (0,):
-            r = measure(model, tasks, shots, steps)
-            print(
-                f"{shots:5} {steps:5}  {r['nearest']:.3f} ({r['real_nearest']:.3f})   {r['spread']:.3f} ({r['real_spread']:.3f})"
-                f"   {r['reach']:.3f}   {r['copies']:.3f}",
-                flush=True,
-            )
+        for steps in (0, 1, 4) if shots > 2 else (0,):
+            drawn = [samples_of(model, task, i, shots, steps) for i, task in enumerate(tasks)]
+            rows = [measure(s, task[:shots], task[-HELD_OUT:]) for s, task in zip(drawn, tasks, strict=True)]
+            print(line(f"{shots:5} {steps:5}", rows), flush=True)
             if options.sheet:
                 options.sheet.mkdir(exist_ok=True)
-                sheet(model, tasks[:: max(1, len(tasks) // 14)][:14], shots, steps, options.sheet / f"{shots}-shot-{steps}.png")
+                some = slice(None, None, max(1, len(tasks) // 14))
+                sheet(options.sheet / f"{shots}-shot-{steps}.png", tasks[some], drawn[some], shots)
+    print(line("    1  real", [measure(task[1:11], task[:1], task[-HELD_OUT:]) for task in tasks]))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Thermostat:
     generator waits for it.
     """
 
-    EVERY, LOW, HIGH = 10, 0.5, 0.62  # the weight moves after so many steps whose mean loss is outside
+    EVERY, LOW, HIGH = 10, 0.42, 0.62  # the weight moves after so many steps whose mean loss is outside
     BEHIND, PATIENCE = 0.66, 3  # the generator waits above this mean loss, this many steps in a row at most
     RANGE = (0.1, 1000.0)
 

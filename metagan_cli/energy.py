@@ -1,9 +1,9 @@
 """The energy score: how well a task's samples stand for the distribution that its held-out images come from.
 
 For fakes f, reals r and a distance d, 2 E d(f, r) - E d(f, f') - E d(r, r') is the energy distance of the two
-distributions (Székely & Rizzo 2013), zero only where they agree. Its estimate without the pairs of an image with itself is unbiased
-for any number of images, and the expectation over query sets is least for the true distribution of images given the support
-(a proper scoring rule: Gneiting & Raftery 2007, section 4.3). So it asks for variety, and for no more than real images
+distributions (Székely & Rizzo 2013), zero only where they agree. Its estimate without the pairs of an image with
+itself is unbiased for any number of images, and its expectation over query sets is least for the true distribution of
+images given the support (a proper scoring rule: Gneiting & Raftery 2007, section 4.3). So it asks for variety, and for no more than real images
 have, where a critic is content with neighbours of the support image for a long time.
 
 Images are compared by signatures that the eye would forgive small differences in: softened shapes with their ink
@@ -26,9 +26,10 @@ def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
     """Energy distance of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2; a scalar.
 
     Averaged over tasks and signatures, in units of the mean distance between real images; 0 where the distributions
-    agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared with each other.
+    agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
+    with each other.
     """
-    independent, others = (_other_runs(*run).to(fake.device) for run in ((fake.shape[1], pack), (real.shape[1], 1)))
+    independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
     parts = []
     for true, false in zip(signatures(real), signatures(fake), strict=True):
         unit = _mean(_euclidean(true, true), others).mean().clamp(min=1e-3)

@@ -1,6 +1,7 @@
 """The generator: start from one support image, bend it, then repaint it."""
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -48,8 +49,7 @@ def block_channels(config: ModelConfig) -> list[int]:
 
 def gain_sizes(config: ModelConfig) -> list[int]:
     """Gains of each modulation, two a block: a scale and a shift for every channel."""
-    sizes = block_channels(config)
-    return [2 * channels for pair in zip(sizes, sizes[1:], strict=False) for channels in pair]
+    return [2 * channels for pair in pairwise(block_channels(config)) for channels in pair]
 
 
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ class Generator(nn.Module):
         self.query_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.memory_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
         self.gather = Attention(d)
-        sizes = block_channels(config)
-        self.blocks = nn.ModuleList(Modulated(*sizes[i : i + 2], style, up=i == UP) for i in range(len(sizes) - 1))
+        pairs = enumerate(pairwise(block_channels(config)))
+        self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
         self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
         start_small(self.flow, 0.01)
