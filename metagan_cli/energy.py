@@ -3,8 +3,8 @@
 For fakes f, reals r and a distance d, 2 E d(f, r) - E d(f, f') - E d(r, r') is the energy distance of the two
 distributions (Székely & Rizzo 2013), zero only where they agree. Its estimate without the pairs of an image with
 itself is unbiased for any number of images, and its expectation over query sets is least for the true distribution of
-images given the support (a proper scoring rule: Gneiting & Raftery 2007, section 4.3). So it asks for variety, and for no more than real images
-have, where a critic is content with neighbours of the support image for a long time.
+images given the support (a proper scoring rule: Gneiting & Raftery 2007, section 4.3). So it asks for variety, and for
+no more than real images have, where a critic is content with neighbours of the support image for a long time.
 
 Images are compared by signatures that the eye would forgive small differences in: softened shapes with their ink
 centred and scaled to one size (so that moving or stretching the support image is no variety of shape), the same where they
