@@ -7,8 +7,8 @@ images given the support (a proper scoring rule: Gneiting & Raftery 2007, sectio
 no more than real images have, where a critic is content with neighbours of the support image for a long time.
 
 Images are compared by signatures that the eye would forgive small differences in: softened shapes with their ink
-centred and scaled to one size (so that moving or stretching the support image is no variety of shape), the same where they
-stand, coarse layout, and how much ink, half-tone and edge there is.
+centred and scaled to one size, so that moving or stretching the support image is no variety of shape; coarse layout; and
+how much ink, half-tone and edge there is.
 """
 
 import torch
