@@ -7,10 +7,12 @@ import torch
 from conftest import TINY
 
 from metagan_cli.data.doodles import Doodles
+from metagan_cli.energy import energy_score
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
+from metagan_cli.networks.generator import REACH
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
 
@@ -131,10 +133,10 @@ def test_a_critic_takes_over_one_of_another_pack(pack: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])
-def test_inner_steps_go_down_the_inner_loss(form: str, nets: Networks) -> None:
+def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> None:
     support = drawings(2, 6)
     state = adapted(nets, support)
-    game = InnerGame(form, packs=64)
+    game = InnerGame(form, energy=0.0, packs=64)
     code, gains, judge = game.gradients(nets, state, generator_for(0, "game"))
     assert code.shape == state.code.shape and gains.shape == state.gains.shape and judge.shape == state.judge.shape
     assert all(g.abs().max() > 0 for g in (code, gains, judge))
@@ -147,6 +149,20 @@ def test_inner_steps_go_down_the_inner_loss(form: str, nets: Networks) -> None:
             return float(nets.discriminator(*nets.generator(latents, state), state.judge).mean())
 
     assert rating(state.moved(state.code, state.gains - step * gains, state.judge)) > rating(state)
+
+
+def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks) -> None:
+    support = drawings(2, 6)
+    state = adapted(nets, support)
+    _, gains, _ = InnerGame(energy=1000.0, packs=64).gradients(nets, state, generator_for(0, "game"))
+
+    def away(state: TaskState) -> float:
+        latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"))
+        with torch.no_grad():
+            return float(energy_score(support, nets.generator(latents, state)[0] / REACH))
+
+    step = 0.02 / gains.square().mean().sqrt()
+    assert away(state.moved(state.code, state.gains - step * gains, state.judge)) < away(state)
 
 
 def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
