@@ -32,8 +32,9 @@ def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
     independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
     parts = []
     for true, false in zip(signatures(real), signatures(fake), strict=True):
-        unit = _mean(_euclidean(true, true), others).mean().clamp(min=1e-3)
-        among_real = _mean(_unlike(_euclidean(true, true) / unit), others)
+        apart = _euclidean(true, true)
+        unit = _mean(apart, others).mean().clamp(min=1e-3)
+        among_real = _mean(_unlike(apart / unit), others)
         among_fake = _mean(_unlike(_euclidean(false, false) / unit), independent)
         across = _unlike(_euclidean(false, true) / unit).mean((1, 2))
         parts.append((2 * across - among_fake - among_real).mean())
