@@ -23,7 +23,7 @@ from metagan_cli.energy import energy_score
 from metagan_cli.evaluation.copies import distances, spread, thresholds
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import draw_samples
+from metagan_cli.sampling import DRAFTS, Sampler
 from metagan_cli.store.grids import picture, tile, to_bytes, write_png
 from metagan_cli.store.models import BaseModel, load_model
 
@@ -39,12 +39,12 @@ def development_tasks(path: Path, size: int, every: int) -> Tensor:
     return (images.float() / 127.5 - 1).view(-1, 20, 1, size, size)[::every]
 
 
-def samples_of(model: BaseModel, task: Tensor, number: int, shots: int, steps: int) -> Tensor:
+def samples_of(model: BaseModel, task: Tensor, number: int, shots: int, steps: int, drafts: int) -> Tensor:
     """Samples of one task, adapted to its first `shots` drawings."""
     game = InnerGame(pack=model.config.pack, packs=AdaptConfig.packs)
     with torch.no_grad():
         state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(number, "development"))
-    return draw_samples(model.nets.generator, state, range(SAMPLES * number, SAMPLES * (number + 1)))
+    return Sampler(model.nets, state, drafts=drafts).draw(range(SAMPLES * number, SAMPLES * (number + 1)))
 
 
 def measure(samples: Tensor, support: Tensor, truth: Tensor) -> dict[str, float]:
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
     parser.add_argument("--sheet", type=Path, help="a folder for sheets of samples")
     parser.add_argument("--every", type=int, default=5, help="use every n-th character")
+    parser.add_argument("--drafts", type=int, default=DRAFTS, help="most drafts of a sample; 1 takes every one")
     options = parser.parse_args()
     model = load_model(options.model)
     tasks = development_tasks(options.data, model.config.image_size, options.every)
@@ -92,7 +93,7 @@ def main() -> None:
     print("shots steps  nearest (real)   spread (real)   reach   precision   energy   copies")
     for shots in (1, 5, 10):
         for steps in (0, 1, 4) if shots > 2 else (0,):
-            drawn = [samples_of(model, task, i, shots, steps) for i, task in enumerate(tasks)]
+            drawn = [samples_of(model, task, i, shots, steps, options.drafts) for i, task in enumerate(tasks)]
             rows = [measure(s, task[:shots], task[-HELD_OUT:]) for s, task in zip(drawn, tasks, strict=True)]
             print(line(f"{shots:5} {steps:5}", rows), flush=True)
             if options.sheet:

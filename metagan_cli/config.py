@@ -78,9 +78,10 @@ class TrainConfig:
     final_rate: float = 0.1  # both rates end at this share of their start
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
     energy: float = 2.0  # weight of the samples' energy distance from the queries, beside the critic
+    blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss
     penalty: float = 1.0  # starting weight of the critic's noise penalty
     drift: float = 0.05  # weight of the critic's squared margin
-    penalty_share: float = 0.5  # share of the packs that it is measured on
+    penalty_share: float = 0.34  # share of the packs that it is measured on
     penalty_noise: float = 0.05  # standard deviation of the noise that it adds
     head_start: int = 40  # steps that the critic learns alone at the beginning
     ema: float = 0.998  # decay of the weights that ship

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metagan_cli.adversarial import Thermostat, drift_penalty, noise_penalty
+from metagan_cli.blemishes import blemish_packs
 from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import Episode
 from metagan_cli.devices import compute
@@ -31,6 +32,7 @@ class StepStats:
     critic_loss: float
     generator_loss: float | None  # none where the generator waited
     energy: float | None  # energy distance of samples from queries; likewise
+    told: float  # critic's loss on blemished images: ln 2 where it cannot tell them from real ones
     margin: float  # mean score of real packs less that of false ones
     spread: float  # standard deviation of all scores; zero is a dead critic
     penalty: float  # the thermostat's weight
@@ -72,7 +74,7 @@ class OuterLoop:
             with torch.set_grad_enabled(learns):
                 state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
                 fake, bases = self._sample(state, rng)
-            scores, critic_loss = self._critic_step(query, fake.detach().float(), bases, rng)
+            scores, critic_loss, told = self._critic_step(query, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
@@ -83,6 +85,7 @@ class OuterLoop:
             critic_loss=critic_loss,
             generator_loss=generator_loss,
             energy=energy,
+            told=told,
             margin=float((real - false).mean()),
             spread=float(scores.std()),
             penalty=self.thermostat.weight,
@@ -110,11 +113,15 @@ class OuterLoop:
         fake, bases = self.nets.generator(latents.to(self.device), state)
         return fake, bases
 
-    def _critic_step(self, query: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float]:
-        """Relativistic pairing loss and noise penalty; returns the scores [B, 2 P] and the loss without penalty."""
+    def _critic_step(self, query: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float, float]:
+        """Relativistic pairing losses against samples and blemished queries, and the penalties.
+
+        Returns the scores [B, 2 P] of real packs and samples, and the two losses.
+        """
         train, pack = self.recipe.train, self.recipe.model.pack
-        query = query.clamp(-REACH, REACH)  # exact ground would give the real images away
-        both, beside = torch.cat([query, fake], 1), torch.cat([bases, bases], 1)
+        spoilt = blemish_packs(query, pack, rng)
+        both = torch.cat([query, fake, spoilt], 1).clamp(-REACH, REACH)  # exact ground would give real images away
+        beside = bases.repeat(1, 3, 1, 1, 1)
         packs = both.shape[1] // pack
         measured = torch.randperm(packs, generator=rng)[: max(1, round(packs * train.penalty_share))]
         some = (measured[:, None] * pack + torch.arange(pack)).flatten().to(self.device)
@@ -124,13 +131,15 @@ class OuterLoop:
             torch.cat([both, clean + train.penalty_noise * noise], 1), torch.cat([beside, beside[:, some]], 1)
         )
         scores, noisy = scores[:, :packs], scores[:, packs:]
-        real, false = scores.chunk(2, 1)
+        real, false, blemished = scores.chunk(3, 1)
         loss = F.softplus(false - real).mean()
+        told = F.softplus(blemished - real).mean()
         penalty = self.thermostat.weight * noise_penalty(scores[:, measured.to(self.device)], noisy)
+        drift = drift_penalty(real, false) + drift_penalty(real, blemished)
         self.critic_adam.zero_grad(set_to_none=True)
-        (loss + penalty + train.drift * drift_penalty(real, false)).backward()
+        (loss + train.blemishes * told + penalty + train.drift * drift).backward()
         self.critic_adam.step()
-        return scores.detach(), loss.item()
+        return torch.cat([real, false], 1).detach(), loss.item(), told.item()
 
     def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> tuple[float, float]:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""

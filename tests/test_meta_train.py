@@ -20,7 +20,7 @@ from metagan_cli.errors import MetaganError
 from metagan_cli.evaluation.copies import distances
 from metagan_cli.outer import OuterLoop
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import draw_samples
+from metagan_cli.sampling import Sampler
 from metagan_cli.store.tensors import load
 from metagan_cli.workflows import meta_train as workflow
 
@@ -163,7 +163,7 @@ def test_it_learns(tmp_path: Path) -> None:
         for images in tasks:
             with torch.no_grad():
                 state = learner.adapt(nets, images[None, :1], 0, loop.game, generator_for(0, "adapt"))
-            drawn.append(draw_samples(nets.generator, state, range(8)))
+            drawn.append(Sampler(nets, state, drafts=1).draw(range(8)))
         return drawn
 
     def apart(drawn: list[torch.Tensor]) -> float:

@@ -7,39 +7,55 @@ import torch
 from conftest import draw_folder, run
 from PIL import Image
 
-from metagan_cli.sampling import CHUNK, draw_samples, latents_of, walk
-from metagan_cli.state import TaskState
+from metagan_cli.sampling import BLOCK, CHUNK, REFUSED, Sampler, between, latents_of
 from metagan_cli.store.models import load_adapted, load_model
 from metagan_cli.workflows.sample import parse_seeds, shorten
 
 
 @pytest.fixture
-def drawn_from(adapted: Path, tiny_model: Path) -> tuple[torch.nn.Module, TaskState]:
-    return load_model(tiny_model).nets.generator, load_adapted(adapted).state
+def sampler(adapted: Path, tiny_model: Path) -> Sampler:
+    return Sampler(load_model(tiny_model).nets, load_adapted(adapted).state)
 
 
-def test_a_sample_depends_on_its_seed_alone(drawn_from: tuple) -> None:
-    many = draw_samples(*drawn_from, range(10, 10 + CHUNK + 3))
-    assert torch.equal(many[3:5], draw_samples(*drawn_from, [13, 14]))
-    assert torch.equal(many[-1], draw_samples(*drawn_from, [10 + CHUNK + 2])[0])
-    assert torch.equal(many[[5, 0]], draw_samples(*drawn_from, [15, 10]))
+def test_a_sample_depends_on_its_seed_alone(sampler: Sampler) -> None:
+    many = sampler.draw(range(10, 10 + BLOCK + 3))
+    assert torch.equal(many[3:5], sampler.draw([13, 14]))
+    assert torch.equal(many[CHUNK : CHUNK + 2], sampler.draw([10 + CHUNK, 11 + CHUNK]))
+    assert torch.equal(many[-1], sampler.draw([10 + BLOCK + 2])[0])
+    assert torch.equal(many[[5, 0]], sampler.draw([15, 10]))
     assert len({image.numpy().tobytes() for image in many}) == len(many)
 
 
-def test_truncation_tames(drawn_from: tuple) -> None:
-    sizes = drawn_from[0].latent_sizes
+def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
+    seeds = range(BLOCK)
+    first, scores = sampler._judged(sampler._latents(seeds))
+    low = scores < sampler.bar
+    assert 0.3 * REFUSED < float(low.float().mean()) < 3 * REFUSED
+    images, latents = sampler._accepted(seeds)
+    assert torch.equal(images[~low], first[~low])
+    again, better = sampler._judged(latents)
+    assert torch.allclose(again, images, atol=1e-5) and torch.all(better >= scores)
+    assert (better[low] >= sampler.bar - 1e-5).float().mean() > 0.9
+    assert torch.equal(latents.pick, sampler._latents(seeds).pick)
+    whatever = Sampler(sampler.nets, sampler.state, drafts=1)
+    assert torch.equal(whatever.draw(seeds), first)
+
+
+def test_truncation_tames(sampler: Sampler) -> None:
+    sizes = sampler.nets.generator.latent_sizes
     assert torch.equal(latents_of([5], sizes, 0.5).z, latents_of([5], sizes).z / 2)
     assert torch.equal(latents_of([5], sizes, 0.0).pick, latents_of([5], sizes).pick)
 
 
-def test_walk_goes_through_its_seeds(drawn_from: tuple) -> None:
-    sizes = drawn_from[0].latent_sizes
-    frames, stops = walk([3, 8, 4], 9, sizes), latents_of([3, 8, 4], sizes)
+def test_walk_goes_through_its_seeds(sampler: Sampler) -> None:
+    stops = latents_of([3, 8, 4], sampler.nets.generator.latent_sizes)
+    frames = between(stops, 9)
     for frame, stop in ((0, 0), (4, 1), (8, 2)):
         assert torch.allclose(frames.z[0, frame], stops.z[0, stop], atol=1e-4)
     lengths = frames.z[0].norm(dim=1)
     assert lengths.min() > 0.7 * stops.z[0].norm(dim=1).min()  # on the sphere, not through its middle
     assert len(frames.pick.unique()) == 1
+    assert torch.allclose(sampler.walk([3, 8, 4], 9)[0], sampler.draw([3])[0], atol=1e-4)
 
 
 def test_seeds_as_text() -> None:

@@ -15,7 +15,7 @@ from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import draw_samples
+from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
@@ -53,7 +53,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     base.nets.to(chosen)
     base.learner.to(chosen)
     state, taken = _adapt(base, images.to(chosen), settings, start)
-    report = copy_report(draw_samples(base.nets.generator, state, range(TRIED)), images)
+    report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
     warnings = (*support.warnings, *_domain_warning(distance, base.name), *_copy_warning(report))
     metadata = {

@@ -12,7 +12,7 @@ from metagan_cli.devices import choose_device, choose_precision
 from metagan_cli.errors import MetaganError
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import draw_samples
+from metagan_cli.sampling import Sampler
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.models import load_model
 from metagan_cli.store.shipped import shipped_models
@@ -69,5 +69,5 @@ def _model(name: str, path: Path, device: torch.device) -> Check:
     support[..., size // 4 : -size // 4, size // 2 - 1 : size // 2 + 1] = 1.0
     with torch.no_grad():
         state = model.learner.to(device).adapt(model.nets.to(device), support, 0, InnerGame(), generator_for(0, "doctor"))
-    finite = bool(draw_samples(model.nets.generator, state, [0]).isfinite().all())
+    finite = bool(Sampler(model.nets, state, drafts=1).draw([0]).isfinite().all())
     return Check(name, finite, f"{size} px, step {model.metadata.get('step')}, {model.hash[:12]}")

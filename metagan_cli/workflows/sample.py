@@ -14,8 +14,7 @@ from metagan_cli.config import AdaptConfig
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
-from metagan_cli.networks.generator import Generator
-from metagan_cli.sampling import generate, stream_samples, walk
+from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState
 from metagan_cli.store import pictures
 from metagan_cli.store.grids import picture, tile, to_bytes
@@ -135,11 +134,11 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
         "with_support": request.with_support,
         "walk": request.walk_count,
     }
-    generator = ready.base.nets.generator
+    sampler = Sampler(ready.base.nets, ready.state, request.truncation)
     kept: list[Tensor] = []
     if request.each is not None:
         _prepare_folder(request)
-    for place, images in _chunks(generator, ready.state, request):
+    for place, images in _blocks(sampler, request):
         if request.each is not None:
             _write_each(request, place, to_bytes(images, ready.light_on_dark), text)
         if request.out is not None or len(kept) * len(images) < TESTED:
@@ -152,12 +151,12 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
     return Sampled(count, request.out, request.each, report, time.monotonic() - start, ready.warnings)
 
 
-def _chunks(generator: Generator, state: TaskState, request: SampleRequest) -> Iterator[tuple[int, Tensor]]:
+def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Tensor]]:
     if request.walk_count is not None:
-        yield 0, generate(generator, state, walk(request.seeds, request.walk_count, generator.latent_sizes, request.truncation))
+        yield 0, sampler.walk(request.seeds, request.walk_count)
         return
     place = 0
-    for images in stream_samples(generator, state, request.seeds, request.truncation):
+    for images in sampler.stream(request.seeds):
         yield place, images
         place += len(images)
 

@@ -1,0 +1,59 @@
+"""Blemished images: spoilt, each kind in its way, and nothing else."""
+
+import pytest
+import torch
+
+from metagan_cli import blemishes
+from metagan_cli.blemishes import KINDS, blemish, blemish_packs
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.rng import generator_for
+
+
+def drawings(side: int = 64) -> torch.Tensor:
+    """Six doodle tasks of eight drawings [6, 8, 1, side, side]."""
+    tasks = [Doodles(side).draw(task, 8, generator_for(task, "test")) for task in range(40, 46)]
+    return torch.stack(tasks)[:, :, None].float() / 127.5 - 1
+
+
+def ink(images: torch.Tensor) -> torch.Tensor:
+    return ((images + 1) / 2).mean((2, 3, 4))
+
+
+def of_kind(kind: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    monkeypatch.setattr(blemishes, "_kinds", lambda count, rng: torch.full((count,), KINDS.index(kind)))
+    return blemish(images, generator_for(0, "blemish"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = drawings()
+    spoilt = of_kind(kind, images, monkeypatch)
+    assert spoilt.shape == images.shape and spoilt.abs().max() <= 1
+    assert ((spoilt - images).abs().amax((2, 3, 4)) > 0.5).float().mean() > 0.95
+    before, after = ink(images), ink(spoilt)
+    if kind == "foreign":
+        assert torch.equal(spoilt, images.roll(1, 0))
+    if kind == "erased":
+        assert (after <= before + 1e-6).all() and (after < 0.95 * before).float().mean() > 0.9
+    if kind == "filled":
+        assert (after >= before - 1e-6).all() and (after > 1.02 * before).float().mean() > 0.9
+    if kind == "bent":
+        assert (spoilt.abs() > 0.9).float().mean() > 0.9  # still black on white
+
+
+def test_every_pack_is_spoilt_and_not_every_image() -> None:
+    images = drawings()
+    changed = (blemish_packs(images, 2, generator_for(0, "packs")) != images).flatten(2).any(2).unflatten(1, (4, 2))
+    assert changed.any(2).all() and not changed.all()
+    assert changed[..., 0].any() and changed[..., 1].any()
+
+
+def test_colour_is_erased_to_white(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = -drawings(32).expand(-1, -1, 3, -1, -1)
+    spoilt = of_kind("erased", images, monkeypatch)
+    assert (spoilt >= images - 1e-6).all() and (spoilt > images).any()
+
+
+def test_one_task_alone_has_its_mirror_image_for_a_foreign_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = drawings()[:1]
+    assert torch.equal(of_kind("foreign", images, monkeypatch), images.flip(4))
