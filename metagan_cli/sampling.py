@@ -1,5 +1,6 @@
 """Samples by seed: each image depends on its seed, the state and the truncation alone."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ CHUNK = 16  # every forward pass has this many samples: results of a convolution
 BLOCK = 4 * CHUNK  # samples that are judged together
 DRAFTS = 4  # most drafts of one sample
 REFUSED = 0.25  # share of drafts that the discriminator sends back
-REFERENCES, PEERS = 32, 4  # drafts that set the bar, and for each support image those that others are judged beside
+REFERENCES, PEERS = 32, 4  # drafts, at least, that set the bar; how many of them each draft is judged beside
 
 
 class Sampler:
@@ -23,16 +24,22 @@ class Sampler:
 
     Rejection by a discriminator (Azadi et al. 2019), which is trained to tell real images from blemished ones as well: it
     finds lost strokes and blots. A sample is the first of DRAFTS drafts above the bar, or the best of them; all start
-    from the same support image.
+    from the same support image, and are judged beside other drafts that start there.
     """
 
     def __init__(self, nets: Networks, state: TaskState, truncation: float = 1.0, drafts: int = DRAFTS) -> None:
         self.nets, self.state, self.truncation, self.drafts = nets, state, truncation, drafts
         self.shots = state.bases.shape[1]
-        self.bar = float("-inf")
+        self.level, self.bar = torch.zeros(self.shots), float("-inf")
         if drafts > 1:
-            self.peers = self._generate(self._evenly(self.shots * PEERS, "peers"))[0].unflatten(0, (PEERS, self.shots))
-            self.bar = float(self._judged(self._evenly(REFERENCES, "references"))[1].quantile(REFUSED))
+            each = max(PEERS + nets.discriminator.pack - 1, math.ceil(REFERENCES / self.shots))
+            base, number = torch.arange(self.shots).repeat(each), torch.arange(each).repeat_interleave(self.shots)
+            drawn = draw_latents(1, len(base), nets.generator.latent_sizes, generator_for(0, "references"))
+            references = replace(drawn, pick=(base[None] + 0.5) / self.shots)
+            self.references = self._generate(references).unflatten(0, (each, self.shots))
+            scores = self._scores(self.references.flatten(0, 1), base, number + 1).view(each, self.shots)
+            self.level = scores.mean(0)
+            self.bar = float((scores - self.level).quantile(REFUSED))
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
         """Samples [N, C, S, S] in [-1, 1], in memory on the CPU."""
@@ -46,8 +53,8 @@ class Sampler:
     def walk(self, seeds: Sequence[int], count: int) -> Tensor:
         """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others."""
         stops = [self._accepted(seeds[start : start + BLOCK])[1] for start in range(0, len(seeds), BLOCK)]
-        names = ("z", "noise", "pick")
-        return self._generate(between(Latents(*(torch.cat([getattr(s, n) for s in stops], 1) for n in names)), count))[0]
+        z, noise, pick = (torch.cat([getattr(s, name) for s in stops], 1) for name in ("z", "noise", "pick"))
+        return self._generate(between(Latents(z, noise, pick), count))
 
     def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
         """The samples of these seeds, and the latents that they come from."""
@@ -68,39 +75,46 @@ class Sampler:
     def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
         return latents_of(seeds, self.nets.generator.latent_sizes, self.truncation, draft)
 
-    def _evenly(self, count: int, stream: str) -> Latents:
-        """Latents of `count` drafts that start from the support images in turn."""
-        drawn = draw_latents(1, count, self.nets.generator.latent_sizes, generator_for(0, stream))
-        return replace(drawn, pick=(torch.arange(count)[None] % self.shots + 0.5) / self.shots)
+    def _judged(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """Drafts, and their scores [N] above the mean of their support image's drafts; zeros where nothing is drawn again."""
+        images, base = self._generate(latents), latents.base_index(self.shots)[0]
+        if self.drafts == 1:
+            return images, torch.zeros(len(images))
+        return images, self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
 
     @torch.no_grad()
-    def _generate(self, latents: Latents, judged: bool = False) -> tuple[Tensor, Tensor]:
-        """Samples [N, C, S, S] in [-1, 1] for N latents of one task, and their scores [N], in chunks all filled to CHUNK."""
-        drawn, scores = [], []
+    def _generate(self, latents: Latents) -> Tensor:
+        """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task, chunk by chunk, each filled to CHUNK."""
+        parts = []
         for start in range(0, latents.pick.shape[1], CHUNK):
-            part = [t[:, start : start + CHUNK] for t in (latents.z, latents.noise, latents.pick)]
-            count = part[2].shape[1]
-            filled = Latents(*(torch.cat([t, t[:, :1].expand(-1, CHUNK - count, *t.shape[2:])], 1) for t in part))
-            images, bases = self.nets.generator(filled.to(self.state.code.device), self.state)
-            images = (images[0].float() / REACH).clamp(-1, 1).cpu()
-            drawn.append(images[:count])
-            if judged:
-                scores.append(self._scores(images, bases, filled.base_index(self.shots)[0])[:count])
-        return torch.cat(drawn), torch.cat(scores) if judged else torch.zeros(latents.pick.shape[1])
+            z, noise, pick = (t[0, start : start + CHUNK] for t in (latents.z, latents.noise, latents.pick))
+            filled = Latents(_filled(z)[None], _filled(noise)[None], _filled(pick)[None])
+            images, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
+            parts.append((images[0, : len(pick)].float() / REACH).clamp(-1, 1).cpu())
+        return torch.cat(parts)
 
-    def _judged(self, latents: Latents) -> tuple[Tensor, Tensor]:
-        return self._generate(latents, judged=self.drafts > 1)
+    @torch.no_grad()
+    def _scores(self, images: Tensor, base: Tensor, first: Tensor) -> Tensor:
+        """The discriminator's mean scores [N] of images [N, C, S, S] in packs with PEERS of the drafts from their support image.
 
-    def _scores(self, images: Tensor, bases: Tensor, index: Tensor) -> Tensor:
-        """The discriminator's mean score [N] of images [N, C, S, S] in packs with several peers of their support image."""
-        pack = self.nets.discriminator.pack
-        total = torch.zeros(len(images))
-        for i in range(PEERS):
-            beside = [self.peers[(i + j) % PEERS, index] for j in range(pack - 1)]
-            packed = REACH * torch.stack([images, *beside], 1).flatten(0, 1)[None]
-            scores = self.nets.discriminator(packed.to(bases.device), bases.repeat_interleave(pack, 1))
-            total += scores[0].cpu()
-        return total / PEERS
+        `base` [N] is the index of that image, `first` [N] the number of the first of those drafts.
+        """
+        device, pack, parts = self.state.code.device, self.nets.discriminator.pack, []
+        for start in range(0, len(images), CHUNK):
+            some, own, number = (_filled(t[start : start + CHUNK]) for t in (images, base, first))
+            beside = self.state.bases[0, own.to(device)].repeat_interleave(pack, 0)[None]
+            total = torch.zeros(CHUNK)
+            for i in range(PEERS):
+                peers = [self.references[(number + i + j) % len(self.references), own] for j in range(pack - 1)]
+                packed = REACH * torch.stack([some, *peers], 1).flatten(0, 1)[None]
+                total += self.nets.discriminator(packed.to(device), beside)[0].cpu()
+            parts.append(total[: len(images[start : start + CHUNK])] / PEERS)
+        return torch.cat(parts)
+
+
+def _filled(rows: Tensor) -> Tensor:
+    """Rows [N, ...], N at most CHUNK, with the first repeated up to CHUNK."""
+    return torch.cat([rows, rows[:1].expand(CHUNK - len(rows), *rows.shape[1:])])
 
 
 def latents_of(seeds: Sequence[int], sizes: tuple[int, int], truncation: float = 1.0, draft: int = 0) -> Latents:

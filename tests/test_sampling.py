@@ -7,6 +7,7 @@ import torch
 from conftest import draw_folder, run
 from PIL import Image
 
+from metagan_cli.rng import generator_for
 from metagan_cli.sampling import BLOCK, CHUNK, REFUSED, Sampler, between, latents_of
 from metagan_cli.store.models import load_adapted, load_model
 from metagan_cli.workflows.sample import parse_seeds, shorten
@@ -27,18 +28,20 @@ def test_a_sample_depends_on_its_seed_alone(sampler: Sampler) -> None:
 
 
 def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
-    seeds = range(BLOCK)
-    first, scores = sampler._judged(sampler._latents(seeds))
+    for part in (sampler.nets.generator.affine, sampler.nets.generator.out, sampler.nets.discriminator.head):
+        for weight in part.parameters():
+            torch.nn.init.normal_(weight, std=0.3, generator=generator_for(0, "wild"))  # samples and scores that differ
+    sampler = Sampler(sampler.nets, sampler.state)
+    first, scores = sampler._judged(sampler._latents(range(BLOCK)))
     low = scores < sampler.bar
     assert 0.3 * REFUSED < float(low.float().mean()) < 3 * REFUSED
-    images, latents = sampler._accepted(seeds)
+    images, latents = sampler._accepted(range(BLOCK))
     assert torch.equal(images[~low], first[~low])
     again, better = sampler._judged(latents)
-    assert torch.allclose(again, images, atol=1e-5) and torch.all(better >= scores)
-    assert (better[low] >= sampler.bar - 1e-5).float().mean() > 0.9
-    assert torch.equal(latents.pick, sampler._latents(seeds).pick)
-    whatever = Sampler(sampler.nets, sampler.state, drafts=1)
-    assert torch.equal(whatever.draw(seeds), first)
+    assert torch.allclose(again, images, atol=1e-4) and torch.all(better >= scores - 1e-4)
+    assert (better[low] >= sampler.bar - 1e-4).float().mean() > 0.8
+    assert torch.equal(latents.pick, sampler._latents(range(BLOCK)).pick)
+    assert torch.equal(Sampler(sampler.nets, sampler.state, drafts=1).draw(range(BLOCK)), first)
 
 
 def test_truncation_tames(sampler: Sampler) -> None:
