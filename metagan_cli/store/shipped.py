@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.store.tensors import read_metadata
@@ -28,7 +29,8 @@ def shipped_models() -> tuple[ShippedModel, ...]:
     for folder in FOLDERS:
         for path in sorted(folder.glob("*.safetensors")):
             found.setdefault(path.stem, path)
-    return tuple(_describe(name, path) for name, path in sorted(found.items()))
+    heads = {name: (path, read_metadata(path)) for name, path in sorted(found.items())}
+    return tuple(_describe(name, path, head) for name, (path, head) in heads.items() if head["kind"] == "model")
 
 
 def find_model(name: str) -> Path:
@@ -51,8 +53,7 @@ def choose_model(colourful: bool) -> ShippedModel:
     return next((m for m in models if (m.channels == 3) == colourful), models[0])
 
 
-def _describe(name: str, path: Path) -> ShippedModel:
-    metadata = read_metadata(path)
+def _describe(name: str, path: Path, metadata: dict[str, Any]) -> ShippedModel:
     card = path.with_suffix(".md")
     lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
     about = next((line for line in lines if line and not line.startswith("#")), "")

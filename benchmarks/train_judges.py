@@ -1,0 +1,159 @@
+"""Trains the feature nets that judge samples, and says how well they do on characters that they never saw.
+
+python benchmarks/train_judges.py [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
+
+Only training classes: development alphabets and each source's held-out tasks stay apart. The nets never train a generator.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metagan_cli.config import DataConfig
+from metagan_cli.data.augment import augment
+from metagan_cli.data.episodes import draw_task
+from metagan_cli.data.sources import open_source
+from metagan_cli.data.tasks import TaskSource
+from metagan_cli.evaluation.judges import SIDE, Embedding, build_judges, see
+from metagan_cli.rng import generator_for
+from metagan_cli.store.judges import save_judges
+
+DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
+SOURCES = {
+    1: (
+        DataConfig("data/omniglot_105.npz", 4.0, exclude=DEVELOPMENT),
+        DataConfig("data/icons_concept_gray_64.npz", 1.0),
+        DataConfig("data/fonts_latin_64.npz", 1.0, by=("glyph",)),
+        DataConfig("doodles", 1.0),
+    ),
+    3: (
+        DataConfig("data/emoji_vendor_subgroup_64.npz", 2.0),
+        DataConfig("data/dicebear_64.npz", 1.0),
+        DataConfig("data/icons_color_pack_64.npz", 1.0),
+        DataConfig("data/openclipart_64.npz", 1.0),
+        DataConfig("data/caltech101_64.npz", 2.0),
+    ),
+}
+WAYS, QUERIES = 60, 5  # of the prototypical net's episodes, from one example (Boutin et al. 2022)
+BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)
+RATE, FINAL = 1e-3, 0.05  # Adam; the rate falls by a cosine to this share
+TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distortions: degrees, times, sides, degrees, perspective
+
+
+def main() -> None:
+    """Trains both nets, half of the time each, and writes them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    sources = SOURCES[options.channels]
+    splits = [open_source(source, SIDE, options.channels) for source in sources]
+    weights = torch.tensor([source.weight for source in sources])
+    train, held_out = [s.train for s in splits], [s.held_out for s in splits]
+    torch.manual_seed(options.seed)
+    judges, seconds = build_judges(options.channels), 30 * options.minutes
+    steps = {
+        "identity": fit(judges.identity, lambda n: identity_loss(judges.identity, train, weights, options.seed, n), seconds),
+        "description": fit(
+            judges.description, lambda n: contrast_loss(judges.description, train, weights, options.seed, n), seconds
+        ),
+    }
+    score = one_shot(judges.identity.eval(), held_out[0])
+    print(f"one-shot, 20 ways, held-out tasks of {held_out[0].name}: {100 * score:.1f} %")
+    out = options.out or Path(f"pretrained/judges-{'gray' if options.channels == 1 else 'colour'}.safetensors")
+    names = [f"{s.source}{' by ' + ', '.join(s.by) if s.by else ''}" for s in sources]
+    save_judges(out, judges, {"data": names, "seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
+    print(f"wrote {out}")
+
+
+def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float) -> int:
+    """Adam for that long, the rate falling with the time; returns the steps taken."""
+    adam, start, step, mean = torch.optim.Adam(net.parameters(), RATE), time.monotonic(), 0, 0.0
+    net.train()
+    while (gone := (time.monotonic() - start) / seconds) < 1:
+        adam.param_groups[0]["lr"] = RATE * (FINAL + (1 - FINAL) * (1 + math.cos(math.pi * gone)) / 2)
+        loss = loss_of(step)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+        step, mean = step + 1, mean + 0.02 * (loss.item() - mean) if step else loss.item()
+        if step % 100 == 0:
+            print(f"step {step}  {100 * gone:.0f} %  loss {mean:.3f}", flush=True)
+    return step
+
+
+def tasks_of(sources: Sequence[TaskSource], weights: Tensor, count: int, images: int, rng: torch.Generator) -> Tensor:
+    """`images` images of `count` random tasks [count, images, C, S, S], each task under a map of its own."""
+    able = weights * torch.tensor([source.tasks(images) > 0 for source in sources])
+    chosen = torch.multinomial(able, count, replacement=True, generator=rng)
+    return augment(torch.stack([draw_task(sources[int(i)], images, rng) for i in chosen]), rng)
+
+
+def identity_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
+    """Cross-entropy of queries among one-image prototypes, by squared distance (Snell et al. 2017)."""
+    tasks = tasks_of(sources, weights, WAYS, 1 + QUERIES, generator_for(seed, "identity", step))
+    features = net(see(tasks.flatten(0, 1)))[1].unflatten(0, (WAYS, 1 + QUERIES))
+    apart = torch.cdist(features[:, 1:].flatten(0, 1), features[:, 0]).square()
+    return F.cross_entropy(-apart, torch.arange(WAYS).repeat_interleave(QUERIES))
+
+
+def contrast_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
+    """NT-Xent of two distorted versions of each image (Chen et al. 2020, eq. 1)."""
+    rng = generator_for(seed, "description", step)
+    images = tasks_of(sources, weights, BATCH, 1, rng)[:, 0]
+    views = see(torch.cat([distort(images, rng), distort(images, rng)]))
+    projected = F.normalize(net(views)[1], dim=1)
+    alike = projected @ projected.T / TEMPERATURE - torch.diag(torch.full((2 * BATCH,), math.inf))
+    return F.cross_entropy(alike, torch.arange(2 * BATCH).roll(BATCH))
+
+
+def distort(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Images [N, C, S, S], each cropped and stretched, or turned and sheared, or tilted."""
+    n, side = len(images), images.shape[-1]
+
+    def between(low: float, high: float, shape: tuple[int, ...] = ()) -> Tensor:
+        return torch.empty(n, *shape).uniform_(low, high, generator=rng)
+
+    scale, turn = between(math.log(SCALE[0]), math.log(SCALE[1])).exp(), between(-TURN, TURN).deg2rad()
+    shear = between(-SHEAR, SHEAR).deg2rad().tan()
+    stretch = between(math.log(0.8), math.log(1.2)).exp().sqrt()
+    zero, one = torch.zeros(n), torch.ones(n)
+    crop = torch.stack([stretch / scale, zero, zero, 1 / (stretch * scale)], 1)
+    turned = torch.stack([turn.cos(), shear - turn.sin(), turn.sin(), turn.cos()], 1) / scale[:, None]
+    kind = torch.randint(3, (n,), generator=rng)[:, None]
+    straight = torch.stack([one, zero, zero, one], 1)
+    linear = torch.where(kind == 0, crop, torch.where(kind == 1, turned, straight)).view(n, 2, 2)
+    shift = between(-2 * SHIFT, 2 * SHIFT, (2,))[:, :, None]
+    tilt = torch.where(kind == 2, between(-TILT, TILT, (2,)), torch.zeros(n, 2))
+    axis = torch.linspace(-1, 1, side)
+    points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), 2).view(1, -1, 2)
+    grid = (points @ linear.transpose(1, 2) + shift.transpose(1, 2)) / (1 + points @ tilt[:, :, None])
+    ground = -1.0 if images.shape[1] == 1 else 1.0
+    moved = F.grid_sample(images - ground, grid.view(n, side, side, 2), align_corners=False)
+    return torch.as_tensor(moved + ground)
+
+
+@torch.no_grad()
+def one_shot(net: nn.Module, source: TaskSource, ways: int = 20, episodes: int = 200) -> float:
+    """Accuracy among 20 held-out tasks from one image each, in [0, 1]; quarter turns make more tasks of them."""
+    right = 0.0
+    for episode in range(episodes):
+        rng = generator_for(episode, "one shot")
+        count = source.tasks(2)
+        chosen = torch.randperm(4 * count, generator=rng)[:ways].tolist()
+        pairs = [source.draw(i // 4, 2, rng).float().div(127.5).sub(1).rot90(i % 4, (2, 3)) for i in chosen]
+        features = net(see(torch.stack(pairs).flatten(0, 1)))[1].unflatten(0, (len(chosen), 2))
+        right += float((torch.cdist(features[:, 1], features[:, 0]).argmin(1) == torch.arange(len(chosen))).float().mean())
+    return right / episodes
+
+
+if __name__ == "__main__":
+    main()

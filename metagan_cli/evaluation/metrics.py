@@ -1,0 +1,124 @@
+"""What samples are worth, from their features: T tasks, N samples and R real images each, D features.
+
+Every figure comes task by task, so that its uncertainty can be had by drawing tasks again.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchmetrics.image.kid import poly_mmd
+
+from metagan_cli.rng import generator_for
+
+WAYS = 20  # tasks that a sample is recognised among
+FEWEST_TASKS = 5  # below this nothing is said about recognizability
+NEIGHBOURS = 3  # k of the nearest-neighbour figures: tasks are small
+RESAMPLES = 1000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over tasks and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    tasks: int
+
+
+def figure(values: Tensor) -> Figure:
+    """The mean of one value a task [T], and its percentile bootstrap interval over tasks (Efron 1979)."""
+    values = values.double()
+    rng = generator_for(0, "bootstrap")
+    drawn = torch.randint(len(values), (RESAMPLES, len(values)), generator=rng)
+    means = values[drawn].mean(1)
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Figure(float(values.mean()), low, high, len(values))
+
+
+def recognizability(prototypes: Tensor, samples: Tensor, ways: int = WAYS) -> Tensor:
+    """Share of the samples [T, N, D] that are nearest to their own task's prototype [T, D] among `ways`: [T], in [0, 1].
+
+    One-shot classification by a prototypical net (Boutin et al. 2022, section 2; Snell et al. 2017). The mean over
+    all choices of the other tasks, in closed form: where r prototypes are nearer than the own one, none of them is among
+    ways - 1 of the T - 1 others in C(T - 1 - r, ways - 1) of C(T - 1, ways - 1) choices.
+    Raises ValueError for fewer than FEWEST_TASKS tasks; with fewer than `ways` it is among all of them.
+    """
+    tasks = len(prototypes)
+    if tasks < FEWEST_TASKS:
+        raise ValueError(f"recognizability needs {FEWEST_TASKS} tasks, not {tasks}")
+    others = min(ways, tasks) - 1
+    apart = torch.cdist(samples.double().flatten(0, 1), prototypes.double()).unflatten(0, samples.shape[:2])
+    own = apart[torch.arange(tasks), :, torch.arange(tasks)]
+    nearer = (apart < own[..., None]).sum(2)
+    chance = [math.comb(tasks - 1 - r, others) / math.comb(tasks - 1, others) for r in range(tasks)]
+    return torch.tensor(chance, dtype=torch.float64)[nearer].mean(1)
+
+
+def diversity(samples: Tensor) -> Tensor:
+    """Mean standard deviation of the features of each task's samples [T, N, D]: [T] (Boutin et al. 2022, section 2).
+
+    Raises ValueError for fewer than two samples.
+    """
+    if samples.shape[1] < 2:
+        raise ValueError("diversity needs two samples a task")
+    return samples.double().std(1, unbiased=True).mean(1)
+
+
+def kernel_distance(real: Tensor, samples: Tensor) -> Tensor:
+    """Unbiased squared MMD of samples [T, N, D] from real images [T, R, D] with the cubic kernel of KID: [T].
+
+    Bińkowski et al. 2018; may be negative by chance. Raises ValueError for fewer than two images on a side.
+    """
+    if min(real.shape[1], samples.shape[1]) < 2:
+        raise ValueError("the kernel distance needs two images on either side")
+    count = min(real.shape[1], samples.shape[1])  # the estimate is written for equal numbers
+    pairs = zip(real.double(), samples.double(), strict=True)
+    return torch.stack([poly_mmd(r[:count], s[:count]) for r, s in pairs])
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Nearest-neighbour figures, one a task [T]."""
+
+    precision: Tensor  # share of samples within the real images' neighbourhoods, in [0, 1]
+    recall: Tensor  # share of real images within the samples' neighbourhoods, in [0, 1]
+    density: Tensor  # how many real neighbourhoods a sample lies in, over k: about 1 for real images
+    coverage: Tensor  # share of real images with a sample in their neighbourhood, in [0, 1]
+
+
+def manifold(real: Tensor, samples: Tensor, k: int = NEIGHBOURS) -> Manifold:
+    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    Of real images [T, R, D] and samples [T, N, D]. Raises ValueError where a side has no more than k images.
+    """
+    if min(real.shape[1], samples.shape[1]) <= k:
+        raise ValueError(f"neighbourhoods of {k} need more than {k} images on either side")
+    real, samples = real.double(), samples.double()
+    across = torch.cdist(real, samples)  # [T, R, N]
+    near_real, near_samples = (torch.cdist(x, x).kthvalue(k + 1, dim=2).values for x in (real, samples))
+    inside = across < near_real[:, :, None]
+    return Manifold(
+        precision=inside.any(1).double().mean(1),
+        recall=(across < near_samples[:, None, :]).any(2).double().mean(1),
+        density=inside.double().sum(1).mean(1) / k,
+        coverage=(across.amin(2) < near_real).double().mean(1),
+    )
+
+
+def neighbour_accuracy(real: Tensor, samples: Tensor) -> Tensor:
+    """Leave-one-out accuracy of telling real images [T, R, D] from samples [T, N, D] by the nearest neighbour: [T].
+
+    0.5 where they cannot be told apart, 1 where they can, below 0.5 where samples copy those very images (Lopez-Paz &
+    Oquab 2017; Xu et al. 2018). The larger side is cut to the smaller one's size.
+    """
+    count = min(real.shape[1], samples.shape[1])
+    if count < 2:
+        raise ValueError("nearest neighbours need two images on either side")
+    both = torch.cat([real[:, :count], samples[:, :count]], 1).double()
+    apart = torch.cdist(both, both) + torch.diag(torch.full((2 * count,), math.inf, dtype=torch.float64))
+    nearest_is_real = apart.argmin(2) < count
+    is_real = torch.arange(2 * count) < count
+    return (nearest_is_real == is_real).double().mean(1)

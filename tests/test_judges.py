@@ -1,0 +1,79 @@
+"""The feature nets: what they see, how they are stored, and that their training works."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from metagan_cli.config import DataConfig
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.sources import open_source
+from metagan_cli.errors import CheckpointError
+from metagan_cli.evaluation.judges import DESCRIPTION, PROJECTION, SIDE, build_judges, see
+from metagan_cli.rng import generator_for
+from metagan_cli.store.judges import load_judges, save_judges
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import train_judges
+
+
+def drawings(count: int) -> torch.Tensor:
+    return Doodles(64).draw(5, count, generator_for(0, "judges"))[:, None].float() / 127.5 - 1
+
+
+def test_gray_pictures_are_stretched_and_binarised() -> None:
+    images = drawings(4)
+    seen = see(images)
+    assert seen.shape == (4, 1, SIDE, SIDE) and set(seen.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(seen, see(0.3 * images - 0.2))  # contrast tells nothing
+    assert torch.equal(see(-torch.ones(1, 1, 64, 64)), torch.zeros(1, 1, SIDE, SIDE))
+
+
+def test_colour_keeps_its_values() -> None:
+    seen = see(torch.full((1, 3, 64, 64), 0.5))
+    assert seen.shape == (1, 3, SIDE, SIDE) and torch.allclose(seen, torch.tensor(0.75))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_file_round_trip(channels: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    judges, path = build_judges(channels), tmp_path / "judges.safetensors"
+    written = save_judges(path, judges, {"seed": 0})
+    read, digest = load_judges(path)
+    images = drawings(3).expand(-1, channels, -1, -1)
+    judges.identity.eval(), judges.description.eval()
+    assert digest == written and read.channels == channels
+    assert read.identify(images).shape == (3, PROJECTION) and read.describe(images).shape == (3, DESCRIPTION)
+    assert torch.allclose(read.identify(images), judges.identify(images), atol=2e-2)
+    assert torch.allclose(read.describe(images[:1]), read.describe(images)[:1], atol=1e-5)  # nothing depends on the batch
+
+
+def test_another_file_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="kind 'model', not judges"):
+        load_judges(tiny_model)
+
+
+@pytest.mark.parametrize("net", ["identity", "description"])
+def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_judges, "WAYS", 12)
+    monkeypatch.setattr(train_judges, "BATCH", 24)
+    torch.manual_seed(0)
+    sources, weights = [open_source(DataConfig(), SIDE, 1).train], torch.ones(1)
+    judged = getattr(build_judges(1), net)
+    loss_of = {"identity": train_judges.identity_loss, "description": train_judges.contrast_loss}[net]
+
+    def loss(step: int) -> torch.Tensor:
+        return loss_of(judged, sources, weights, 0, step)
+
+    before = sum(loss(step).item() for step in range(1000, 1004))
+    assert train_judges.fit(judged, loss, 8.0) > 5
+    assert sum(loss(step).item() for step in range(1000, 1004)) < 0.9 * before
+
+
+def test_distortions_keep_the_drawing_in_place() -> None:
+    images = drawings(60)
+    moved = train_judges.distort(images, generator_for(0, "distort"))
+    assert moved.shape == images.shape and not torch.equal(moved, images)
+    ink = [((x + 1) / 2).mean((1, 2, 3)) for x in (images, moved)]
+    assert (ink[1] > 0.3 * ink[0]).all() and float(ink[1].mean() / ink[0].mean()) == pytest.approx(1, abs=0.3)
