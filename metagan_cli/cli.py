@@ -4,7 +4,8 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -12,13 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from metagan_cli import __version__
-from metagan_cli.config import INNER_LOSSES, PRECISIONS, AdaptConfig, DataConfig, Recipe, SampleConfig, TrainConfig, read_recipe
+from metagan_cli.config import (
+    INNER_LOSSES,
+    PRECISIONS,
+    AdaptConfig,
+    DataConfig,
+    EvaluateConfig,
+    Recipe,
+    SampleConfig,
+    TrainConfig,
+    read_recipe,
+)
 from metagan_cli.console import Console, error_line
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
 if TYPE_CHECKING:
     from metagan_cli.data.folders import Support
+    from metagan_cli.evaluation.gain import Gain
     from metagan_cli.workflows.adapt import Adapted
+    from metagan_cli.workflows.evaluate import CurvePoint, Evaluated, LeftOut, Row
     from metagan_cli.workflows.meta_train import Progress
     from metagan_cli.workflows.sample import Sampled
 
@@ -31,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ADAPT, SAMPLE, TRAIN = AdaptConfig(), SampleConfig(), TrainConfig()
+ADAPT, SAMPLE, TRAIN, EVALUATE = AdaptConfig(), SampleConfig(), TrainConfig(), EvaluateConfig()
 
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -321,6 +334,98 @@ def _tell_progress(console: Console, progress: "Progress") -> None:
     )
     if progress.warning:
         console.warn(progress.warning)
+
+
+@app.command(epilog="Example: metagan evaluate glyph --data ./task_folders --shots 1,5 --report report.html")
+def evaluate(
+    model: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Names or files.  [default: glyph]")] = None,
+    data: Annotated[
+        str, typer.Option("--data", metavar="SOURCE", help="A folder of task folders, or of images; .npz, or a built-in source.")
+    ] = "doodles",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Repeatable: just tasks whose names start so.")
+    ] = None,
+    shots: Annotated[str, typer.Option("--shots", metavar="LIST", help="Support sizes.")] = "1,5",
+    tasks: Annotated[int, typer.Option("--tasks", metavar="N", min=2, help="At most so many tasks.")] = EVALUATE.tasks,
+    steps: Steps = ADAPT.steps,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Also quality against inner steps, beside training from scratch.")
+    ] = False,
+    gain: Annotated[bool, typer.Option("--gain", help="Also what a classifier gains from generated images.")] = False,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="All of it as one page: .html")] = None,
+    seed: Seed = str(EVALUATE.seed),
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Score models on tasks that they have not seen."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    chosen = _numbers("--shots", shots) or ()
+    if not chosen or not all(1 <= k <= 32 for k in chosen):
+        raise UsageError(f"--shots {shots}: numbers from 1 to 32")
+    settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, seed=_seed(seed))
+    source = DataConfig(data, only=tuple(only or ()))
+    from metagan_cli.workflows import evaluate as workflow
+
+    request = workflow.EvaluateRequest(tuple(model or ["glyph"]), source, settings)
+
+    def tell(what: str, done: int, whole: int) -> None:
+        console.progress(f"{what}: {done} of {whole} tasks")
+
+    if report is not None:
+        workflow.check_report(report, overwrite)
+    if workflow.is_single_folder(data):
+        left = workflow.leave_one_out(Path(data), request, device=device, report=tell)
+        console.result("evaluate", {"left_out": left.as_dict()}, _left_out_lines(left))
+        return
+    evaluated = workflow.evaluate(request, device=device, cache=workflow.usual_cache(), report=tell)
+    curve = workflow.learning_curve(evaluated, request, device=device, report=tell) if learning_curve else []
+    gains = workflow.augmentation_gains(request, device=device, report=tell) if gain else []
+    if report is not None:
+        workflow.write_report(report, evaluated, curve, gains)
+        console.note(f"wrote {report}")
+    values = evaluated.as_dict() | {"curve": [p.as_dict() for p in curve], "gains": [asdict(g) for g in gains]}
+    console.result("evaluate", values, _evaluate_lines(evaluated, curve, gains))
+
+
+def _left_out_lines(left: "LeftOut") -> list[str]:
+    return [
+        f"images   {left.images}; distance of a left-out one to the nearest sample {left.to_sample:.3f}, "
+        f"to the nearest other example {left.to_example:.3f}",
+        f"copies   {100 * left.copies:.0f} % of the samples",
+        f"verdict  {left.verdict}",
+    ]
+
+
+def _evaluate_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains: "Sequence[Gain]") -> list[str]:
+    lines: list[str] = []
+    for shots in sorted({row.shots for row in evaluated.rows}):
+        head = "recognizability %        diversity  kernel  precision  coverage  told apart  copies"
+        lines += ["" if lines else f"{evaluated.source}: {len(evaluated.tasks)} tasks", f"{f'{shots} shots':24} {head}"]
+        for row in evaluated.rows:
+            if row.shots == shots:
+                lines.append(f"{row.name:24} {_evaluate_cells(evaluated, row)}  {row.score.verdict}")
+    for point in curve:
+        kernel = point.score.figures["kernel"].mean
+        lines.append(f"curve    {point.name}, {point.steps} steps, {point.seconds:.2f} s a task: kernel {kernel:.3f}")
+    for g in gains:
+        lines.append(
+            f"gain     {g.shots} real images a class: {100 * g.real:.1f} % alone, {100 * g.augmented:.1f} % with turned copies, "
+            f"{100 * g.generated:.1f} % with generated ones"
+        )
+    return lines
+
+
+def _evaluate_cells(evaluated: "Evaluated", row: "Row") -> str:
+    f, cells = row.score.figures, []
+    known = f.get("recognizability")
+    cells.append(f"{100 * known.mean:5.1f} ({100 * known.low:5.1f} to {100 * known.high:5.1f})" if known else f"{'-':22}")
+    cells.append(f"{evaluated.relative_diversity(row):9.2f}")
+    for name, width in (("kernel", 7), ("precision", 9), ("coverage", 8), ("neighbour", 10)):
+        cells.append(f"{f[name].mean:{width}.3f}" if name in f else f"{'-':>{width}}")
+    return "  ".join([*cells, f"{100 * f['copies'].mean:4.0f} %"])
 
 
 @app.command(epilog="Example: metagan inspect adapted.safetensors")

@@ -54,6 +54,7 @@ class DataConfig:
     by: tuple[str, ...] = ()  # npz keys whose combinations are the tasks, instead of its labels
     motif: str = "one"  # "one" motif in many drawings, or "many" motifs of one hand
     exclude: tuple[str, ...] = ()  # tasks whose name starts with one of these are left out
+    only: tuple[str, ...] = ()  # where given, all tasks but those whose name starts with one of these are
     licence: str = ""  # for the model card
 
     def __post_init__(self) -> None:
@@ -122,6 +123,17 @@ class SampleConfig:
     seed: int = 0
     truncation: float = 1.0
     scale: int = 1
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """One evaluation."""
+
+    shots: tuple[int, ...] = (1, 5)
+    tasks: int = 100  # at most
+    samples: int = 20  # a task
+    steps: int = 4  # inner steps
+    seed: int = 0
 
 
 @dataclass(frozen=True)

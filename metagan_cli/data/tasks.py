@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,9 @@ class TaskSource(Protocol):
     def draw(self, index: int, count: int, rng: torch.Generator) -> Tensor:
         """`count` different images of task number `index` among those with at least `count` images."""
 
+    def title(self, index: int, fewest: int) -> str:
+        """The name of task number `index` among those with at least `fewest` images."""
+
 
 @dataclass(frozen=True)
 class ArrayTasks:
@@ -56,6 +59,9 @@ class ArrayTasks:
     def draw(self, index: int, count: int, rng: torch.Generator) -> Tensor:
         members = self.members[self._eligible(count)[index]]
         return self.images[members[torch.randperm(len(members), generator=rng)[:count]]]
+
+    def title(self, index: int, fewest: int) -> str:
+        return self.names[self._eligible(fewest)[index]]
 
     def _eligible(self, fewest: int) -> list[int]:
         return [i for i, members in enumerate(self.members) if len(members) >= fewest]
@@ -78,6 +84,9 @@ class DrawnTasks:
         ink = self.family.draw(self.first + index, count, rng)[:, None]
         return ink if self.channels == 1 else 255 - ink.expand(-1, self.channels, -1, -1)
 
+    def title(self, index: int, fewest: int) -> str:
+        return f"doodle {index}"
+
 
 @dataclass(frozen=True)
 class Split:
@@ -85,6 +94,17 @@ class Split:
 
     train: TaskSource
     held_out: TaskSource
+
+    def whole(self) -> TaskSource:
+        """All tasks; of a drawn family, which has no end, the held-out ones."""
+        train, held_out = self.train, self.held_out
+        if not isinstance(train, ArrayTasks) or not isinstance(held_out, ArrayTasks):
+            return held_out
+        members: dict[str, list[Tensor]] = {}
+        for name, numbers in zip(train.names + held_out.names, train.members + held_out.members, strict=True):
+            members.setdefault(name, []).append(numbers)
+        names = tuple(sorted(members))
+        return replace(train, names=names, members=tuple(torch.cat(members[name]).sort().values for name in names))
 
 
 def doodle_tasks(size: int, channels: int) -> Split:
@@ -127,10 +147,10 @@ def group_tasks(name: str, images: Tensor, labels: Sequence[str], groups: Sequen
     train: dict[str, list[int]] = {}
     held_out: dict[str, list[int]] = {}
     for i, (label, group) in enumerate(zip(labels, groups, strict=True)):
-        if not label.startswith(config.exclude or ("\0",)):
+        if label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",)):
             (held_out if _is_held_out(label) else train).setdefault(group, []).append(i)
-    if not train:
-        raise InputError(f"{name}: no tasks are left to train on")
+    if not train and not held_out:
+        raise InputError(f"{name}: no tasks are left")
 
     def tasks(members: dict[str, list[int]]) -> ArrayTasks:
         return ArrayTasks(name, config.motif, images, tuple(map(torch.tensor, members.values())), tuple(members))

@@ -69,8 +69,8 @@ def _accuracy(real: Tensor, extra: Tensor | None, test: Tensor, seed: int) -> fl
 
 def _seen(images: Tensor) -> Tensor:
     """Images [T, N, C, S, S] as the judges see them, at half the size."""
-    seen = see(images.flatten(0, 1))
-    return F.avg_pool2d(seen, 2).unflatten(0, images.shape[:2])
+    small = F.avg_pool2d(see(images.flatten(0, 1)), 2)
+    return small.view(*images.shape[:2], *small.shape[1:])
 
 
 def _classifier(channels: int, classes: int) -> nn.Module:

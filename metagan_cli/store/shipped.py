@@ -45,6 +45,15 @@ def find_model(name: str) -> Path:
     return path
 
 
+def find_judges(channels: int) -> Path:
+    """The file of the shipped feature nets for gray or colour images. Raises CheckpointError where there is none."""
+    name = f"judges-{'gray' if channels == 1 else 'colour'}.safetensors"
+    found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+    if found is None:
+        raise CheckpointError(f"pretrained/{name}: the feature nets are missing from this installation")
+    return found
+
+
 def choose_model(colourful: bool) -> ShippedModel:
     """The shipped model that suits a folder. Raises UsageError where none ships."""
     models = shipped_models()

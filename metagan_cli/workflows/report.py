@@ -1,0 +1,134 @@
+"""The evaluation as one page that needs nothing else: figures, curves, and samples to look at."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import torch
+from jinja2 import Environment, FileSystemLoader
+from matplotlib.figure import Figure as Drawing
+from PIL import Image
+from torch import Tensor
+
+from metagan_cli import __version__
+from metagan_cli.evaluation.copies import distances
+from metagan_cli.evaluation.gain import Gain
+from metagan_cli.store.grids import picture, tile, to_bytes
+from metagan_cli.workflows.evaluate import MARK, CurvePoint, Evaluated, Row
+from metagan_cli.workflows.rivals import EvaluationTask
+
+SHOWN, EXTREMES, COLUMNS = 8, 4, 10  # tasks on a sheet, best and worst ones, samples a task
+matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "metagan", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A picture of samples, and what it shows."""
+
+    title: str
+    image: str  # PNG in base64
+    width: int
+
+
+def page(evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain]) -> str:
+    """The whole report as HTML."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    shots = sorted({row.shots for row in evaluated.rows})
+    return environment.get_template("report.html").render(
+        version=__version__,
+        mark=MARK,
+        evaluated=evaluated,
+        tables=[(k, [_line(row, evaluated) for row in evaluated.rows if row.shots == k]) for k in shots],
+        planes=[(k, _plane([row for row in evaluated.rows if row.shots == k], evaluated)) for k in shots],
+        curves=_curves(curve) if curve else [],
+        gains=gains,
+        sheets=[sheet for row in evaluated.rows if row.kind == "model" for sheet in _sheets(row, evaluated.tasks)],
+    )
+
+
+def _line(row: Row, evaluated: Evaluated) -> dict[str, Any]:
+    """A row of the table, as text."""
+    figures = row.score.figures
+    cells = {name: f"{f.mean:.3f}" for name, f in figures.items()}
+    if "recognizability" in figures:
+        f = figures["recognizability"]
+        cells["recognizability"] = f"{100 * f.mean:.1f} ({100 * f.low:.0f} to {100 * f.high:.0f})"
+    cells["relative"] = f"{evaluated.relative_diversity(row):.2f}"
+    cells["copies"] = f"{100 * figures['copies'].mean:.0f} %"
+    return {"name": row.name, "kind": row.kind, "tasks": row.tasks, "verdict": row.score.verdict, "cells": cells}
+
+
+def _plane(rows: Sequence[Row], evaluated: Evaluated) -> str:
+    """Diversity against recognizability: models, real images, and the frontier of jittered copies."""
+    rows = [row for row in rows if "recognizability" in row.score.figures]
+    drawing = Drawing(figsize=(5.2, 3.6), layout="constrained")
+    axes = drawing.add_subplot(xlabel="diversity (held-out images: 1)", ylabel="recognizability, %")
+    places = {row.name: (evaluated.relative_diversity(row), 100 * row.score.figures["recognizability"].mean) for row in rows}
+    frontier = [places[row.name] for row in rows if row.name.startswith("copies")]
+    axes.plot(*zip(*frontier, strict=True), "--", color="gray", linewidth=1, label="jittered copies") if frontier else None
+    for row in rows:
+        x, y = places[row.name]
+        marker = {"model": "*", "scratch": "v"}.get(row.kind, "o")
+        axes.plot(x, y, marker, markersize=11 if row.kind == "model" else 6, color="C3" if row.kind == "model" else "C0")
+        axes.annotate(row.name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    axes.set_ylim(top=104)
+    axes.margins(x=0.25)
+    return _svg(drawing)
+
+
+def _curves(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
+    """Quality against steps and against seconds."""
+    found = []
+    for across, label in (("steps", "inner steps (from scratch: training steps)"), ("seconds", "seconds a task")):
+        drawing = Drawing(figsize=(5.2, 3.4), layout="constrained")
+        axes = drawing.add_subplot(xlabel=label, ylabel="kernel distance from held-out images")
+        for name in dict.fromkeys(point.name for point in points):
+            line = [point for point in points if point.name == name]
+            xs, ys = [getattr(p, across) for p in line], [p.score.figures["kernel"].mean for p in line]
+            axes.plot(xs, ys, "o-", label=name)
+        axes.set_xscale("symlog" if across == "steps" else "log")
+        axes.legend()
+        found.append((f"Quality against {across} (lower is better)", _svg(drawing)))
+    return found
+
+
+def _sheets(row: Row, tasks: Sequence[EvaluationTask]) -> list[Sheet]:
+    """Evenly chosen tasks, then the best and the worst ones by kernel distance from held-out images."""
+    every = max(1, len(tasks) // SHOWN)
+    chosen = {"evenly chosen tasks": list(range(0, len(tasks), every))[:SHOWN]}
+    if "kernel" in row.score.values and len(tasks) > 2 * EXTREMES:
+        order = row.score.values["kernel"].argsort().tolist()
+        chosen |= {"best tasks": order[:EXTREMES], "worst tasks": order[::-1][:EXTREMES]}
+    return [_sheet(f"{row.name}, {row.shots} shots: {title}", row, tasks, numbers) for title, numbers in chosen.items()]
+
+
+def _sheet(title: str, row: Row, tasks: Sequence[EvaluationTask], numbers: Sequence[int]) -> Sheet:
+    """Of each task an example and its samples, each with the nearest example under it."""
+    cells = []
+    for number in numbers:
+        support = tasks[number].support[: row.shots]
+        samples = row.samples[number, :COLUMNS].float() / 127.5 - 1
+        nearest = support[distances(samples, support).argmin(1)]
+        blank = torch.full_like(support[:1], -1.0 if support.shape[1] == 1 else 1.0)
+        cells += [support[:1], samples, blank, nearest]
+    pixels = tile(to_bytes(torch.cat(cells), light_on_dark=False), 1 + row.samples[:, :COLUMNS].shape[1])
+    return Sheet(title, _base64(pixels), pixels.shape[1])
+
+
+def _base64(pixels: Tensor) -> str:
+    buffer = io.BytesIO()
+    image: Image.Image = picture(pixels)
+    image.save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _svg(drawing: Drawing) -> str:
+    buffer = io.StringIO()
+    drawing.savefig(buffer, format="svg", metadata={"Date": None})
+    text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
+    return text[text.index("<svg") :]

@@ -1,0 +1,101 @@
+"""Who draws in an evaluation: models, and the rivals that they are compared with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from metagan_cli.config import AdaptConfig, ModelConfig, Recipe, TrainConfig
+from metagan_cli.data.episodes import Episode
+from metagan_cli.evaluation.references import JITTERS, jittered
+from metagan_cli.learners.base import InnerGame
+from metagan_cli.outer import OuterLoop
+from metagan_cli.rng import generator_for
+from metagan_cli.sampling import Sampler
+from metagan_cli.store.models import BaseModel
+
+REALS, OTHERS = "held-out images", "another task's images"
+SCRATCH_TASKS = 5  # training from scratch is slow: on so many tasks only
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """One task's images, [., C, S, S] in [-1, 1]; `more` and `truth` are different held-out ones."""
+
+    number: int
+    title: str
+    support: Tensor
+    more: Tensor
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A row of the evaluation: draws `samples` images for a task, given all tasks."""
+
+    name: str
+    kind: str  # "model", "reference" or "scratch"
+    key: str  # changes where its samples would
+    draw: Callable[[EvaluationTask, Sequence[EvaluationTask], int], Tensor]
+    most_tasks: int | None = None
+
+
+def model_rival(model: BaseModel, name: str, steps: int, seed: int) -> Rival:
+    """A base model, adapted to each task with `steps` inner steps."""
+    draw = partial(_draw_adapted, model, steps, seed)
+    return Rival(name, "model", f"{model.hash} {steps} {seed}", draw)
+
+
+def references(model: BaseModel, steps: int, seed: int) -> list[Rival]:
+    """Held-out images, jittered copies, another task's images, and the model's networks trained from scratch."""
+    rivals = [Rival(REALS, "reference", "", lambda task, tasks, count: task.more)]
+    for strength in JITTERS:
+        draw = partial(_draw_jittered, strength, seed)
+        rivals.append(Rival(f"copies, {strength} jitter", "reference", f"{strength} {seed}", draw))
+    rivals.append(Rival(OTHERS, "reference", "", lambda task, tasks, count: tasks[(task.number + 1) % len(tasks)].more))
+    once = max(1, steps)
+    return [*rivals, scratch_rival(model, once, seed), scratch_rival(model, 10 * once, seed)]
+
+
+def scratch_rival(model: BaseModel, steps: int, seed: int) -> Rival:
+    """The model's networks, trained from random weights on each task's support images alone."""
+    draw = partial(_draw_from_scratch, model.config, steps, seed)
+    return Rival(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, SCRATCH_TASKS)
+
+
+@torch.no_grad()
+def _draw_adapted(
+    model: BaseModel, steps: int, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int
+) -> Tensor:
+    game = InnerGame(pack=model.config.pack, packs=AdaptConfig.packs)
+    rng = generator_for(seed, "evaluate", task.number)
+    state = model.learner.adapt(model.nets, task.support[None].to(_device(model)), steps, game, rng)
+    return Sampler(model.nets, state).draw(range(count * task.number, count * (task.number + 1)))
+
+
+def _draw_jittered(strength: str, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int) -> Tensor:
+    return jittered(task.support, count, strength, seed + task.number)
+
+
+def _draw_from_scratch(
+    config: ModelConfig, steps: int, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int
+) -> Tensor:
+    """Samples of networks that learned from this task's support images alone, by the outer loop's own losses."""
+    queries = TrainConfig.queries
+    train = TrainConfig(steps=steps, seed=seed + task.number, shots=(1,), tasks_per_batch=1, inner_steps=0, head_start=0, ema=0.0)
+    recipe = Recipe("scratch", config, replace(train, queries=queries))
+    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
+    for step in range(steps):
+        rng = generator_for(train.seed, "scratch", step)
+        chosen = torch.randint(len(task.support), (queries,), generator=rng)
+        loop.step(step, Episode(task.support[None], task.support[chosen][None]))
+    nets, learner = loop.averaged()
+    with torch.no_grad():
+        state = learner.begin(nets, task.support[None])
+    return Sampler(nets, state, drafts=1).draw(range(count))
+
+
+def _device(model: BaseModel) -> torch.device:
+    return next(model.nets.parameters()).device

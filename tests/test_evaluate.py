@@ -1,0 +1,125 @@
+"""evaluate: rows, rivals, resuming and the page, with tiny networks and untrained judges."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import draw_folder
+
+from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.errors import InputError, OutputError, UsageError
+from metagan_cli.evaluation.judges import build_judges
+from metagan_cli.store.judges import save_judges
+from metagan_cli.store.samples import SampleCache
+from metagan_cli.workflows import evaluate as workflow
+from metagan_cli.workflows.rivals import OTHERS, REALS
+
+SMALL = EvaluateConfig(shots=(1, 3), tasks=6, samples=5, steps=1)
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained judges: their figures mean little, but are there."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("judges") / "judges-gray.safetensors"
+    save_judges(path, build_judges(1), {"seed": 0})
+    return path
+
+
+@pytest.fixture
+def request_(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.EvaluateRequest:
+    monkeypatch.setattr(workflow, "find_judges", lambda channels: judges)
+    return workflow.EvaluateRequest((str(tiny_model),), DataConfig("doodles"), SMALL)
+
+
+def silent(what: str, done: int, whole: int) -> None:
+    pass
+
+
+@pytest.fixture
+def evaluated(request_: workflow.EvaluateRequest) -> workflow.Evaluated:
+    return workflow.evaluate(request_, cache=None, report=silent)
+
+
+def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
+    names = [row.name for row in evaluated.rows if row.shots == 3]
+    assert names[0] == "tiny" and names[1] == REALS and OTHERS in names and "from scratch, 10 steps" in names
+    rows = {(row.name, row.shots): row for row in evaluated.rows}
+    assert len(rows) == 2 * len(names)
+    assert evaluated.relative_diversity(rows[REALS, 1]) == 1
+    assert rows["tiny", 3].score.figures["newness"].mean < rows[OTHERS, 3].score.figures["newness"].mean
+    assert rows["copies, slight jitter", 1].score.verdict != rows[OTHERS, 1].score.verdict
+    assert rows["from scratch, 10 steps", 1].tasks == 5
+    curve = [workflow.CurvePoint("tiny", "model", n, 0.5 + n, rows["tiny", 3].score) for n in (0, 4)]
+    path = tmp_path / "r.html"
+    workflow.write_report(path, evaluated, curve, [workflow.Gain(5, 0.7, 0.75, 0.8)])
+    text = path.read_text()
+    assert "http" not in text.replace("http://www.w3.org/", "")  # names of SVG itself
+    assert text.count("<svg") == 4 and text.count("data:image/png") >= 2 and 'name="viewport"' in text
+    workflow.check_report(path, overwrite=False)  # ours: may be replaced
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0", "--window-size=390,800"]
+    ran = subprocess.run([chromium, *flags, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0 and "Augmentation gain" in ran.stdout
+    assert "CONSOLE" not in ran.stderr, ran.stderr
+
+
+def test_the_same_numbers_again_and_after_an_interruption(
+    request_: workflow.EvaluateRequest, evaluated: workflow.Evaluated, tmp_path: Path
+) -> None:
+    cache, drawn = SampleCache(tmp_path / "cache"), 0
+
+    def interrupt(what: str, done: int, whole: int) -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workflow.evaluate(request_, cache=cache, report=interrupt)
+    kept = len(list(cache.folder.iterdir()))
+    assert 6 <= kept <= 9
+    again = workflow.evaluate(request_, cache=cache, report=silent)
+    assert again.as_dict() == evaluated.as_dict()
+    assert not cache.folder.exists()
+
+
+def test_gain_and_learning_curve(
+    request_: workflow.EvaluateRequest, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "CURVE_STEPS", (0, 2))
+    monkeypatch.setattr(workflow, "SCRATCH_STEPS", (1,))
+    monkeypatch.setattr(workflow, "GAIN_SHOTS", (2,))
+    monkeypatch.setattr("metagan_cli.evaluation.gain.STEPS", 20)
+    points = workflow.learning_curve(evaluated, request_, report=silent)
+    assert [(p.name, p.steps) for p in points] == [("tiny", 0), ("tiny", 2), ("from scratch", 1)]
+    assert all(p.seconds > 0 for p in points)
+    (gain,) = workflow.augmentation_gains(request_, report=silent)
+    assert gain.shots == 2 and all(0 <= x <= 1 for x in (gain.real, gain.augmented, gain.generated))
+
+
+def test_leave_one_out(request_: workflow.EvaluateRequest, tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "one", 5)
+    assert workflow.is_single_folder(str(folder)) and not workflow.is_single_folder(str(tmp_path))
+    left = workflow.leave_one_out(folder, request_, report=silent)
+    assert left.images == 5 and left.to_example > 0 and left.verdict == left.as_dict()["verdict"]
+    with pytest.raises(InputError, match="needs three"):
+        workflow.leave_one_out(draw_folder(tmp_path / "two", 2), request_, report=silent)
+
+
+def test_what_is_refused(request_: workflow.EvaluateRequest, tmp_path: Path) -> None:
+    few = draw_folder(tmp_path / "tasks" / "a", 4).parent
+    draw_folder(few / "b", 4)
+    with pytest.raises(InputError, match="needs two tasks of 11 images"):
+        workflow.evaluate(replace(request_, data=DataConfig(str(few))), cache=None, report=silent)
+    with pytest.raises(UsageError, match="ending"):
+        workflow.check_report(tmp_path / "r.pdf", overwrite=False)
+    foreign = tmp_path / "mine.html"
+    foreign.write_text("<p>my own")
+    with pytest.raises(OutputError, match="not written by metagan"):
+        workflow.check_report(foreign, overwrite=False)
