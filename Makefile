@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test install lint type bench clean
+.PHONY: help demo test browser install lint type bench clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -29,8 +29,11 @@ demo: $(INSTALLED)  ## adapt the shipped model to examples/ and write out.png
 	$(BIN)/metagan sample -n 64 -o out.png --with-support
 	@echo "look at $(CURDIR)/out.png"
 
-test: lint type  ## everything that must hold: ruff, mypy, pytest
+test: lint type browser  ## everything that must hold: ruff, mypy, pytest
 	$(BIN)/python -m pytest
+
+browser:  # for the test of the report's page, where it may be installed; that test is skipped without it
+	@command -v chromium >/dev/null || (test "$$(id -u)" = 0 && apt-get install -y -q chromium >/dev/null) || echo "no chromium: see the skipped test"
 
 lint: $(INSTALLED_DEV)  ## ruff
 	$(BIN)/ruff check metagan_cli tests benchmarks

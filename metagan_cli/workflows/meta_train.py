@@ -189,7 +189,7 @@ class Saver:
 
     def _add_events(self) -> None:
         for stats in self.pending if self.events is not None else []:
-            for name in ("critic_loss", "generator_loss", "energy", "margin", "spread", "penalty"):
+            for name in ("critic_loss", "generator_loss", "energy", "told", "margin", "spread", "penalty"):
                 if stats[name] is not None:
                     self.events.add_scalar(name, stats[name], stats["step"])
 
