@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from metagan_cli.evaluation.copies import distances, thresholds
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import REACH
 from metagan_cli.rng import generator_for
@@ -16,6 +17,7 @@ CHUNK = 16  # every forward pass has this many samples: results of a convolution
 BLOCK = 4 * CHUNK  # samples that are judged together
 DRAFTS = 4  # most drafts of one sample
 REFUSED = 0.25  # share of drafts that the discriminator sends back
+COPY = 1e3  # taken from the score of a copy: more than all scores differ
 REFERENCES, PEERS = 32, 4  # drafts, at least, that set the bar; how many of them each draft is judged beside
 
 
@@ -23,8 +25,9 @@ class Sampler:
     """Draws samples of one task, and draws again what the discriminator finds worse than most.
 
     Rejection by a discriminator (Azadi et al. 2019), which is trained to tell real images from blemished ones as well: it
-    finds lost strokes and blots. A sample is the first of DRAFTS drafts above the bar, or the best of them; all start
-    from the same support image, and are judged beside other drafts that start there.
+    finds lost strokes and blots. Copies of a support image, by the copy test, are drawn again as well. A sample is the first
+    of DRAFTS drafts that passes, or the best of them; all start from the same support image, and are judged beside other
+    drafts that start there.
     """
 
     def __init__(self, nets: Networks, state: TaskState, truncation: float = 1.0, drafts: int = DRAFTS) -> None:
@@ -40,6 +43,8 @@ class Sampler:
             scores = self._scores(self.references.flatten(0, 1), base, number + 1).view(each, self.shots)
             self.level = scores.mean(0)
             self.bar = float((scores - self.level).quantile(REFUSED))
+            self.examples = state.bases[0].float().cpu()
+            self.redraws = thresholds(self.examples)
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
         """Samples [N, C, S, S] in [-1, 1], in memory on the CPU."""
@@ -80,7 +85,9 @@ class Sampler:
         images, base = self._generate(latents), latents.base_index(self.shots)[0]
         if self.drafts == 1:
             return images, torch.zeros(len(images))
-        return images, self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
+        scores = self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
+        copied = (distances(images, self.examples) < self.redraws).any(1)
+        return images, scores - COPY * copied
 
     @torch.no_grad()
     def _generate(self, latents: Latents) -> Tensor:

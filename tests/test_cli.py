@@ -123,3 +123,10 @@ def test_a_bug_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
     trace = Path(ran.err.split("traceback is in ")[1].strip())
     assert "oops" in trace.read_text()
     trace.unlink()
+
+
+def test_adapting_again_replaces_its_own_file(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 3)
+    for _ in range(2):  # the second time the file of the first is there, and the base is still chosen by itself
+        ran = run("adapt", "images", cwd=tmp_path)
+        assert ran.code == 0, ran.err

@@ -23,7 +23,7 @@ MAY = {
     "blemishes": set(),
     "networks": {"config", "rng", "state"},
     "learners": {"adversarial", "config", "energy", "networks", "rng", "state"},
-    "sampling": {"networks", "rng", "state"},
+    "sampling": {"evaluation", "networks", "rng", "state"},
     "outer": {"adversarial", "blemishes", "config", "data", "devices", "energy", "learners", "networks", "rng", "state"},
     "data": {"config", "errors", "rng"},
     "evaluation": {"networks", "rng"},
@@ -75,3 +75,14 @@ sys.exit({absent!r} in sys.modules)
 
 def test_every_module_says_what_it_is_for() -> None:
     assert all(ast.get_docstring(ast.parse(p.read_text())) for p in PACKAGE.rglob("*.py") if p.read_text().strip())
+
+
+def test_loading_a_model_imports_no_compiler(tiny_model: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from metagan_cli.store.models import load_model
+load_model(Path({str(tiny_model)!r}))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0

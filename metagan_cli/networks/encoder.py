@@ -15,8 +15,8 @@ class SupportEncoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.trunk = Trunk(config.channels, config.image_size, config.fine, config.width, config.tokens)
-        self.place = nn.Parameter(torch.randn(CELLS, config.tokens) * 0.02)
-        self.question = nn.Parameter(torch.randn(1, 1, config.tokens) * 0.02)
+        self.place = nn.Parameter(torch.empty(CELLS, config.tokens).normal_(std=0.02))
+        self.question = nn.Parameter(torch.empty(1, 1, config.tokens).normal_(std=0.02))
         self.read = Attention(config.tokens)
 
     def forward(self, support: Tensor) -> tuple[Tensor, Tensor]:

@@ -71,9 +71,9 @@ class Generator(nn.Module):
         self.map = nn.Sequential(
             nn.Linear(config.latent + d, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
         )
-        self.inward, self.place = conv(d, d, 1), nn.Parameter(torch.randn(1, d, HALF, HALF) * 0.02)
-        self.query_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
-        self.memory_place = nn.Parameter(torch.randn(CELLS, d) * 0.02)
+        self.inward, self.place = conv(d, d, 1), nn.Parameter(torch.empty(1, d, HALF, HALF).normal_(std=0.02))
+        self.query_place = nn.Parameter(torch.empty(CELLS, d).normal_(std=0.02))
+        self.memory_place = nn.Parameter(torch.empty(CELLS, d).normal_(std=0.02))
         self.gather = Attention(d)
         pairs = enumerate(pairwise(block_channels(config)))
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from metagan_cli.config import ModelConfig, from_dict, to_dict
 from metagan_cli.errors import CheckpointError, UsageError
@@ -94,6 +95,18 @@ def check_state(path: Path, state: TaskState, base: BaseModel) -> None:
             raise CheckpointError(f"{path}: tensor 'state.{name}' is {list(tensor.shape)}, its base needs {list(expected[name])}")
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights unfilled: to fill them on the meta device torch would import its compiler, a second of start-up."""
+
+    FILLS = (Tensor.normal_, Tensor.uniform_, Tensor.zero_, Tensor.fill_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self.FILLS or getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def _weights(nets: Networks, learner: Learner) -> dict[str, Tensor]:
     return nn.ModuleDict({"nets": nets, "learner": learner}).state_dict()
 
@@ -103,7 +116,7 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
         config = from_dict(ModelConfig, metadata.get("model", {}))
     except UsageError as error:
         raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
-    with torch.device("meta"):  # shapes only: nothing is allocated for a network that does not fit its file
+    with torch.device("meta"), _Unfilled():  # shapes only: nothing is allocated for a network that does not fit its file
         nets, learner = Networks(config), build_learner(config)
     whole = nn.ModuleDict({"nets": nets, "learner": learner})
     expected = whole.state_dict()

@@ -71,7 +71,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
 def adapt(folder: Path, out: Path, settings: AdaptConfig, *, device: str = "auto", overwrite: bool = False) -> Adapted:
     """`adapt_folder`, then writes the adapted model. Raises OutputError before any work where it may not be written."""
     check_target(out, (".safetensors",), overwrite)
-    if out.exists() and out.resolve() == find_model(settings.base).resolve():
+    if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
     adapted = adapt_folder(folder, settings, device)
     save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone)
