@@ -151,7 +151,8 @@ def test_the_generators_side_averages_and_the_critic_learns(tmp_path: Path) -> N
 
 def test_it_learns(tmp_path: Path) -> None:
     """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
-    recipe = Recipe("learns", TINY, TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0))
+    train = TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)
+    recipe = Recipe("learns", TINY, train)
     loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
     split = open_source(DataConfig(), 32, 1)
     episodes = Episodes([split.train], [1.0], recipe.train)
