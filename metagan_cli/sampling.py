@@ -18,7 +18,7 @@ BLOCK = 4 * CHUNK  # samples that are judged together
 DRAFTS = 4  # most drafts of one sample
 REFUSED = 0.25  # share of drafts that the discriminator sends back
 COPY = 1e3  # taken from the score of a copy: more than all scores differ
-REFERENCES, PEERS = 32, 4  # drafts, at least, that set the bar; how many of them each draft is judged beside
+REFERENCES, PEERS = 32, 2  # drafts, at least, that set the bar; how many of them each draft is judged beside
 
 
 class Sampler:
