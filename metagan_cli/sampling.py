@@ -129,7 +129,8 @@ def latents_of(seeds: Sequence[int], sizes: tuple[int, int], truncation: float =
 
     All drafts of a seed start from the same support image.
     """
-    first, drawn = ([draw_latents(1, 1, sizes, generator_for(seed, "sample", number)) for seed in seeds] for number in (0, draft))
+    first = [draw_latents(1, 1, sizes, generator_for(seed, "sample")) for seed in seeds]
+    drawn = [draw_latents(1, 1, sizes, generator_for(seed, "sample", draft)) for seed in seeds] if draft else first
     z, noise = (torch.cat([getattr(d, name) for d in drawn], 1) for name in ("z", "noise"))
     return Latents(z * truncation, noise * truncation, torch.cat([d.pick for d in first], 1))
 

@@ -1,5 +1,6 @@
 """All figures of one row of an evaluation: samples of every task beside real images of it."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,8 +44,8 @@ def score(judges: Judges, support: Tensor, samples: Tensor, real: Tensor) -> Sco
     add("recognizability", lambda: metrics.recognizability(prototypes.mean(1), identified))
     add("diversity", lambda: metrics.diversity(described))
     add("kernel", lambda: metrics.kernel_distance(described_real, described))
-    for name in ("precision", "recall", "density", "coverage"):
-        add(name, lambda name=name: getattr(metrics.manifold(described_real, described), name))  # type: ignore[misc]
+    with contextlib.suppress(ValueError):
+        values |= {name: value.float() for name, value in vars(metrics.manifold(described_real, described)).items()}
     add("neighbour", lambda: metrics.neighbour_accuracy(described_real, described))
     tasks = list(zip(support, samples, real, strict=True))
     apart = [distances(drawn, examples) for examples, drawn, _ in tasks]

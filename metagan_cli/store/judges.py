@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import Judges, build_judges
@@ -26,13 +26,9 @@ def load_judges(path: Path) -> tuple[Judges, str]:
     expected = whole.state_dict()
     if {n: t.shape for n, t in file.tensors.items()} != {n: t.shape for n, t in expected.items()}:
         raise CheckpointError(f"{path}: its tensors are not those of the two nets")
-    whole.load_state_dict({name: _as(tensor, expected[name]) for name, tensor in file.tensors.items()})
+    whole.load_state_dict(file.tensors)
     return judges, file.hash
 
 
 def _whole(judges: Judges) -> nn.ModuleDict:
     return nn.ModuleDict({"identity": judges.identity, "description": judges.description})
-
-
-def _as(tensor: Tensor, like: Tensor) -> Tensor:
-    return tensor.to(like.dtype)

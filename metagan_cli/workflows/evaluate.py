@@ -120,12 +120,9 @@ def evaluate(request: EvaluateRequest, *, device: str = "auto", cache: SampleCac
     Raises CheckpointError for a model, InputError for the data, UsageError where the models do not go together.
     """
     start = time.monotonic()
-    models = [load_model(find_model(name)) for name in request.models]
+    models = [_ready(name, device) for name in request.models]
     _check_alike(models)
-    chosen, config = choose_device(device), models[0].config
-    for model in models:
-        model.nets.to(chosen)
-        model.learner.to(chosen)
+    config = models[0].config
     judges, digest = load_judges(find_judges(config.channels))
     source = open_source(request.data, config.image_size, config.channels).whole()
     tasks = draw_tasks(source, max(request.settings.shots), request.settings.tasks, request.settings.seed)
@@ -158,6 +155,14 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int) -> list[Eva
         support, more, truth = images.split([shots, held_out, held_out])
         drawn.append(EvaluationTask(place, source.title(number, each), support, more, truth))
     return drawn
+
+
+def _ready(name: str, device: str) -> BaseModel:
+    """A base model on the device that it is to run on."""
+    model, chosen = load_model(find_model(name)), choose_device(device)
+    model.nets.to(chosen)
+    model.learner.to(chosen)
+    return model
 
 
 def _check_alike(models: Sequence[BaseModel]) -> None:
@@ -213,11 +218,9 @@ def learning_curve(evaluated: Evaluated, request: EvaluateRequest, *, device: st
     judges, _ = load_judges(find_judges(evaluated.tasks[0].support.shape[1]))
     every = max(1, len(evaluated.tasks) // CURVE_TASKS)
     tasks = [replace(task, number=i) for i, task in enumerate(evaluated.tasks[::every][:CURVE_TASKS])]
-    chosen, points = choose_device(device), []
+    points = []
     for name in request.models:
-        model = load_model(find_model(name))
-        model.nets.to(chosen)
-        model.learner.to(chosen)
+        model = _ready(name, device)
         rivals = [(steps, model_rival(model, model.name, steps, request.settings.seed)) for steps in CURVE_STEPS]
         if name == request.models[0]:
             rivals += [(steps, scratch_rival(model, steps, request.settings.seed)) for steps in SCRATCH_STEPS]
@@ -230,9 +233,7 @@ def learning_curve(evaluated: Evaluated, request: EvaluateRequest, *, device: st
 
 def augmentation_gains(request: EvaluateRequest, *, device: str = "auto", report: Report) -> list[Gain]:
     """What a classifier gains from the first model's images, for each of GAIN_SHOTS that the tasks have images for."""
-    model = load_model(find_model(request.models[0]))
-    model.nets.to(choose_device(device))
-    model.learner.to(choose_device(device))
+    model = _ready(request.models[0], device)
     source = open_source(request.data, model.config.image_size, model.config.channels).whole()
     gains = []
     for shots in GAIN_SHOTS:
@@ -277,11 +278,8 @@ class LeftOut:
 
 def leave_one_out(folder: Path, request: EvaluateRequest, *, device: str = "auto", report: Report) -> LeftOut:
     """Adapts to all images of a folder but one, for up to LEFT_OUT of them. Raises InputError for fewer than three images."""
-    model = load_model(find_model(request.models[0]))
-    chosen, config = choose_device(device), model.config
-    model.nets.to(chosen)
-    model.learner.to(chosen)
-    images = read_folder(folder, size=config.image_size, channels=config.channels, deep=False).images
+    model = _ready(request.models[0], device)
+    images = read_folder(folder, size=model.config.image_size, channels=model.config.channels, deep=False).images
     if len(images) < 3:
         raise InputError(f"{folder}: {len(images)} images; leaving one out needs three")
     numbers = _spread(len(images), LEFT_OUT)
