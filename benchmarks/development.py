@@ -20,7 +20,7 @@ from torch import Tensor
 from metagan_cli.config import AdaptConfig
 from metagan_cli.data.tasks import prepare
 from metagan_cli.energy import energy_score
-from metagan_cli.evaluation.copies import distances, spread, thresholds
+from metagan_cli.evaluation.copies import are_copies, distances, spread, thresholds
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import DRAFTS, Sampler
@@ -58,7 +58,7 @@ def measure(samples: Tensor, support: Tensor, truth: Tensor) -> dict[str, float]
         "reach": float(distances(truth, samples).amin(1).mean()),
         "precision": float(distances(samples, truth).amin(1).mean()),
         "energy": float(energy_score(truth[None], samples[None])),
-        "copies": float((apart < thresholds(support)).any(1).float().mean()),
+        "copies": float(are_copies(apart, thresholds(support)).float().mean()),
     }
 
 

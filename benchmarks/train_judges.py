@@ -23,6 +23,7 @@ from metagan_cli.data.tasks import TaskSource
 from metagan_cli.evaluation.judges import SIDE, Embedding, build_judges, see
 from metagan_cli.rng import generator_for
 from metagan_cli.store.judges import save_judges
+from metagan_cli.store.shipped import judges_name
 
 DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 SOURCES = {
@@ -68,7 +69,7 @@ def main() -> None:
     }
     score = one_shot(judges.identity.eval(), held_out[0])
     print(f"one-shot, 20 ways, held-out tasks of {held_out[0].name}: {100 * score:.1f} %")
-    out = options.out or Path(f"pretrained/judges-{'gray' if options.channels == 1 else 'colour'}.safetensors")
+    out = options.out or Path("pretrained") / judges_name(options.channels)
     names = [f"{s.source}{' by ' + ', '.join(s.by) if s.by else ''}" for s in sources]
     save_judges(out, judges, {"data": names, "seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
     print(f"wrote {out}")

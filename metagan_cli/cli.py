@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from metagan_cli.data.folders import Support
     from metagan_cli.evaluation.gain import Gain
     from metagan_cli.workflows.adapt import Adapted
-    from metagan_cli.workflows.evaluate import CurvePoint, Evaluated, LeftOut, Row
+    from metagan_cli.workflows.evaluate import Evaluated, Row
+    from metagan_cli.workflows.learning_curve import CurvePoint
+    from metagan_cli.workflows.leave_one_out import LeftOut
     from metagan_cli.workflows.meta_train import Progress
     from metagan_cli.workflows.sample import Sampled
 
@@ -368,23 +370,34 @@ def evaluate(
     settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, seed=_seed(seed))
     source = DataConfig(data, only=tuple(only or ()))
     from metagan_cli.workflows import evaluate as workflow
-
-    request = workflow.EvaluateRequest(tuple(model or ["glyph"]), source, settings)
+    from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
 
     def tell(what: str, done: int, whole: int) -> None:
         console.progress(f"{what}: {done} of {whole} tasks")
 
     if report is not None:
         workflow.check_report(report, overwrite)
-    if workflow.is_single_folder(data):
-        left = workflow.leave_one_out(Path(data), request, device=device, report=tell)
+    names = tuple(model or ["glyph"])
+    if is_single_folder(data):
+        left = leave_one_out(Path(data), workflow.ready_model(names[0], device), settings, tell)
         console.result("evaluate", {"left_out": left.as_dict()}, _left_out_lines(left))
         return
-    evaluated = workflow.evaluate(request, device=device, cache=workflow.usual_cache(), report=tell)
-    curve = workflow.learning_curve(evaluated, request, device=device, report=tell) if learning_curve else []
-    gains = workflow.augmentation_gains(request, device=device, report=tell) if gain else []
+    setup = workflow.set_up(names, source, settings, device)
+    evaluated = workflow.evaluate(setup, workflow.usual_cache(), tell)
+    curve: list[CurvePoint] = []
+    gains: list[Gain] = []
+    if learning_curve:
+        from metagan_cli.workflows.learning_curve import learning_curve as measure_curve
+
+        curve = measure_curve(setup, evaluated, tell)
+    if gain:
+        from metagan_cli.workflows.gains import augmentation_gains
+
+        gains = augmentation_gains(setup, tell)
     if report is not None:
-        workflow.write_report(report, evaluated, curve, gains)
+        from metagan_cli.workflows.report import write_report
+
+        write_report(report, evaluated, curve, gains)
         console.note(f"wrote {report}")
     values = evaluated.as_dict() | {"curve": [p.as_dict() for p in curve], "gains": [asdict(g) for g in gains]}
     console.result("evaluate", values, _evaluate_lines(evaluated, curve, gains))
@@ -407,6 +420,10 @@ def _evaluate_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains
         for row in evaluated.rows:
             if row.shots == shots:
                 lines.append(f"{row.name:24} {_evaluate_cells(evaluated, row)}  {row.score.verdict}")
+    for row in evaluated.rows:
+        if row.pooled:
+            found = ", ".join(f"{name.upper()} {value:.4g}" for name, value in row.pooled.items())
+            lines.append(f"inception {row.name}, {row.shots} shots: {found}")
     for point in curve:
         kernel = point.score.figures["kernel"].mean
         lines.append(f"curve    {point.name}, {point.steps} steps, {point.seconds:.2f} s a task: kernel {kernel:.3f}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from metagan_cli.evaluation.copies import distances, thresholds
+from metagan_cli.evaluation.copies import are_copies, distances, thresholds
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import REACH
 from metagan_cli.rng import generator_for
@@ -86,7 +86,7 @@ class Sampler:
         if self.drafts == 1:
             return images, torch.zeros(len(images))
         scores = self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
-        copied = (distances(images, self.examples) < self.redraws).any(1)
+        copied = are_copies(distances(images, self.examples), self.redraws)
         return images, scores - COPY * copied
 
     @torch.no_grad()

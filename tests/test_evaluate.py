@@ -10,11 +10,17 @@ import torch
 from conftest import draw_folder
 
 from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.data.sources import open_source
 from metagan_cli.errors import InputError, OutputError, UsageError
+from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.judges import build_judges
 from metagan_cli.store.judges import save_judges
 from metagan_cli.store.samples import SampleCache
 from metagan_cli.workflows import evaluate as workflow
+from metagan_cli.workflows import gains as gains_workflow
+from metagan_cli.workflows import learning_curve as curve_workflow
+from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
+from metagan_cli.workflows.report import write_report
 from metagan_cli.workflows.rivals import OTHERS, REALS
 
 SMALL = EvaluateConfig(shots=(1, 3), tasks=6, samples=5, steps=1)
@@ -30,9 +36,9 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def request_(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.EvaluateRequest:
+def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.Setup:
     monkeypatch.setattr(workflow, "find_judges", lambda channels: judges)
-    return workflow.EvaluateRequest((str(tiny_model),), DataConfig("doodles"), SMALL)
+    return workflow.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
 
 
 def silent(what: str, done: int, whole: int) -> None:
@@ -40,8 +46,8 @@ def silent(what: str, done: int, whole: int) -> None:
 
 
 @pytest.fixture
-def evaluated(request_: workflow.EvaluateRequest) -> workflow.Evaluated:
-    return workflow.evaluate(request_, cache=None, report=silent)
+def evaluated(setup: workflow.Setup) -> workflow.Evaluated:
+    return workflow.evaluate(setup, cache=None, report=silent)
 
 
 def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
@@ -53,9 +59,9 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     assert rows["tiny", 3].score.figures["newness"].mean < rows[OTHERS, 3].score.figures["newness"].mean
     assert rows["copies, slight jitter", 1].score.verdict != rows[OTHERS, 1].score.verdict
     assert rows["from scratch, 10 steps", 1].tasks == 5
-    curve = [workflow.CurvePoint("tiny", "model", n, 0.5 + n, rows["tiny", 3].score) for n in (0, 4)]
+    curve = [curve_workflow.CurvePoint("tiny", n, 0.5 + n, rows["tiny", 3].score) for n in (0, 4)]
     path = tmp_path / "r.html"
-    workflow.write_report(path, evaluated, curve, [workflow.Gain(5, 0.7, 0.75, 0.8)])
+    write_report(path, evaluated, curve, [Gain(5, 0.7, 0.75, 0.8)])
     text = path.read_text()
     assert "http" not in text.replace("http://www.w3.org/", "")  # names of SVG itself
     assert text.count("<svg") == 4 and text.count("data:image/png") >= 2 and 'name="viewport"' in text
@@ -70,7 +76,7 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
 
 
 def test_the_same_numbers_again_and_after_an_interruption(
-    request_: workflow.EvaluateRequest, evaluated: workflow.Evaluated, tmp_path: Path
+    setup: workflow.Setup, evaluated: workflow.Evaluated, tmp_path: Path
 ) -> None:
     cache, drawn = SampleCache(tmp_path / "cache"), 0
 
@@ -81,42 +87,40 @@ def test_the_same_numbers_again_and_after_an_interruption(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        workflow.evaluate(request_, cache=cache, report=interrupt)
+        workflow.evaluate(setup, cache=cache, report=interrupt)
     kept = len(list(cache.folder.iterdir()))
     assert 6 <= kept <= 9
-    again = workflow.evaluate(request_, cache=cache, report=silent)
+    again = workflow.evaluate(setup, cache=cache, report=silent)
     assert again.as_dict() == evaluated.as_dict()
     assert not cache.folder.exists()
 
 
-def test_gain_and_learning_curve(
-    request_: workflow.EvaluateRequest, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workflow, "CURVE_STEPS", (0, 2))
-    monkeypatch.setattr(workflow, "SCRATCH_STEPS", (1,))
-    monkeypatch.setattr(workflow, "GAIN_SHOTS", (2,))
+def test_gain_and_learning_curve(setup: workflow.Setup, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curve_workflow, "CURVE_STEPS", (0, 2))
+    monkeypatch.setattr(curve_workflow, "SCRATCH_STEPS", (1,))
+    monkeypatch.setattr(gains_workflow, "SHOTS", (2,))
     monkeypatch.setattr("metagan_cli.evaluation.gain.STEPS", 20)
-    points = workflow.learning_curve(evaluated, request_, report=silent)
+    points = curve_workflow.learning_curve(setup, evaluated, silent)
     assert [(p.name, p.steps) for p in points] == [("tiny", 0), ("tiny", 2), ("from scratch", 1)]
     assert all(p.seconds > 0 for p in points)
-    (gain,) = workflow.augmentation_gains(request_, report=silent)
+    (gain,) = gains_workflow.augmentation_gains(setup, silent)
     assert gain.shots == 2 and all(0 <= x <= 1 for x in (gain.real, gain.augmented, gain.generated))
 
 
-def test_leave_one_out(request_: workflow.EvaluateRequest, tmp_path: Path) -> None:
+def test_leave_one_out(setup: workflow.Setup, tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "one", 5)
-    assert workflow.is_single_folder(str(folder)) and not workflow.is_single_folder(str(tmp_path))
-    left = workflow.leave_one_out(folder, request_, report=silent)
+    assert is_single_folder(str(folder)) and not is_single_folder(str(tmp_path))
+    left = leave_one_out(folder, setup.models[0], SMALL, silent)
     assert left.images == 5 and left.to_example > 0 and left.verdict == left.as_dict()["verdict"]
     with pytest.raises(InputError, match="needs three"):
-        workflow.leave_one_out(draw_folder(tmp_path / "two", 2), request_, report=silent)
+        leave_one_out(draw_folder(tmp_path / "two", 2), setup.models[0], SMALL, silent)
 
 
-def test_what_is_refused(request_: workflow.EvaluateRequest, tmp_path: Path) -> None:
+def test_what_is_refused(setup: workflow.Setup, tmp_path: Path) -> None:
     few = draw_folder(tmp_path / "tasks" / "a", 4).parent
     draw_folder(few / "b", 4)
     with pytest.raises(InputError, match="needs two tasks of 11 images"):
-        workflow.evaluate(replace(request_, data=DataConfig(str(few))), cache=None, report=silent)
+        workflow.evaluate(replace(setup, source=open_source(DataConfig(str(few)), 32, 1).whole()), cache=None, report=silent)
     with pytest.raises(UsageError, match="ending"):
         workflow.check_report(tmp_path / "r.pdf", overwrite=False)
     foreign = tmp_path / "mine.html"

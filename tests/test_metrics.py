@@ -28,31 +28,37 @@ def test_recognizability_is_the_mean_over_all_choices_of_tasks() -> None:
         for others in itertools.combinations([t for t in range(7) if t != task], 3):
             chosen = prototypes[[task, *others]]
             right += [float((sample - chosen).norm(dim=1).argmin() == 0) for sample in samples[task]]
-        assert float(recognizability(prototypes, samples, ways=4)[task]) == pytest.approx(sum(right) / len(right))
+        assert float(recognizability(prototypes, samples[[task]], torch.tensor([task]), ways=4)) == pytest.approx(
+            sum(right) / len(right)
+        )
 
 
 def test_recognizability_of_perfect_and_of_foreign_samples() -> None:
     prototypes = 10 * gaussian("prototypes", 30, 8)
     perfect = prototypes[:, None] + 0.01 * gaussian("noise", 30, 5, 8)
-    assert torch.all(recognizability(prototypes, perfect) == 1)
-    chance = recognizability(prototypes, perfect[torch.randperm(30, generator=generator_for(1, "others"))])
+    own = torch.arange(30)
+    assert torch.all(recognizability(prototypes, perfect, own) == 1)
+    assert torch.all(recognizability(prototypes, perfect[[9, 2]], torch.tensor([9, 2])) == 1)
+    chance = recognizability(prototypes, perfect[torch.randperm(30, generator=generator_for(1, "others"))], own)
     assert float(chance.mean()) < 0.1
-    random = recognizability(prototypes, 10 * gaussian("random", 30, 200, 8))
+    random = recognizability(prototypes, 10 * gaussian("random", 30, 200, 8), own)
     assert 0.03 < float(random.mean()) < 0.08  # one in twenty
     with pytest.raises(ValueError, match="5 tasks"):
-        recognizability(prototypes[:4], perfect[:4])
+        recognizability(prototypes[:4], perfect[:4], own[:4])
 
 
 def test_diversity_is_the_mean_deviation() -> None:
     samples = gaussian("samples", 3, 6, 5)
-    slow = [
-        sum(math.sqrt(sum((float(x) - float(column.mean())) ** 2 for x in column) / 5) for column in task.T) / 5
-        for task in samples
-    ]
-    assert diversity(samples).tolist() == pytest.approx(slow, rel=1e-5)
+    slow = [sum(math.sqrt(sum((float(x) - float(c.mean())) ** 2 for x in c) / 5) for c in task.T) / 5 for task in samples]
+    assert diversity(samples).tolist() == pytest.approx([x / 0.9515 for x in slow], rel=1e-4)  # c4(6), as tables give it
     assert float(diversity(samples[:, :1].expand(-1, 6, -1)).max()) == 0
     with pytest.raises(ValueError, match="two samples"):
         diversity(samples[:, :1])
+
+
+def test_diversity_is_the_same_for_few_images_as_for_many() -> None:
+    few, many = (float(diversity(gaussian(f"{n}", 400, n, 8)).mean()) for n in (4, 40))
+    assert few == pytest.approx(1, abs=0.03) and many == pytest.approx(1, abs=0.03)
 
 
 def test_kernel_distance_follows_its_formula() -> None:

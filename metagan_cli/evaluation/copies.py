@@ -54,16 +54,20 @@ def spread(images: Tensor) -> float:
 def copy_report(samples: Tensor, examples: Tensor) -> CopyReport:
     """Compares samples [N, C, S, S] with examples [K, C, S, S], both in [-1, 1]."""
     apart = distances(samples, examples)
-    copied = (apart < thresholds(examples)).any(1)
     among = distances(examples, examples) + 2 * torch.eye(len(examples))
     return CopyReport(
         samples=len(samples),
-        copies=int(copied.sum()),
+        copies=int(are_copies(apart, thresholds(examples)).sum()),
         nearest=float(apart.amin(1).median()),
         spread=spread(samples) if len(samples) > 1 else 0.0,
         examples_nearest=float(among.amin(1).median()) if len(examples) > 2 else None,
         examples_spread=spread(examples) if len(examples) > 2 else None,
     )
+
+
+def are_copies(apart: Tensor, within: Tensor) -> Tensor:
+    """Which samples [N] are copies, by their distances [N, K] from the examples and those examples' thresholds [K]."""
+    return (apart < within).any(1)
 
 
 def thresholds(examples: Tensor) -> Tensor:

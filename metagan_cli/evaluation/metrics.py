@@ -38,33 +38,39 @@ def figure(values: Tensor) -> Figure:
     return Figure(float(values.mean()), low, high, len(values))
 
 
-def recognizability(prototypes: Tensor, samples: Tensor, ways: int = WAYS) -> Tensor:
-    """Share of the samples [T, N, D] that are nearest to their own task's prototype [T, D] among `ways`: [T], in [0, 1].
+def recognizability(prototypes: Tensor, samples: Tensor, own: Tensor, ways: int = WAYS) -> Tensor:
+    """Share of the samples [T, N, D] that are nearest to their own task's prototype among `ways` of [P, D]: [T], in [0, 1].
+
+    `own` [T] holds the number of each task's prototype.
 
     One-shot classification by a prototypical net (Boutin et al. 2022, section 2; Snell et al. 2017). The mean over
     all choices of the other tasks, in closed form: where r prototypes are nearer than the own one, none of them is among
-    ways - 1 of the T - 1 others in C(T - 1 - r, ways - 1) of C(T - 1, ways - 1) choices.
-    Raises ValueError for fewer than FEWEST_TASKS tasks; with fewer than `ways` it is among all of them.
+    ways - 1 of the P - 1 others in C(P - 1 - r, ways - 1) of C(P - 1, ways - 1) choices.
+    Raises ValueError for fewer than FEWEST_TASKS prototypes; with fewer than `ways` it is among all of them.
     """
-    tasks = len(prototypes)
-    if tasks < FEWEST_TASKS:
-        raise ValueError(f"recognizability needs {FEWEST_TASKS} tasks, not {tasks}")
-    others = min(ways, tasks) - 1
+    known = len(prototypes)
+    if known < FEWEST_TASKS:
+        raise ValueError(f"recognizability needs {FEWEST_TASKS} tasks, not {known}")
+    others = min(ways, known) - 1
     apart = torch.cdist(samples.double().flatten(0, 1), prototypes.double()).unflatten(0, samples.shape[:2])
-    own = apart[torch.arange(tasks), :, torch.arange(tasks)]
-    nearer = (apart < own[..., None]).sum(2)
-    chance = [math.comb(tasks - 1 - r, others) / math.comb(tasks - 1, others) for r in range(tasks)]
+    to_own = apart[torch.arange(len(samples)), :, own]
+    nearer = (apart < to_own[..., None]).sum(2)
+    chance = [math.comb(known - 1 - r, others) / math.comb(known - 1, others) for r in range(known)]
     return torch.tensor(chance, dtype=torch.float64)[nearer].mean(1)
 
 
 def diversity(samples: Tensor) -> Tensor:
     """Mean standard deviation of the features of each task's samples [T, N, D]: [T] (Boutin et al. 2022, section 2).
 
-    Raises ValueError for fewer than two samples.
+    Divided by c4(N), the expectation of a deviation of N normal values, so that few images (real ones, mostly) are not
+    taken for less varied than many (Montgomery, Introduction to Statistical Quality Control). Raises ValueError for fewer than
+    two samples.
     """
-    if samples.shape[1] < 2:
+    n = samples.shape[1]
+    if n < 2:
         raise ValueError("diversity needs two samples a task")
-    return samples.double().std(1, unbiased=True).mean(1)
+    c4 = math.sqrt(2 / (n - 1)) * math.exp(math.lgamma(n / 2) - math.lgamma((n - 1) / 2))
+    return samples.double().std(1, unbiased=True).mean(1) / c4
 
 
 def kernel_distance(real: Tensor, samples: Tensor) -> Tensor:

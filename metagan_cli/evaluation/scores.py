@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metagan_cli.evaluation import metrics
-from metagan_cli.evaluation.copies import distances, thresholds
+from metagan_cli.evaluation.copies import are_copies, distances, thresholds
 from metagan_cli.evaluation.judges import Judges
 
 # a verdict on the distance of samples from the examples, in distances of real images from them
@@ -29,10 +29,15 @@ class Score:
         return next((words for limit, words in VERDICTS if newness < limit), "further from the examples than real images")
 
 
-def score(judges: Judges, support: Tensor, samples: Tensor, real: Tensor) -> Score:
-    """Of T tasks: support [T, K, C, S, S], samples [T, N, C, S, S] and held-out real images [T, R, C, S, S] in [-1, 1]."""
+def score(judges: Judges, supports: Tensor, own: Tensor, samples: Tensor, real: Tensor) -> Score:
+    """Of T tasks: samples [T, N, C, S, S] and held-out real images [T, R, C, S, S] in [-1, 1].
+
+    `supports` [P, K, C, S, S] are those of all tasks, T of them and more, that a sample may be taken for; `own` [T] says
+    which of them each task has.
+    """
     described, described_real = (_by_task(judges.describe, images) for images in (samples, real))
-    prototypes, identified = (_by_task(judges.identify, images) for images in (support, samples))
+    prototypes, identified = (_by_task(judges.identify, images) for images in (supports, samples))
+    support = supports[own]
     values: dict[str, Tensor] = {}
 
     def add(name: str, measure: Callable[[], Tensor]) -> None:
@@ -41,7 +46,7 @@ def score(judges: Judges, support: Tensor, samples: Tensor, real: Tensor) -> Sco
         except ValueError:  # too few images or tasks: a number would mean nothing
             return
 
-    add("recognizability", lambda: metrics.recognizability(prototypes.mean(1), identified))
+    add("recognizability", lambda: metrics.recognizability(prototypes.mean(1), identified, own))
     add("diversity", lambda: metrics.diversity(described))
     add("kernel", lambda: metrics.kernel_distance(described_real, described))
     with contextlib.suppress(ValueError):
@@ -51,7 +56,7 @@ def score(judges: Judges, support: Tensor, samples: Tensor, real: Tensor) -> Sco
     apart = [distances(drawn, examples) for examples, drawn, _ in tasks]
     far = [distances(truth, examples).amin(1).median() for examples, _, truth in tasks]
     values["copies"] = torch.stack(
-        [(d < thresholds(examples)).any(1).float().mean() for d, (examples, _, _) in zip(apart, tasks, strict=True)]
+        [are_copies(d, thresholds(examples)).float().mean() for d, (examples, _, _) in zip(apart, tasks, strict=True)]
     )
     values["newness"] = torch.stack([d.amin(1).median() / f.clamp(min=1e-3) for d, f in zip(apart, far, strict=True)])
     return Score({name: metrics.figure(value) for name, value in values.items()}, values)

@@ -18,8 +18,11 @@ from torch import Tensor
 from metagan_cli import __version__
 from metagan_cli.evaluation.copies import distances
 from metagan_cli.evaluation.gain import Gain
+from metagan_cli.evaluation.inception import FID_IMAGES
+from metagan_cli.store.files import write_bytes
 from metagan_cli.store.grids import picture, tile, to_bytes
-from metagan_cli.workflows.evaluate import MARK, CurvePoint, Evaluated, Row
+from metagan_cli.workflows.evaluate import MARK, Evaluated, Row
+from metagan_cli.workflows.learning_curve import CurvePoint
 from metagan_cli.workflows.rivals import EvaluationTask
 
 SHOWN, EXTREMES, COLUMNS = 8, 4, 10  # tasks on a sheet, best and worst ones, samples a task
@@ -35,6 +38,11 @@ class Sheet:
     width: int
 
 
+def write_report(path: Path, evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain]) -> None:
+    """Writes the page. Raises OutputError."""
+    write_bytes(path, page(evaluated, curve, gains).encode())
+
+
 def page(evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain]) -> str:
     """The whole report as HTML."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
@@ -46,6 +54,8 @@ def page(evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain
         tables=[(k, [_line(row, evaluated) for row in evaluated.rows if row.shots == k]) for k in shots],
         planes=[(k, _plane([row for row in evaluated.rows if row.shots == k], evaluated)) for k in shots],
         curves=_curves(curve) if curve else [],
+        pooled=[row for row in evaluated.rows if row.pooled],
+        fid_images=FID_IMAGES,
         gains=gains,
         sheets=[sheet for row in evaluated.rows if row.kind == "model" for sheet in _sheets(row, evaluated.tasks)],
     )
