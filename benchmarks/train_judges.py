@@ -7,6 +7,7 @@ Only training classes: development alphabets and each source's held-out tasks st
 
 import argparse
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from metagan_cli.config import DataConfig
 from metagan_cli.data.augment import augment
 from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import TaskSource
+from metagan_cli.data.tasks import Split, TaskSource
+from metagan_cli.devices import choose_precision, compute
 from metagan_cli.evaluation.judges import SIDE, Embedding, build_judges, see
 from metagan_cli.rng import generator_for
 from metagan_cli.store.judges import save_judges
@@ -48,7 +50,7 @@ TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distorti
 
 
 def main() -> None:
-    """Trains both nets, half of the time each, and writes them."""
+    """Trains both nets, a core each, and writes them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--minutes", type=float, default=20)
@@ -56,23 +58,40 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sources = SOURCES[options.channels]
-    splits = [open_source(source, SIDE, options.channels) for source in sources]
-    weights = torch.tensor([source.weight for source in sources])
-    train, held_out = [s.train for s in splits], [s.held_out for s in splits]
-    torch.manual_seed(options.seed)
-    judges, seconds = build_judges(options.channels), 30 * options.minutes
-    steps = {
-        "identity": fit(judges.identity, lambda n: identity_loss(judges.identity, train, weights, options.seed, n), seconds),
-        "description": fit(
-            judges.description, lambda n: contrast_loss(judges.description, train, weights, options.seed, n), seconds
-        ),
-    }
+    judges, steps = build_judges(options.channels), {}
+    jobs = [(name, options.channels, options.seed, 60 * options.minutes) for name in ("identity", "description")]
+    with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
+        for name, weights, taken in pool.starmap(train, jobs):
+            getattr(judges, name).load_state_dict(weights)
+            steps[name] = taken
+    held_out = [split.held_out for split in splits_of(options.channels)]
     score = one_shot(judges.identity.eval(), held_out[0])
     print(f"one-shot, 20 ways, held-out tasks of {held_out[0].name}: {100 * score:.1f} %")
     out = options.out or Path("pretrained") / judges_name(options.channels)
     names = [f"{s.source}{' by ' + ', '.join(s.by) if s.by else ''}" for s in sources]
     save_judges(out, judges, {"data": names, "seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
     print(f"wrote {out}")
+
+
+def splits_of(channels: int) -> list[Split]:
+    """Training and held-out tasks of all sources, at the size that the nets look at."""
+    return [open_source(source, SIDE, channels) for source in SOURCES[channels]]
+
+
+def train(name: str, channels: int, seed: int, seconds: float) -> tuple[str, dict[str, Tensor], int]:
+    """One of the nets, trained in a process of its own on one core; its weights, and the steps taken."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    net: Embedding = getattr(build_judges(channels), name).to(memory_format=torch.channels_last)
+    tasks, weights = [split.train for split in splits_of(channels)], torch.tensor([s.weight for s in SOURCES[channels]])
+    precision = choose_precision("auto", torch.device("cpu"))
+
+    def loss(step: int) -> Tensor:
+        with compute(torch.device("cpu"), precision):
+            return LOSSES[name](net, tasks, weights, seed, step)
+
+    taken = fit(net, loss, seconds)
+    return name, net.state_dict(), taken
 
 
 def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float) -> int:
@@ -87,7 +106,7 @@ def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float) -> int
         adam.step()
         step, mean = step + 1, mean + 0.02 * (loss.item() - mean) if step else loss.item()
         if step % 100 == 0:
-            print(f"step {step}  {100 * gone:.0f} %  loss {mean:.3f}", flush=True)
+            print(f"{step} steps  {100 * gone:.0f} %  loss {mean:.3f}", flush=True)
     return step
 
 
@@ -155,6 +174,8 @@ def one_shot(net: nn.Module, source: TaskSource, ways: int = 20, episodes: int =
         right += float((torch.cdist(features[:, 1], features[:, 0]).argmin(1) == torch.arange(len(chosen))).float().mean())
     return right / episodes
 
+
+LOSSES = {"identity": identity_loss, "description": contrast_loss}
 
 if __name__ == "__main__":
     main()

@@ -61,10 +61,9 @@ def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> 
     torch.manual_seed(0)
     sources, weights = [open_source(DataConfig(), SIDE, 1).train], torch.ones(1)
     judged = getattr(build_judges(1), net)
-    loss_of = {"identity": train_judges.identity_loss, "description": train_judges.contrast_loss}[net]
 
     def loss(step: int) -> torch.Tensor:
-        return loss_of(judged, sources, weights, 0, step)
+        return train_judges.LOSSES[net](judged, sources, weights, 0, step)
 
     before = sum(loss(step).item() for step in range(1000, 1004))
     assert train_judges.fit(judged, loss, 8.0) > 5
