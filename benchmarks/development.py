@@ -21,7 +21,7 @@ from metagan_cli.config import AdaptConfig
 from metagan_cli.data.tasks import prepare
 from metagan_cli.energy import energy_score
 from metagan_cli.evaluation.copies import are_copies, distances, spread, thresholds
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.base import inner_game
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import DRAFTS, Sampler
 from metagan_cli.store.grids import picture, tile, to_bytes, write_png
@@ -41,7 +41,7 @@ def development_tasks(path: Path, size: int, every: int) -> Tensor:
 
 def samples_of(model: BaseModel, task: Tensor, number: int, shots: int, steps: int, drafts: int) -> Tensor:
     """Samples of one task, adapted to its first `shots` drawings."""
-    game = InnerGame(pack=model.config.pack, packs=AdaptConfig.packs)
+    game = inner_game(model.config, AdaptConfig.packs)
     with torch.no_grad():
         state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(number, "development"))
     return Sampler(model.nets, state, drafts=drafts).draw(range(SAMPLES * number, SAMPLES * (number + 1)))

@@ -11,6 +11,7 @@ The outer loss is the relativistic one; the inner objective is any of them.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,23 +20,23 @@ from torch import Tensor
 
 
 def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
-    """What the max player minimises; scores [B, P], P packs a task; a scalar."""
+    """What the max player minimises, a task: [B]; scores [B, P], P packs a task."""
     if form == "relativistic":
-        return F.softplus(fake - real).mean()
+        return F.softplus(fake - real).mean(1)
     if form == "wasserstein":
-        return (fake - real).mean()
-    return (F.softplus(-real) + F.softplus(fake)).mean()
+        return (fake - real).mean(1)
+    return (F.softplus(-real) + F.softplus(fake)).mean(1)
 
 
 def generator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
-    """What the min player minimises; scores [B, P]; a scalar."""
+    """What the min player minimises, a task: [B]; scores [B, P]."""
     if form == "relativistic":
-        return F.softplus(real - fake).mean()
+        return F.softplus(real - fake).mean(1)
     if form == "wasserstein":
-        return (real - fake).mean()
+        return (real - fake).mean(1)
     if form == "minimax":
-        return -F.softplus(fake).mean()
-    return F.softplus(-fake).mean()
+        return -F.softplus(fake).mean(1)
+    return F.softplus(-fake).mean(1)
 
 
 def noise_penalty(clean: Tensor, noisy: Tensor) -> Tensor:
@@ -46,6 +47,16 @@ def noise_penalty(clean: Tensor, noisy: Tensor) -> Tensor:
 def drift_penalty(real: Tensor, fake: Tensor) -> Tensor:
     """E[(C(real) - C(fake))^2]: bounds the margin where the critic can tell everything, as at the start of training."""
     return (real - fake).square().mean()
+
+
+def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """E[(|grad C(x)| - 1)^2] at x between real and fake images [B, N, C, S, S] (WGAN-GP: Gulrajani et al. 2017, eq. 3).
+
+    `share` [B, N] in [0, 1] says where between; the gradient of each task's summed scores is measured image by image.
+    """
+    between = torch.lerp(real, fake, share[..., None, None, None]).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(score(between).sum(), between, create_graph=True)
+    return (gradient.flatten(2).square().sum(2).sqrt() - 1).square().mean()
 
 
 class Thermostat:

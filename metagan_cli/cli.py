@@ -14,11 +14,14 @@ import typer
 
 from metagan_cli import __version__
 from metagan_cli.config import (
+    ALGORITHMS,
     INNER_LOSSES,
+    LEARNERS,
     PRECISIONS,
     AdaptConfig,
     DataConfig,
     EvaluateConfig,
+    ModelConfig,
     Recipe,
     SampleConfig,
     TrainConfig,
@@ -81,7 +84,7 @@ def adapt(
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="TIME", help="Begin no inner step after this, as 10s.")
     ] = None,
-    learner: Annotated[str, typer.Option("--learner", metavar="NAME", help="Where the base has several.")] = "attention",
+    learner: Annotated[str | None, typer.Option("--learner", metavar="NAME", help="Refuse a base with another learner.")] = None,
     skip_bad: SkipBad = False,
     standalone: Annotated[bool, typer.Option("--standalone", help="Embed the base model in the file.")] = False,
     seed: Seed = str(ADAPT.seed),
@@ -93,9 +96,7 @@ def adapt(
 ) -> None:
     """Learn what the images of a folder have in common."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    if learner != "attention":
-        raise UsageError(f"--learner {learner}: the shipped bases have one learner, attention")
-    settings = AdaptConfig(base, steps, ADAPT.packs, _seconds(budget), skip_bad, standalone, _seed(seed))
+    settings = AdaptConfig(base, learner, steps, ADAPT.packs, _seconds(budget), skip_bad, standalone, _seed(seed))
     from metagan_cli.workflows import adapt as workflow
 
     adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite)
@@ -227,7 +228,17 @@ def meta_train(
             help="Repeatable: a folder of task folders, .npz, doodles, omniglot, mnist, mnist-styles, fonts.  [default: doodles]",
         ),
     ] = None,
-    learner: Annotated[str | None, typer.Option("--learner", metavar="NAME", help="attention.  [default: attention]")] = None,
+    learner: Annotated[
+        str | None, typer.Option("--learner", metavar="NAME", help=f"{', '.join(LEARNERS)}.  [default: {ModelConfig.learner}]")
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(
+            "--algorithm",
+            metavar="NAME",
+            help=f"Of the gradient learner: {', '.join(ALGORITHMS)}.  [default: {ModelConfig.algorithm}]",
+        ),
+    ] = None,
     image_size: Annotated[int | None, typer.Option("--image-size", metavar="S", help="32, 64 or 128.  [default: 32]")] = None,
     channels: Annotated[int | None, typer.Option("--channels", metavar="C", help="1 gray, 3 colour.  [default: 1]")] = None,
     shots: Annotated[
@@ -244,7 +255,7 @@ def meta_train(
     ] = None,
     inner_loss: Annotated[
         str | None,
-        typer.Option("--inner-loss", metavar="NAME", help=f"{', '.join(INNER_LOSSES)}.  [default: {TRAIN.inner_loss}]"),
+        typer.Option("--inner-loss", metavar="NAME", help=f"{', '.join(INNER_LOSSES)}.  [default: {ModelConfig.inner_loss}]"),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help=f"Outer steps.  [default: {TRAIN.steps}]")] = None,
     budget: Annotated[str | None, typer.Option("--budget", metavar="TIME", help="Stop after this time, as 20m.")] = None,
@@ -271,14 +282,15 @@ def meta_train(
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     stored = outdir / "config.toml"
     recipe = read_recipe(config) if config else read_recipe(stored) if resume and stored.is_file() else Recipe()
-    model = _changed(recipe.model, image_size=image_size, channels=channels, learner=learner)
+    model = _changed(
+        recipe.model, image_size=image_size, channels=channels, learner=learner, algorithm=algorithm, inner_loss=inner_loss
+    )
     train = _changed(
         recipe.train,
         shots=_numbers("--shots", shots),
         queries=queries,
         tasks_per_batch=tasks_per_batch,
         inner_steps=inner_steps,
-        inner_loss=inner_loss,
         steps=steps,
         every=every,
         keep=keep,

@@ -8,6 +8,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from metagan_cli.errors import UsageError
 
 SIZES = (32, 64, 128)
+LEARNERS = ("attention", "rnn", "gradient")
+ALGORITHMS = ("maml", "fomaml", "reptile", "meta-sgd")
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
 PRECISIONS = ("auto", "fp32", "bf16")
 T = TypeVar("T")
@@ -25,6 +27,9 @@ class ModelConfig:
     image_size: int = 32  # pixels a side
     channels: int = 1  # 1 gray, 3 colour
     learner: str = "attention"  # what turns a support set into a task state
+    algorithm: str = "meta-sgd"  # of the gradient learner
+    inner_loss: str = "relativistic"  # what the inner game is played for
+    inner_energy: float = 1.0  # weight of the energy distance in the min player's inner loss
     latent: int = 64  # size of z
     fine: int = 24  # channels of the layers at half the image size
     width: int = 64  # channels at 16x16
@@ -36,7 +41,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _require(self.image_size in SIZES, f"image_size must be one of {', '.join(map(str, SIZES))}")
         _require(self.channels in (1, 3), "channels must be 1 or 3")
-        _require(self.learner in ("attention",), f"unknown learner '{self.learner}': use attention")
+        _require(self.learner in LEARNERS, f"unknown learner '{self.learner}': use {', '.join(LEARNERS)}")
+        _require(self.algorithm in ALGORITHMS, f"unknown algorithm '{self.algorithm}': use {', '.join(ALGORITHMS)}")
+        _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
+        _require(self.inner_energy >= 0, "inner_energy must not be negative")
         limits = {"latent": 512, "fine": 128, "width": 512, "tokens": 1024, "style": 2048, "critic_tokens": 1024}
         for name, most in limits.items():
             _require(8 <= getattr(self, name) <= most, f"{name} must be between 8 and {most}")
@@ -72,8 +80,7 @@ class TrainConfig:
     queries: int = 8  # held-out images a task
     tasks_per_batch: int = 8
     inner_steps: int = 4  # most inner adversarial steps of an episode
-    inner_share: float = 0.3  # share of the episodes that take inner steps at all
-    inner_loss: str = "relativistic"
+    inner_share: float = 0.3  # share of the episodes that take inner steps, where the learner can do without them
     generator_rate: float = 1e-4  # Adam, beta1 0
     critic_rate: float = 5e-4  # Adam, beta1 0.5
     final_rate: float = 0.1  # both rates end at this share of their start
@@ -97,7 +104,6 @@ class TrainConfig:
         _require(self.queries >= 1, "queries must be at least 1")
         _require(self.tasks_per_batch >= 1, "tasks_per_batch must be at least 1")
         _require(self.inner_steps >= 0, "inner_steps must not be negative")
-        _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
         _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         _require(self.every >= 1 and self.keep >= 1, "every and keep must be at least 1")
 
@@ -107,6 +113,7 @@ class AdaptConfig:
     """One adaptation."""
 
     base: str = "auto"  # a shipped model's name, a file, or chosen by what the folder holds
+    learner: str | None = None  # refuse a base with another
     steps: int = 4  # inner adversarial steps after the feed-forward one
     packs: int = 8  # packs of samples that an inner step looks at
     budget: float | None = None  # seconds after which no further inner step begins

@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.bilinear import sample_bilinear
+from metagan_cli.precision import whole
+
 SIDE = 32  # the finest size that images are compared at
 NEAR, NEAR_WEIGHT = 0.25, 2.0  # reach of the Laplace kernel, in mean distances of real images, and its weight
 COARSE = 8  # the size at which the layout is compared
@@ -23,9 +26,14 @@ ZOOM = (0.5, 1.5)  # and how far an axis may be scaled for that
 
 
 def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
-    """Energy distance of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2; a scalar.
+    """The mean over tasks of `energy_by_task`, a scalar."""
+    return energy_by_task(real, fake, pack).mean()
 
-    Averaged over tasks and signatures, in units of the mean distance between real images; 0 where the distributions
+
+def energy_by_task(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
+    """Energy distance [B] of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2.
+
+    Averaged over signatures, in units of the mean distance between real images; 0 where the distributions
     agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
     with each other.
     """
@@ -37,8 +45,8 @@ def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
         among_real = _mean(_unlike(apart / unit), others)
         among_fake = _mean(_unlike(_euclidean(false, false) / unit), independent)
         across = _unlike(_euclidean(false, true) / unit).mean((1, 2))
-        parts.append((2 * across - among_fake - among_real).mean())
-    return torch.stack(parts).mean()
+        parts.append(2 * across - among_fake - among_real)
+    return torch.stack(parts).mean(0)
 
 
 def _other_runs(count: int, pack: int) -> Tensor:
@@ -65,7 +73,7 @@ def _euclidean(left: Tensor, right: Tensor) -> Tensor:
 
 def signatures(images: Tensor) -> list[Tensor]:
     """Images [B, N, C, S, S] in [-1, 1] as vectors [B, N, F] of several kinds."""
-    flat = images.flatten(0, 1).float()
+    flat = whole(images.flatten(0, 1))
     ink = (F.interpolate(flat, size=(SIDE, SIDE), mode="area") + 1) / 2
     shape = _one_size(ink) if ink.shape[1] == 1 else ink - ink.mean((2, 3), keepdim=True)
     layout = F.avg_pool2d(ink, SIDE // COARSE)
@@ -92,4 +100,4 @@ def _one_size(ink: Tensor) -> Tensor:
     centre = (profiles * axis).sum(2)
     extent = ((profiles * (axis - centre[..., None]).square()).sum(2) + 1e-4).sqrt()
     theta = torch.cat([torch.diag_embed((extent / EXTENT).clamp(*ZOOM)), centre[..., None]], 2)
-    return F.grid_sample(ink, F.affine_grid(theta, list(ink.shape), align_corners=False), align_corners=False)
+    return sample_bilinear(ink, F.affine_grid(theta, list(ink.shape), align_corners=False))

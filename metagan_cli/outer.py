@@ -14,10 +14,12 @@ from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import Episode
 from metagan_cli.devices import compute
 from metagan_cli.energy import energy_score
-from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.base import Learner, inner_game
 from metagan_cli.learners.build import build_learner
+from metagan_cli.learners.reptile import ReptileLearner, sides
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.weights import named
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
 
@@ -32,7 +34,7 @@ class StepStats:
     critic_loss: float
     generator_loss: float | None  # none where the generator waited
     energy: float | None  # energy distance of samples from queries; likewise
-    told: float  # critic's loss on blemished images: ln 2 where it cannot tell them from real ones
+    told: float | None  # critic's loss on blemished images: ln 2 where it cannot tell them from real ones
     margin: float  # mean score of real packs less that of false ones
     spread: float  # standard deviation of all scores; zero is a dead critic
     penalty: float  # the thermostat's weight
@@ -51,10 +53,10 @@ class OuterLoop:
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
-        self.game = InnerGame(train.inner_loss, recipe.model.pack)
+        self.game = inner_game(recipe.model)
         self.thermostat = Thermostat(train.penalty)
         self.updates = 0  # of the generator
-        self.generator_adam = torch.optim.Adam(self.generating().parameters(), train.generator_rate, betas=(0.0, 0.99))
+        self.generator_adam = torch.optim.Adam(self._learning(), train.generator_rate, betas=(0.0, 0.99))
         self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
     def generating(self) -> nn.ModuleDict:
@@ -62,12 +64,17 @@ class OuterLoop:
         parts = {"encoder": self.nets.encoder, "generator": self.nets.generator, "learner": self.learner}
         return nn.ModuleDict(parts)
 
+    def _learning(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.generating().parameters() if parameter.requires_grad]
+
     def step(self, number: int, episode: Episode) -> StepStats:
         """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries."""
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         self._set_rates(number)
         support, query = episode.support.to(self.device), episode.query.to(self.device)
+        if isinstance(self.learner, ReptileLearner):
+            return self._reptile_step(self.learner, number, torch.cat([support, query], 1), rng)
         inner_steps = self._inner_steps(support.shape[1], rng)
         learns = not self.thermostat.generator_waits() and number >= train.head_start
         with compute(self.device, self.dtype):
@@ -91,13 +98,42 @@ class OuterLoop:
             penalty=self.thermostat.weight,
         )
 
+    def _reptile_step(self, learner: ReptileLearner, number: int, images: Tensor, rng: torch.Generator) -> StepStats:
+        """Moves all shared weights towards what each task's inner loop made of them, by Adam as FIGR does."""
+        steps = max(1, self.recipe.train.inner_steps)
+        with compute(self.device, self.dtype):
+            copies = learner.train_copies(self.nets, learner.begin(self.nets, images), steps, self.game, rng)
+        for side, adam, i in zip(sides(self.nets), self._adams().values(), (0, 1), strict=True):
+            mean = torch.stack([trained.weights[i] for trained in copies]).mean(0)
+            for name, target in named(side, mean).items():
+                parameter = side.get_parameter(name)
+                parameter.grad = parameter.detach() - target
+            adam.step()
+        self.updates += 1
+        self._average()
+        true, false = (torch.cat([getattr(c.last, name).detach().flatten() for c in copies]) for name in ("true", "false"))
+        upward, downward = (torch.cat([getattr(c.last, name) for c in copies]).mean().item() for name in ("upward", "downward"))
+        return StepStats(
+            step=number,
+            shots=images.shape[1],
+            inner_steps=steps,
+            critic_loss=upward,
+            generator_loss=downward,
+            energy=None,
+            told=None,
+            margin=float(true.mean() - false.mean()),
+            spread=float(torch.cat([true, false]).std()),
+            penalty=self.thermostat.weight,
+        )
+
     def _inner_steps(self, shots: int, rng: torch.Generator) -> int:
         train = self.recipe.train
         draw, steps = (
             float(torch.rand((), generator=rng)),
             int(torch.randint(1, max(train.inner_steps, 1) + 1, (), generator=rng)),
         )
-        return steps if shots >= self.game.fewest and train.inner_steps and draw < train.inner_share else 0
+        takes = draw < train.inner_share or not self.learner.feed_forward
+        return steps if shots >= self.game.fewest and train.inner_steps and takes else 0
 
     def _set_rates(self, number: int) -> None:
         train = self.recipe.train

@@ -1,5 +1,6 @@
 """Task state: the fast weights of one task, which is all that adaptation changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -15,6 +16,8 @@ class TaskState:
     code: Tensor  # [B, D]: what the images have in common
     gains: Tensor  # [B, G]: added to the generator's modulation; zero changes nothing
     judge: Tensor  # [B, J]: modulates the inner discriminator; zero is the outer critic itself
+    weights: Tensor  # [B, W]: the generator's own weights for each task; W is 0 where it keeps the shared ones
+    memory: tuple[Tensor, ...] = ()  # what a learner carries from one inner step to the next; not part of a finished state
 
     @property
     def tasks(self) -> int:
@@ -25,13 +28,31 @@ class TaskState:
         """The same tasks with their adaptable parts replaced."""
         return replace(self, code=code, gains=gains, judge=judge)
 
+    def task(self, number: int) -> "TaskState":
+        """One of the tasks alone."""
+        return state_of({name: tensor[number : number + 1] for name, tensor in self.tensors().items()})
+
+    def remembering(self, *memory: Tensor) -> "TaskState":
+        """The same state with what the learner carries to its next inner step."""
+        return replace(self, memory=memory)
+
     def detached(self) -> "TaskState":
         """The same values, cut from the graph that made them."""
-        return TaskState(**{name: tensor.detach() for name, tensor in self.tensors().items()})
+        whole = state_of({name: tensor.detach() for name, tensor in self.tensors().items()})
+        return replace(whole, memory=tuple(t.detach() for t in self.memory))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state's tensors by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """A finished state's tensors by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+
+PARTS = tuple(f.name for f in fields(TaskState) if f.name != "memory")
+
+
+def state_of(parts: Mapping[str, Tensor]) -> TaskState:
+    """A finished state from its tensors by name."""
+    bases, tokens, code, gains, judge, weights = (parts[name] for name in PARTS)
+    return TaskState(bases, tokens, code, gains, judge, weights)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, refused, run
+from conftest import TINY, draw_folder, refused, run
 from PIL import Image
 
-from metagan_cli.config import DataConfig, Recipe, TrainConfig, to_toml
+from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig, to_toml
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources import open_source
 from metagan_cli.errors import MetaganError
@@ -23,6 +23,7 @@ from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
 from metagan_cli.store.tensors import load
 from metagan_cli.workflows import meta_train as workflow
+from metagan_cli.workflows.adapt import adapt_folder
 
 TRAIN = TrainConfig(
     steps=6, queries=2, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
@@ -51,17 +52,29 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     assert {"critic_loss", "generator_loss", "energy", "margin", "spread", "penalty", "shots"} <= set(lines[0])
 
 
-def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
-    train(tmp_path / "whole")
-    train(tmp_path / "parts", replace(RECIPE, train=replace(TRAIN, decay_from=1.0, steps=3)))
+@pytest.mark.parametrize(
+    ("learner", "algorithm"),
+    [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ALGORITHMS)],
+    ids=[*LEARNERS[:2], *ALGORITHMS],
+)
+def test_every_learner_trains_and_resumes_bit_for_bit(learner: str, algorithm: str, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, model=replace(TINY, learner=learner, algorithm=algorithm))
+    train(tmp_path / "whole", recipe)
+    train(tmp_path / "parts", replace(recipe, train=replace(TRAIN, decay_from=1.0, steps=3)))
     config = tmp_path / "parts" / "config.toml"
-    config.write_text(to_toml(replace(RECIPE, train=replace(TRAIN, steps=3))))
-    train(tmp_path / "parts", resume=True)
+    config.write_text(to_toml(replace(recipe, train=replace(TRAIN, steps=3))))
+    train(tmp_path / "parts", recipe, resume=True)
     whole, parts = tensors(tmp_path / "whole", 6), tensors(tmp_path / "parts", 6)
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     stats = [(tmp_path / name / "stats.jsonl").read_text() for name in ("whole", "parts")]
     assert stats[0] == stats[1]
+    adapted = adapt_folder(
+        draw_folder(tmp_path / "folder", 4), AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), learner)
+    )
+    assert adapted.inner_steps == AdaptConfig.steps and adapted.copies.samples > 0
+    with pytest.raises(MetaganError, match=f"trained with {learner}"):
+        adapt_folder(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:

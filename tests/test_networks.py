@@ -137,7 +137,8 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
     support = drawings(2, 6)
     state = adapted(nets, support)
     game = InnerGame(form, energy=0.0, packs=64)
-    code, gains, judge = game.gradients(nets, state, generator_for(0, "game"))
+    turn = game.play(nets, state, generator_for(0, "game"))
+    code, gains, judge = turn.code, turn.gains, turn.judge
     assert code.shape == state.code.shape and gains.shape == state.gains.shape and judge.shape == state.judge.shape
     assert all(g.abs().max() > 0 for g in (code, gains, judge))
     step = 0.05 / gains.square().mean().sqrt()
@@ -154,7 +155,7 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
 def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks) -> None:
     support = drawings(2, 6)
     state = adapted(nets, support)
-    _, gains, _ = InnerGame(energy=1000.0, packs=64).gradients(nets, state, generator_for(0, "game"))
+    gains = InnerGame(energy=1000.0, packs=64).play(nets, state, generator_for(0, "game")).gains
 
     def away(state: TaskState) -> float:
         latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"))

@@ -25,6 +25,8 @@ class AttentionLearner(Learner):
     are constants (first order), decides about both.
     """
 
+    feed_forward = True
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         gains = sum(gain_sizes(config))
@@ -39,10 +41,11 @@ class AttentionLearner(Learner):
         tokens, code = nets.encoder(support)
         gains = support.new_zeros(len(support), nets.generator.gains)
         judge = support.new_zeros(len(support), nets.discriminator.judges)
-        return TaskState(support, tokens, code, gains, judge)
+        return TaskState(support, tokens, code, gains, judge, support.new_zeros(len(support), 0))
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
-        code, gains, judge = (unit(g) for g in game.gradients(nets, state, rng))
+        turn = game.play(nets, state, rng)
+        code, gains, judge = unit(turn.code), unit(turn.gains), unit(turn.judge)
         rated = min(step, RATED_STEPS - 1)
         fade = RATED_STEPS / (step + 1) if step >= RATED_STEPS else 1.0
         seen = F.leaky_relu(self.read(torch.cat([state.code, code, gains], 1)) + self.stage[rated], 0.2)

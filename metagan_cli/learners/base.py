@@ -1,15 +1,17 @@
 """The interface of all meta-learners, and the inner adversarial game that they play."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from metagan_cli import adversarial
-from metagan_cli.energy import energy_score
+from metagan_cli.bilinear import twice_differentiable
+from metagan_cli.config import ModelConfig
+from metagan_cli.energy import energy_by_task
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.generator import REACH, gain_sizes
 from metagan_cli.state import Latents, TaskState
 
 INNER_PACKS = 2  # packs a task in an inner step of meta-training
@@ -18,21 +20,73 @@ INNER_PACKS = 2  # packs a task in an inner step of meta-training
 class Learner(nn.Module, ABC):
     """Turns a support set into a task state; its own weights are shared by all tasks."""
 
+    feed_forward = False  # whether the state is good before any inner step, so that meta-training may leave them out
+
     @abstractmethod
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
-        """The state of support [B, K, C, S, S] after the first, feed-forward step."""
+        """The state of support [B, K, C, S, S] before any inner step."""
 
     @abstractmethod
     def refine(self, nets: Networks, state: TaskState, step: int, game: "InnerGame", rng: torch.Generator) -> TaskState:
         """The state after inner adversarial step number `step`, on the state's own support images."""
 
     def adapt(self, nets: Networks, support: Tensor, steps: int, game: "InnerGame", rng: torch.Generator) -> TaskState:
-        """Feed-forward step, then `steps` inner steps; fewer than `game.fewest` shots take none."""
+        """The first state, then `steps` inner steps; fewer than `game.fewest` shots take none."""
         state = self.begin(nets, support)
         if support.shape[1] >= game.fewest:
             for step in range(steps):
                 state = self.refine(nets, state, step, game, rng)
-        return state
+        return replace(state, memory=())
+
+
+class LearnedStart(Learner):
+    """A learner whose first state is the same for every task, and learned (Finn et al. 2017).
+
+    What a task's images look like still reaches the generator as tokens: it has to know the image that a sample starts from.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.code, self.gains = (
+            nn.Parameter(0.02 * torch.randn(config.tokens)),
+            nn.Parameter(torch.zeros(sum(gain_sizes(config)))),
+        )
+
+    def begin(self, nets: Networks, support: Tensor) -> TaskState:
+        tokens, _ = nets.encoder(support)
+        tasks = len(support)
+        judge = support.new_zeros(tasks, nets.discriminator.judges)
+        weights = support.new_zeros(tasks, 0)
+        return TaskState(support, tokens, self.code.expand(tasks, -1), self.gains.expand(tasks, -1), judge, weights)
+
+
+def inner_game(config: ModelConfig, packs: int = INNER_PACKS) -> "InnerGame":
+    """The game that a model of this architecture plays."""
+    return InnerGame(config.inner_loss, config.inner_energy, config.pack, packs)
+
+
+@dataclass(frozen=True)
+class Round:
+    """The losses of both players [B], the scores [B, packs] and the images [B, packs * pack, C, S, S] that they came from."""
+
+    downward: Tensor  # the min player's
+    upward: Tensor  # the max player's
+    true: Tensor
+    false: Tensor
+    real: Tensor
+    fake: Tensor
+    bases: Tensor
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What both players see before they move; gradients are those of each task's own loss."""
+
+    code: Tensor  # [B, D]
+    gains: Tensor  # [B, G]
+    judge: Tensor  # [B, J]
+    downward: Tensor  # [B], the min player's loss
+    upward: Tensor  # [B], the max player's
 
 
 @dataclass(frozen=True)
@@ -52,15 +106,36 @@ class InnerGame:
         """The fewest shots that it can be played with: a pack of real images beside another one."""
         return self.pack + 1
 
-    def gradients(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """First-order gradients of both players' losses: of code [B, D], gains [B, G] and judge [B, J].
+    def play(self, nets: Networks, state: TaskState, rng: torch.Generator, second_order: bool = False) -> Turn:
+        """Losses and their gradients. With `second_order` the gradients are functions of the state, not constants."""
+        if second_order:
+            nets = nets.with_frozen_critic()
+        else:
+            state = state.detached()
+        with torch.enable_grad(), twice_differentiable(second_order):
+            parts = (state.code, state.gains, state.judge)
+            code, gains, judge = (t if t.requires_grad else t.detach().requires_grad_() for t in parts)
+            round_ = self.losses(nets, state.moved(code, gains, judge), rng)
+            (up,) = torch.autograd.grad(round_.upward.sum(), judge, retain_graph=True, create_graph=second_order)
+            down = torch.autograd.grad(round_.downward.sum(), (code, gains), create_graph=second_order)
+        return Turn(down[0], down[1], up, round_.downward.detach(), round_.upward.detach())
+
+    def losses(self, nets: Networks, state: TaskState, rng: torch.Generator) -> "Round":
+        """Draws real images and samples, and scores both.
 
         Real packs are support images beside another support image; false packs are samples that start from it.
         """
-        device = state.bases.device
-        code, gains, judge = (t.detach().requires_grad_() for t in (state.code, state.gains, state.judge))
-        state = state.detached().moved(code, gains, judge)
-        b, k = state.bases.shape[:2]
+        real, fake, bases = self._draw(nets, state, rng)
+        scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.judge)
+        true, false = scores.chunk(2, 1)
+        downward = adversarial.generator_loss(self.form, true, false)
+        if self.energy:
+            downward = downward + self.energy * energy_by_task(real / REACH, fake / REACH, self.pack)
+        return Round(downward, adversarial.discriminator_loss(self.form, true, false), true, false, real, fake, bases)
+
+    def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Real images, samples, and the support images beside both: [B, packs * pack, C, S, S] each."""
+        device, (b, k) = state.bases.device, state.bases.shape[:2]
         chosen = adversarial.distinct(b, k, self.packs, self.pack + 1, rng).to(device)
         row = torch.arange(b, device=device)[:, None]
         real = state.bases[row, chosen[..., 1:].flatten(1)].clamp(-REACH, REACH)
@@ -72,13 +147,5 @@ class InnerGame:
             torch.randn(b, count, noise_size, generator=rng).to(device),
             pick.repeat_interleave(self.pack, 1),
         )
-        with torch.enable_grad():
-            fake, bases = nets.generator(latents, state)
-            scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), judge)
-            true, false = scores.chunk(2, 1)
-            upward = adversarial.discriminator_loss(self.form, true, false)
-            downward = adversarial.generator_loss(self.form, true, false)
-            downward = downward + self.energy * energy_score(real / REACH, fake / REACH, self.pack)
-            (judge_gradient,) = torch.autograd.grad(upward, judge, retain_graph=True)
-            code_gradient, gains_gradient = torch.autograd.grad(downward, (code, gains))
-        return code_gradient, gains_gradient, judge_gradient
+        fake, bases = nets.generator(latents, state)
+        return real, fake, bases

@@ -28,6 +28,12 @@ class Networks(nn.Module):
         other._modules = {"encoder": encoder, "generator": generator, "discriminator": self.discriminator}
         return other
 
+    def with_frozen_critic(self) -> "Networks":
+        """The same networks beside a copy of the discriminator that no later step changes: for graphs that outlive one."""
+        other = copy.copy(self)
+        other._modules = self._modules | {"discriminator": copy.deepcopy(self.discriminator).requires_grad_(False)}
+        return other
+
 
 def build_networks(config: ModelConfig, generator: torch.Generator | None = None) -> Networks:
     """Networks with weights drawn from the generator, in channels-last memory."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.layers import Trunk, activate, conv
+from metagan_cli.precision import whole
 
 SCORE_SCALE = 0.1  # keeps the scores, and with them the noise penalty, in a range where its weight is about one
 FIRST = "trunk.stem.fine.weight"  # the layer whose input channels are the pack's images and the support image
@@ -48,4 +49,4 @@ class Discriminator(nn.Module):
             scale, shift = judge.repeat_interleave(stacked.shape[1], 0).chunk(2, 1)
             features = features * (1 + scale) + shift
         scores: Tensor = self.head(features)
-        return SCORE_SCALE * scores.float().view(stacked.shape[:2])
+        return SCORE_SCALE * whole(scores).view(stacked.shape[:2])

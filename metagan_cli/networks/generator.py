@@ -1,15 +1,20 @@
 """The generator: start from one support image, bend it, then repaint it."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from metagan_cli.bilinear import sample_bilinear
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
+from metagan_cli.networks.weights import named
+from metagan_cli.precision import whole
 from metagan_cli.state import Latents, TaskState
 
 HALF = GRID // 2
@@ -100,6 +105,8 @@ class Generator(nn.Module):
 
     def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
         """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
+        if state.weights.shape[1]:
+            return self._by_task(latents, state)
         b, n = latents.pick.shape
         index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
         base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
@@ -118,6 +125,16 @@ class Generator(nn.Module):
         images = self._repaint(warped, h)
         return images.unflatten(0, (b, n)), base.unflatten(0, (b, n))
 
+    def _by_task(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
+        """Task after task, each with the weights of its state."""
+        found = []
+        for task in range(state.tasks):
+            own = Latents(*(t[task : task + 1] for t in (latents.z, latents.noise, latents.pick)))
+            shared = replace(state.task(task), weights=state.weights[:1, :0])
+            found.append(functional_call(self, named(self, state.weights[task]), (own, shared)))
+        images, bases = zip(*found, strict=True)
+        return torch.cat(images), torch.cat(bases)
+
     def _noise_maps(self, noise: Tensor) -> list[Tensor]:
         sides = (HALF, HALF, GRID, GRID)
         return [m.view(-1, 1, s, s) for m, s in zip(noise.split([s * s for s in sides], 1), sides, strict=True)]
@@ -133,16 +150,16 @@ class Generator(nn.Module):
     def _bend(self, base: Tensor, x: Tensor, style: Tensor) -> Tensor:
         """The base image under a smooth flow and an affine map; outside of it is ground."""
         side = self.config.image_size
-        flow = F.interpolate(self.flow(activate(x)).float(), size=(side, side), mode="bicubic", align_corners=False)
-        theta = torch.eye(2, 3, device=x.device) + 0.3 * self.affine(style).float().view(-1, 2, 3)
+        flow = F.interpolate(whole(self.flow(activate(x))), size=(side, side), mode="bicubic", align_corners=False)
+        theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + 0.3 * flow.permute(0, 2, 3, 1)
         ground = -1.0 if self.config.channels == 1 else 1.0
-        return F.grid_sample(base - ground, grid, align_corners=False) + ground
+        return sample_bilinear(base - ground, grid) + ground
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""
         fine = F.pixel_shuffle(self.unfold(activate(h)), self.config.image_size // GRID // 2)
         seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
         fine = self.finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
-        residual = F.pixel_shuffle(self.out(activate(fine)).float(), 2)
+        residual = F.pixel_shuffle(whole(self.out(activate(fine))), 2)
         return torch.tanh(torch.atanh(warped.clamp(-CLIP, CLIP)) * SHARPEN + 4 * residual)

@@ -13,7 +13,7 @@ from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.state import TaskState
+from metagan_cli.state import PARTS, TaskState, state_of
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
 
 
@@ -69,10 +69,11 @@ def load_adapted(path: Path) -> AdaptedModel:
     """An adapted model from its file. Raises CheckpointError like `load_model`."""
     file = read_tensors(path, ("adapted",))
     parts = {name: tensor.float() for name, tensor in file.tensors.items() if name.startswith("state.")}
-    wanted = {f"state.{name}" for name in TaskState.__dataclass_fields__}
+    parts.setdefault("state.weights", torch.zeros(1, 0))
+    wanted = {f"state.{name}" for name in PARTS}
     if wanted - set(parts):
         raise CheckpointError(f"{path}: has no tensor '{min(wanted - set(parts))}'")
-    state = TaskState(**{name.removeprefix("state."): tensor for name, tensor in parts.items()})
+    state = state_of({name.removeprefix("state."): tensor for name, tensor in parts.items()})
     embedded = {name.removeprefix("base."): t for name, t in file.tensors.items() if name.startswith("base.")}
     base = None
     if embedded:

@@ -10,10 +10,10 @@ import torch
 from metagan_cli.config import AdaptConfig
 from metagan_cli.data.folders import Support, read_folder
 from metagan_cli.devices import choose_device
-from metagan_cli.errors import OutputError
+from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.base import inner_game
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState
@@ -81,16 +81,22 @@ def adapt(folder: Path, out: Path, settings: AdaptConfig, *, device: str = "auto
 def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support]:
     """The base model and the folder's images in its format."""
     if settings.base != "auto":
-        base = load_model(find_model(settings.base))
+        base = _checked(load_model(find_model(settings.base)), settings)
         return base, _support(folder, base, settings)
     first = choose_model(colourful=False)
-    base = load_model(first.path)
+    base = _checked(load_model(first.path), settings)
     support = _support(folder, base, settings)
     better = choose_model(colourful=support.colourful)
     if better.path != first.path:
-        base = load_model(better.path)
+        base = _checked(load_model(better.path), settings)
         support = _support(folder, base, settings)
     return base, support
+
+
+def _checked(base: BaseModel, settings: AdaptConfig) -> BaseModel:
+    if settings.learner not in (None, base.config.learner):
+        raise UsageError(f"--learner {settings.learner}: '{base.name}' was trained with {base.config.learner}")
+    return base
 
 
 def _support(folder: Path, base: BaseModel, settings: AdaptConfig) -> Support:
@@ -99,7 +105,7 @@ def _support(folder: Path, base: BaseModel, settings: AdaptConfig) -> Support:
 
 def _adapt(base: BaseModel, images: torch.Tensor, settings: AdaptConfig, start: float) -> tuple[TaskState, int]:
     """The adapted state and the inner steps taken: fewer where the budget ends, or where there are too few images."""
-    game = InnerGame(pack=base.config.pack, packs=settings.packs)
+    game = inner_game(base.config, settings.packs)
     with torch.no_grad():
         state = base.learner.begin(base.nets, images[None])
         if len(images) < game.fewest:

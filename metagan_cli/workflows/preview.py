@@ -9,7 +9,7 @@ from torch import Tensor
 from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.tasks import TaskSource
-from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.base import Learner, inner_game
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.rng import generator_for
 from metagan_cli.state import draw_latents
@@ -39,7 +39,8 @@ class Preview:
         rows = [support, truth]
         for shots in (1, SHOTS):
             rng = generator_for(self.recipe.train.seed, "preview latents", shots)
-            state = learner.adapt(nets, support[:, :shots].to(device), 0, InnerGame(), rng)
+            steps = 0 if learner.feed_forward else self.recipe.train.inner_steps
+            state = learner.adapt(nets, support[:, :shots].to(device), steps, inner_game(nets.config), rng)
             latents = draw_latents(TASKS, SAMPLES, nets.generator.latent_sizes, rng)
             rows.append(nets.generator(latents.to(device), state)[0].float().cpu())
         blank = torch.zeros_like(support[:, :1])

@@ -10,7 +10,7 @@ from torch import Tensor
 from metagan_cli.config import AdaptConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episode
 from metagan_cli.evaluation.references import JITTERS, jittered
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.base import inner_game
 from metagan_cli.outer import OuterLoop
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
@@ -69,7 +69,7 @@ def scratch_rival(model: BaseModel, steps: int, seed: int) -> Rival:
 def _draw_adapted(
     model: BaseModel, steps: int, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int
 ) -> Tensor:
-    game = InnerGame(pack=model.config.pack, packs=AdaptConfig.packs)
+    game = inner_game(model.config, AdaptConfig.packs)
     rng = generator_for(seed, "evaluate", task.number)
     state = model.learner.adapt(model.nets, task.support[None].to(_device(model)), steps, game, rng)
     return Sampler(model.nets, state).draw(range(count * task.number, count * (task.number + 1)))

@@ -15,7 +15,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.sampling import Sampler
-from metagan_cli.state import TaskState
+from metagan_cli.state import TaskState, state_of
 from metagan_cli.store import pictures
 from metagan_cli.store.grids import picture, tile, to_bytes
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
@@ -93,7 +93,7 @@ def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None 
     check_state(source, loaded.state, base)
     chosen = choose_device(device)
     base.nets.to(chosen)
-    state = TaskState(**{name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
+    state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
     return Ready(state, base, loaded.hash, bool(loaded.metadata.get("support", {}).get("light_on_dark")))
 
 

@@ -1,0 +1,38 @@
+"""The gradient learners: a learned first state, and plain inner gradient steps from it.
+
+MAML (Finn et al. 2017) sends the outer loss through the inner gradients, which takes second derivatives; FOMAML takes them for
+constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state moves.
+"""
+
+import torch
+from torch import nn
+
+from metagan_cli.adversarial import unit
+from metagan_cli.config import ModelConfig
+from metagan_cli.learners.base import InnerGame, LearnedStart
+from metagan_cli.networks.bundle import Networks
+from metagan_cli.state import TaskState
+
+SECOND_ORDER = ("maml", "meta-sgd")
+CODE_RATE, GAINS_RATE, JUDGE_RATE = 0.05, 0.05, 0.02  # root mean square of an inner step
+RATED_STEPS = 4  # later steps fall as 1 / step
+
+
+class GradientLearner(LearnedStart):
+    """Inner steps along unit gradients of the inner game, both players at once."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.second_order = config.algorithm in SECOND_ORDER
+        learned = config.algorithm == "meta-sgd"
+        self.code_rate = nn.Parameter(torch.full_like(self.code, CODE_RATE), requires_grad=learned)
+        self.gains_rate = nn.Parameter(torch.full_like(self.gains, GAINS_RATE), requires_grad=learned)
+
+    def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        turn = game.play(nets, state, rng, self.second_order and torch.is_grad_enabled())
+        fade = min(1.0, RATED_STEPS / (step + 1))
+        return state.moved(
+            state.code - fade * self.code_rate * unit(turn.code),
+            state.gains - fade * self.gains_rate * unit(turn.gains),
+            state.judge - fade * JUDGE_RATE * unit(turn.judge),
+        )

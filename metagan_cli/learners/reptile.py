@@ -1,0 +1,93 @@
+"""Reptile over all weights, FIGR's way (Nichol et al. 2018; Clouatre & Demers 2019).
+
+The inner loop trains a private copy of all networks on one task's images; the outer loop moves the shared weights towards
+what those copies became. There is nothing else: no outer critic and no learned optimizer.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from metagan_cli.adversarial import gradient_penalty
+from metagan_cli.config import ModelConfig
+from metagan_cli.learners.base import InnerGame, Learner, Round
+from metagan_cli.networks.bundle import Networks
+from metagan_cli.networks.weights import flat, put
+from metagan_cli.state import PARTS, TaskState, state_of
+
+RATE = 1e-3  # of SGD, in both players (FIGR)
+PENALTY = 10.0  # weight of the gradient penalty, where the game is Wasserstein's
+
+
+class ReptileLearner(Learner):
+    """A task's state holds the generator's weights themselves, and what its own encoder sees in the support."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+
+    def begin(self, nets: Networks, support: Tensor) -> TaskState:
+        tokens, code = nets.encoder(support)
+        tasks = len(support)
+        gains, judge = support.new_zeros(tasks, nets.generator.gains), support.new_zeros(tasks, nets.discriminator.judges)
+        return TaskState(support, tokens, code, gains, judge, support.new_zeros(tasks, 0))
+
+    def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        copies = self.train_copies(nets, state, 1, game, rng)
+        whole = state_of({name: torch.cat([c.state.tensors()[name] for c in copies]) for name in PARTS})
+        return whole.remembering(*(torch.stack(vectors) for vectors in zip(*(c.weights for c in copies), strict=True)))
+
+    def train_copies(
+        self, nets: Networks, state: TaskState, steps: int, game: InnerGame, rng: torch.Generator
+    ) -> list["TrainedCopy"]:
+        """For each task a copy of the networks, trained for `steps` on its images; goes on from the state's memory."""
+        start = state.memory or [flat(part).expand(state.tasks, -1) for part in sides(nets)]
+        own, copies = copy.deepcopy(nets), []
+        for task in range(state.tasks):
+            for part, vector in zip(sides(own), start, strict=True):
+                put(part, vector[task])
+            support = state.bases[task : task + 1]
+            for _ in range(steps):
+                last = self._train(own, support, game, rng)
+            with torch.no_grad():
+                adapted = replace(self.begin(own, support), weights=flat(own.generator)[None])
+            copies.append(TrainedCopy(adapted, tuple(flat(part) for part in sides(own)), last))
+        return copies
+
+    def _train(self, own: Networks, support: Tensor, game: InnerGame, rng: torch.Generator) -> Round:
+        """One step of SGD for the max player, then for the min player, in place."""
+        down, up = sides(own)
+        with torch.enable_grad():
+            found = game.losses(own, self.begin(own, support), rng)
+            loss = found.upward.sum()
+            if game.form == "wasserstein":
+                share = torch.rand(found.real.shape[:2], generator=rng).to(support.device)
+                loss = loss + PENALTY * gradient_penalty(
+                    lambda x: own.discriminator(x, found.bases), found.real, found.fake.detach(), share
+                )
+            _descend(up, loss)
+            _descend(down, game.losses(own, self.begin(own, support), rng).downward.sum())
+        return found
+
+
+@dataclass(frozen=True)
+class TrainedCopy:
+    """What one task made of the shared weights."""
+
+    state: TaskState
+    weights: tuple[Tensor, ...]  # of both sides, as vectors
+    last: Round  # of its inner game, before the last step
+
+
+def sides(nets: Networks) -> tuple[nn.Module, nn.Module]:
+    """The min player's networks and the max player's."""
+    return nn.ModuleList([nets.encoder, nets.generator]), nets.discriminator
+
+
+def _descend(part: nn.Module, loss: Tensor) -> None:
+    gradients = torch.autograd.grad(loss, list(part.parameters()), allow_unused=True)
+    with torch.no_grad():
+        for parameter, gradient in zip(part.parameters(), gradients, strict=True):
+            if gradient is not None:
+                parameter.sub_(RATE * gradient)

@@ -1,0 +1,194 @@
+"""Meta-learners: every one adapts, gradients through adaptation are right, and each does what its name says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY
+from test_networks import drawings
+
+from metagan_cli.adversarial import gradient_penalty
+from metagan_cli.config import ModelConfig
+from metagan_cli.learners import rnn
+from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.build import build_learner
+from metagan_cli.learners.gradient import GradientLearner
+from metagan_cli.learners.reptile import ReptileLearner, sides
+from metagan_cli.learners.rnn import LearnedOptimizer, RecurrentLearner
+from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.weights import flat, put
+from metagan_cli.rng import generator_for
+from metagan_cli.state import TaskState, draw_latents
+from metagan_cli.store.models import BaseModel, load_adapted, save_adapted
+
+ALL = [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ("maml", "fomaml", "reptile", "meta-sgd"))]
+NAMES = [name if name != "gradient" else algorithm for name, algorithm in ALL]
+
+
+def config(learner: str, algorithm: str = "maml") -> ModelConfig:
+    return replace(TINY, learner=learner, algorithm=algorithm)
+
+
+def parts(learner: str, algorithm: str = "maml") -> tuple[Networks, Learner]:
+    """Tiny networks whose zero layers are not zero, and a learner."""
+    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
+    with torch.no_grad():
+        for parameter in nets.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+    return nets, build_learner(config(learner, algorithm), generator_for(3, "learner"))
+
+
+def adapted(nets: Networks, learner: Learner, support: torch.Tensor, steps: int, game: InnerGame | None = None) -> TaskState:
+    return learner.adapt(nets, support, steps, game or InnerGame(), generator_for(0, "adapt"))
+
+
+def sampled(nets: Networks, state: TaskState, count: int = 4) -> torch.Tensor:
+    return nets.generator(draw_latents(state.tasks, count, nets.generator.latent_sizes, generator_for(9, "latents")), state)[0]
+
+
+@pytest.mark.parametrize(("name", "algorithm"), ALL, ids=NAMES)
+def test_every_learner_adapts_and_its_state_is_stored(name: str, algorithm: str, tmp_path: Path) -> None:
+    nets, learner = parts(name, algorithm)
+    support = drawings(2, 4)
+    with torch.no_grad():
+        first, state, again, alone = (
+            adapted(nets, learner, s, n) for s, n in ((support, 0), (support, 3), (support, 3), (support[1:], 0))
+        )
+        images = sampled(nets, state)
+    assert images.shape == (2, 4, 1, 32, 32) and state.memory == ()
+    assert not torch.allclose(sampled(nets, first), images, atol=1e-3)
+    assert torch.equal(images, sampled(nets, again))
+    assert torch.allclose(sampled(nets, alone), sampled(nets, first.task(1)), atol=1e-4)
+    base = BaseModel(config(name, algorithm), nets, learner, {"name": "x"}, "h", tmp_path / "x")
+    save_adapted(tmp_path / "a.safetensors", state.task(0), base, {}, standalone=False)
+    read = load_adapted(tmp_path / "a.safetensors").state
+    assert torch.allclose(sampled(nets, read), sampled(nets, state.task(0)), atol=2e-2)
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [p for p in ALL if "reptile" not in p], ids=[n for n in NAMES if n != "reptile"])
+def test_the_outer_loss_reaches_all_that_is_learned(name: str, algorithm: str) -> None:
+    nets, learner = parts(name, algorithm)
+    (sampled(nets, adapted(nets, learner, drawings(2, 4), 2)) ** 2).mean().backward()
+    unused = {n for n, p in learner.named_parameters() if p.requires_grad and p.grad is None}
+    assert unused <= {n for n, _ in learner.named_parameters() if n.startswith("up.")}  # first order: judge moves no sample yet
+    assert all(p.grad is not None for p in nets.generator.parameters())
+
+
+def outer_loss(nets: Networks, learner: Learner, support: torch.Tensor, steps: int) -> torch.Tensor:
+    state = adapted(nets, learner, support, steps)
+    images = sampled(nets, replace(state, tokens=state.tokens.detach()))
+    return (images * torch.linspace(-1, 1, 32)).mean() * 10
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "meta-sgd"])
+@pytest.mark.parametrize("form", ["relativistic", "wasserstein"])
+def test_gradients_through_adaptation_against_finite_differences(algorithm: str, form: str) -> None:
+    nets, learner = parts("gradient", algorithm)
+    nets.double(), learner.double()
+    assert isinstance(learner, GradientLearner)
+    support, game = drawings(2, 4).double(), InnerGame(form)
+
+    def loss() -> torch.Tensor:
+        return (sampled(nets, adapted(nets, learner, support, 2, game)) * torch.linspace(-1, 1, 32)).mean() * 10
+
+    loss().backward()
+    checked = [learner.code, learner.gains] + ([learner.code_rate] if algorithm == "meta-sgd" else [])
+    for i, parameter in enumerate(checked):
+        assert parameter.grad is not None
+        way = torch.randn(parameter.shape, generator=generator_for(i, "way"), dtype=torch.float64)
+        found, step = [], 1e-8
+        with torch.no_grad():
+            for sign in (1, -1):
+                parameter += sign * step * way
+                with torch.enable_grad():
+                    found.append(loss().item())
+                parameter -= sign * step * way
+        assert float((parameter.grad * way).sum()) == pytest.approx((found[0] - found[1]) / (2 * step), rel=1e-4, abs=1e-8)
+
+
+def first_state_gradient(algorithm: str, rate: float) -> torch.Tensor:
+    nets, learner = parts("gradient", algorithm)
+    assert isinstance(learner, GradientLearner)
+    with torch.no_grad():
+        learner.code_rate.fill_(rate), learner.gains_rate.fill_(rate)
+    outer_loss(nets, learner, drawings(2, 4), 2).backward()
+    assert learner.code.grad is not None
+    return learner.code.grad
+
+
+def test_first_and_second_order_agree_where_steps_are_small() -> None:
+    small, large = ([first_state_gradient(a, rate) for a in ("maml", "fomaml")] for rate in (1e-7, 0.3))
+    assert float(torch.cosine_similarity(*small, dim=0)) > 0.9999
+    assert float(torch.cosine_similarity(*large, dim=0)) < 0.99
+
+
+def test_an_untrained_recurrent_learner_is_adam() -> None:
+    torch.manual_seed(0)
+    learned, rng = LearnedOptimizer(), generator_for(0, "gradients")
+    torch.nn.init.zeros_(learned.write.weight)
+    theirs = torch.zeros(3, 5, requires_grad=True)
+    adam, ours, memory = torch.optim.Adam([theirs], rnn.RATE, betas=rnn.BETAS), torch.zeros(3, 5), None
+    memory = learned.start(ours)
+    for step in range(4):
+        gradient = torch.randn(3, 5, generator=rng)
+        move, memory = learned(gradient, torch.zeros(3, 2), memory, step, torch.zeros(3, dtype=torch.bool))
+        ours = ours - move
+        theirs.grad = gradient
+        adam.step()
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_safeguard_leaves_only_adam() -> None:
+    torch.manual_seed(0)
+    learned = LearnedOptimizer()
+    torch.nn.init.normal_(learned.write.weight, std=3)
+    gradient, rose = torch.randn(2, 5, generator=generator_for(0, "gradients")), torch.tensor([True, False])
+    move, _ = learned(gradient, torch.zeros(2, 2), learned.start(gradient), 0, rose)
+    assert torch.allclose(move[0], rnn.RATE * gradient[0].sign(), atol=1e-4)
+    assert not torch.allclose(move[1], rnn.RATE * gradient[1].sign(), atol=1e-2)
+
+
+def test_unrolls_are_truncated() -> None:
+    nets, learner = parts("rnn")
+    assert isinstance(learner, RecurrentLearner)
+    reached = []
+    for steps in (rnn.UNROLL, rnn.UNROLL + 1):
+        learner.zero_grad()
+        outer_loss(nets, learner, drawings(1, 4), steps).backward()
+        reached.append(learner.code.grad is not None and bool(learner.code.grad.abs().max() > 0))
+    assert reached == [True, False]
+
+
+def test_a_task_may_have_weights_of_its_own() -> None:
+    nets, learner = parts("gradient", "reptile")
+    support, rng = drawings(2, 4), generator_for(4, "vectors")
+    other = build_networks(TINY)
+    with torch.no_grad():
+        state = learner.begin(nets, support)
+        vectors = flat(nets.generator) + 0.02 * torch.randn(2, flat(nets.generator).numel(), generator=rng)
+        images = sampled(nets, replace(state, weights=vectors))
+        latents = draw_latents(2, 4, nets.generator.latent_sizes, generator_for(9, "latents"))
+        put(other.generator, vectors[1])
+        alone = other.generator(latents, state)[0]
+    assert torch.allclose(images[1], alone[1], atol=1e-5) and not torch.allclose(images[0], alone[0], atol=1e-3)
+
+
+def test_reptile_trains_all_weights_for_each_task_alone() -> None:
+    nets, learner = parts("gradient", "reptile")
+    assert isinstance(learner, ReptileLearner)
+    support, before = drawings(2, 4), [flat(side) for side in sides(nets)]
+    whole = learner.train_copies(nets, learner.begin(nets, support), 3, InnerGame("wasserstein", 0.0), generator_for(0, "inner"))
+    for side, vector in zip(sides(nets), before, strict=True):
+        assert torch.equal(flat(side), vector)  # the shared weights stay
+    for i in (0, 1):
+        first, second = (trained.weights[i] for trained in whole)
+        assert not torch.equal(first, second) and 0 < float((first - before[i]).abs().max()) < 0.1
+
+
+def test_gradient_penalty_of_a_linear_critic() -> None:
+    real, fake = drawings(2, 3), -drawings(2, 3)
+    weight = torch.zeros(1, 32, 32)
+    weight[0, 3, 4] = 3.0  # a gradient of length 3 everywhere
+    share = torch.rand(2, 3, generator=generator_for(0, "share"))
+    assert float(gradient_penalty(lambda x: (x * weight).sum((2, 3, 4)), real, fake, share)) == pytest.approx(4.0)
