@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test browser install lint type bench clean
+.PHONY: help demo test browser install lint type bench results clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -44,6 +44,9 @@ type: $(INSTALLED_DEV)  ## mypy, strict
 
 bench: $(INSTALLED_DEV)  ## time the commands as whole processes
 	$(BIN)/python benchmarks/commands.py
+
+results: $(INSTALLED)  ## measure the shipped model and rewrite the README's results table (needs data/omniglot_105.npz)
+	$(BIN)/python benchmarks/results.py --report report.html
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist out.png adapted.safetensors

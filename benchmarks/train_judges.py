@@ -1,6 +1,7 @@
 """Trains the feature nets that judge samples, and says how well they do on characters that they never saw.
 
 python benchmarks/train_judges.py [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
+python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets identity --minutes 30    # goes on with one net
 
 Only training classes: development alphabets and each source's held-out tasks stay apart. The nets never train a generator.
 """
@@ -8,6 +9,7 @@ Only training classes: development alphabets and each source's held-out tasks st
 import argparse
 import math
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,18 +24,19 @@ from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import Split, TaskSource
 from metagan_cli.devices import choose_precision, compute
-from metagan_cli.evaluation.judges import SIDE, Embedding, build_judges, see
+from metagan_cli.evaluation.judges import Embedding, build_judges, see
 from metagan_cli.rng import generator_for
-from metagan_cli.store.judges import save_judges
+from metagan_cli.store.judges import load_judges, save_judges
 from metagan_cli.store.shipped import judges_name
+from metagan_cli.store.tensors import read_metadata
 
 DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 SOURCES = {
     1: (
-        DataConfig("data/omniglot_105.npz", 4.0, exclude=DEVELOPMENT),
+        DataConfig("data/omniglot_105.npz", 6.0, exclude=DEVELOPMENT),
         DataConfig("data/icons_concept_gray_64.npz", 1.0),
-        DataConfig("data/fonts_latin_64.npz", 1.0, by=("glyph",)),
-        DataConfig("doodles", 1.0),
+        DataConfig("data/fonts_latin_64.npz", 0.5, by=("glyph",)),
+        DataConfig("doodles", 0.5),
     ),
     3: (
         DataConfig("data/emoji_vendor_subgroup_64.npz", 2.0),
@@ -43,27 +46,35 @@ SOURCES = {
         DataConfig("data/caltech101_64.npz", 2.0),
     ),
 }
-WAYS, QUERIES = 60, 5  # of the prototypical net's episodes, from one example (Boutin et al. 2022)
+SIZE = 64  # pixels of the images that are judged, and shrunk to SIDE by the nets themselves
+WAYS, QUERIES = 80, 2  # of the prototypical net's episodes, from one example (Snell et al. 2017)
 BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)
 RATE, FINAL = 1e-3, 0.05  # Adam; the rate falls by a cosine to this share
 TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distortions: degrees, times, sides, degrees, perspective
 
 
 def main() -> None:
-    """Trains both nets, a core each, and writes them."""
+    """Trains the nets side by side, and writes them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--nets", nargs="+", default=list(LOSSES), choices=list(LOSSES))
+    parser.add_argument("--from", dest="start", type=Path, help="judges to go on from")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sources = SOURCES[options.channels]
-    judges, steps = build_judges(options.channels), {}
-    jobs = [(name, options.channels, options.seed, 60 * options.minutes) for name in ("identity", "description")]
+    judges = load_judges(options.start)[0] if options.start else build_judges(options.channels)
+    steps = dict(read_metadata(options.start)["steps"]) if options.start else dict.fromkeys(LOSSES, 0)
+    threads = max(1, (os.cpu_count() or 1) // len(options.nets))
+    jobs = [
+        (name, getattr(judges, name).state_dict() if options.start else None, options, steps[name], threads)
+        for name in options.nets
+    ]
     with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
         for name, weights, taken in pool.starmap(train, jobs):
             getattr(judges, name).load_state_dict(weights)
-            steps[name] = taken
+            steps[name] += taken
     held_out = [split.held_out for split in splits_of(options.channels)]
     score = one_shot(judges.identity.eval(), held_out[0])
     print(f"one-shot, 20 ways, held-out tasks of {held_out[0].name}: {100 * score:.1f} %")
@@ -74,23 +85,28 @@ def main() -> None:
 
 
 def splits_of(channels: int) -> list[Split]:
-    """Training and held-out tasks of all sources, at the size that the nets look at."""
-    return [open_source(source, SIDE, channels) for source in SOURCES[channels]]
+    """Training and held-out tasks of all sources."""
+    return [open_source(source, SIZE, channels) for source in SOURCES[channels]]
 
 
-def train(name: str, channels: int, seed: int, seconds: float) -> tuple[str, dict[str, Tensor], int]:
-    """One of the nets, trained in a process of its own on one core; its weights, and the steps taken."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    net: Embedding = getattr(build_judges(channels), name).to(memory_format=torch.channels_last)
-    tasks, weights = [split.train for split in splits_of(channels)], torch.tensor([s.weight for s in SOURCES[channels]])
+def train(
+    name: str, start: dict[str, Tensor] | None, options: argparse.Namespace, first: int, threads: int
+) -> tuple[str, dict[str, Tensor], int]:
+    """One of the nets, trained in a process of its own from step `first` on; its weights, and the steps taken."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    net: Embedding = getattr(build_judges(options.channels), name).to(memory_format=torch.channels_last)
+    if start is not None:
+        net.load_state_dict(start)
+    sources = SOURCES[options.channels]
+    tasks, weights = [split.train for split in splits_of(options.channels)], torch.tensor([s.weight for s in sources])
     precision = choose_precision("auto", torch.device("cpu"))
 
     def loss(step: int) -> Tensor:
         with compute(torch.device("cpu"), precision):
-            return LOSSES[name](net, tasks, weights, seed, step)
+            return LOSSES[name](net, tasks, weights, options.seed, first + step)
 
-    taken = fit(net, loss, seconds)
+    taken = fit(net, loss, 60 * options.minutes)
     return name, net.state_dict(), taken
 
 

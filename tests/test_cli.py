@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import draw_folder, hashes, run
+from conftest import draw_folder, hashes, refused, run
 
 from metagan_cli.store.shipped import shipped_models
 
-COMMANDS = ["adapt", "sample", "meta-train", "inspect", "models", "doctor"]
+COMMANDS = ["adapt", "sample", "meta-train", "evaluate", "inspect", "models", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -130,3 +130,19 @@ def test_adapting_again_replaces_its_own_file(tmp_path: Path) -> None:
     for _ in range(2):  # the second time the file of the first is there, and the base is still chosen by itself
         ran = run("adapt", "images", cwd=tmp_path)
         assert ran.code == 0, ran.err
+
+
+def test_evaluate(tiny_model: Path, tmp_path: Path) -> None:
+    ran = run(
+        "evaluate", tiny_model, "--shots", "1,3", "--tasks", "6", "--steps", "1", "--report", "r.html", "--json", cwd=tmp_path
+    )
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["tasks"] == 6 and {row["shots"] for row in told["rows"]} == {1, 3}
+    real = next(row for row in told["rows"] if row["name"] == "held-out images")
+    assert real["relative_diversity"] == 1 and real["figures"]["recognizability"]["tasks"] == 6
+    assert (tmp_path / "r.html").read_bytes().startswith(b"<!doctype html>")
+    left = run("evaluate", tiny_model, "--data", draw_folder(tmp_path / "one", 4), cwd=tmp_path)
+    assert left.code == 0 and "verdict" in left.out
+    refused(2, "evaluate", tiny_model, "--shots", "0", cwd=tmp_path)
+    refused(4, "evaluate", "nowhere.safetensors", cwd=tmp_path)

@@ -54,7 +54,7 @@ def references(model: BaseModel, steps: int, seed: int) -> list[Rival]:
     for strength in JITTERS:
         draw = partial(_draw_jittered, strength, seed)
         rivals.append(Rival(f"copies, {strength} jitter", "reference", f"{strength} {seed}", draw))
-    rivals.append(Rival(OTHERS, "reference", "", lambda task, tasks, count: tasks[(task.number + 1) % len(tasks)].more))
+    rivals.append(Rival(OTHERS, "reference", "", _of_another_task))
     once = max(1, steps)
     return [*rivals, scratch_rival(model, once, seed), scratch_rival(model, 10 * once, seed)]
 
@@ -73,6 +73,11 @@ def _draw_adapted(
     rng = generator_for(seed, "evaluate", task.number)
     state = model.learner.adapt(model.nets, task.support[None].to(_device(model)), steps, game, rng)
     return Sampler(model.nets, state).draw(range(count * task.number, count * (task.number + 1)))
+
+
+def _of_another_task(task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int) -> Tensor:
+    """From the other end of the tasks: neighbours are often alike, as characters of one alphabet."""
+    return tasks[(task.number + (len(tasks) + 1) // 2) % len(tasks)].more
 
 
 def _draw_jittered(strength: str, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int) -> Tensor:

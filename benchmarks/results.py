@@ -1,0 +1,64 @@
+"""Writes the README's results table: a shipped model on the development alphabets, beside its rivals.
+
+python benchmarks/results.py [MODEL] [--data data/omniglot_105.npz] [--report report.html]
+
+Needs the Omniglot file of the training data; the same numbers whenever it is run again on one machine.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.workflows.evaluate import Evaluated, Row, evaluate, set_up
+from metagan_cli.workflows.report import write_report
+
+DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
+
+
+def main() -> None:
+    """Evaluates and rewrites the table between the README's two marks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", nargs="?", default="glyph")
+    parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
+    parser.add_argument("--report", type=Path)
+    options = parser.parse_args()
+    setup = set_up([options.model], DataConfig(str(options.data), only=DEVELOPMENT), EvaluateConfig())
+    evaluated = evaluate(setup, None, lambda what, done, whole: print(f"\r{what}: {done} of {whole}", end="", file=sys.stderr))
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + BEGIN + table(evaluated) + END + after, encoding="utf-8")
+    if options.report:
+        write_report(options.report, evaluated, [], [])
+
+
+def table(evaluated: Evaluated) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| examples | who draws | recognizability, % | diversity | kernel distance | told apart, % | copies, % |",
+        "|---|---|---|---|---|---|---|",
+        *(line(row, evaluated) for row in evaluated.rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def line(row: Row, evaluated: Evaluated) -> str:
+    """One row: figures with half their 95 % interval where it says much."""
+    f = row.score.figures
+    known, name = f["recognizability"], f"**{row.name}**" if row.kind == "model" else row.name
+    cells = [
+        str(row.shots),
+        name,
+        f"{100 * known.mean:.1f} ± {50 * (known.high - known.low):.1f}",
+        f"{evaluated.relative_diversity(row):.2f}",
+        f"{f['kernel'].mean:.3f}",
+        f"{100 * f['neighbour'].mean:.0f}",
+        f"{100 * f['copies'].mean:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
