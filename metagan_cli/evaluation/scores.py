@@ -29,37 +29,38 @@ class Score:
         return next((words for limit, words in VERDICTS if newness < limit), "further from the examples than real images")
 
 
-def score(judges: Judges, supports: Tensor, own: Tensor, samples: Tensor, real: Tensor) -> Score:
-    """Of T tasks: samples [T, N, C, S, S] and held-out real images [T, R, C, S, S] in [-1, 1].
+class Ruler:
+    """What samples of a set of tasks are measured by, made once: P tasks with their support and held-out real images."""
 
-    `supports` [P, K, C, S, S] are those of all tasks, T of them and more, that a sample may be taken for; `own` [T] says
-    which of them each task has.
-    """
-    described, described_real = (_by_task(judges.describe, images) for images in (samples, real))
-    prototypes, identified = (_by_task(judges.identify, images) for images in (supports, samples))
-    support = supports[own]
-    values: dict[str, Tensor] = {}
+    def __init__(self, judges: Judges, supports: Tensor, real: Tensor) -> None:
+        """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
+        self.judges, self.supports = judges, supports
+        self.prototypes = _by_task(judges.identify, supports).mean(1)
+        self.real = _by_task(judges.describe, real)
+        self.redraws = torch.stack([thresholds(examples) for examples in supports])
+        pairs = zip(real, supports, strict=True)
+        self.far = torch.stack([distances(images, examples).amin(1).median() for images, examples in pairs]).clamp(min=1e-3)
 
-    def add(name: str, measure: Callable[[], Tensor]) -> None:
-        try:
-            values[name] = measure().float()
-        except ValueError:  # too few images or tasks: a number would mean nothing
-            return
+    def measure(self, samples: Tensor, own: Tensor) -> Score:
+        """Figures of samples [T, N, C, S, S] in [-1, 1] of the tasks with numbers own [T]; they may be taken for any of the P."""
+        described, identified = (_by_task(see, samples) for see in (self.judges.describe, self.judges.identify))
+        real, values = self.real[own], dict[str, Tensor]()
 
-    add("recognizability", lambda: metrics.recognizability(prototypes.mean(1), identified, own))
-    add("diversity", lambda: metrics.diversity(described))
-    add("kernel", lambda: metrics.kernel_distance(described_real, described))
-    with contextlib.suppress(ValueError):
-        values |= {name: value.float() for name, value in vars(metrics.manifold(described_real, described)).items()}
-    add("neighbour", lambda: metrics.neighbour_accuracy(described_real, described))
-    tasks = list(zip(support, samples, real, strict=True))
-    apart = [distances(drawn, examples) for examples, drawn, _ in tasks]
-    far = [distances(truth, examples).amin(1).median() for examples, _, truth in tasks]
-    values["copies"] = torch.stack(
-        [are_copies(d, thresholds(examples)).float().mean() for d, (examples, _, _) in zip(apart, tasks, strict=True)]
-    )
-    values["newness"] = torch.stack([d.amin(1).median() / f.clamp(min=1e-3) for d, f in zip(apart, far, strict=True)])
-    return Score({name: metrics.figure(value) for name, value in values.items()}, values)
+        def add(name: str, measure: Callable[[], Tensor]) -> None:
+            with contextlib.suppress(ValueError):  # too few images or tasks: a number would mean nothing
+                values[name] = measure().float()
+
+        add("recognizability", lambda: metrics.recognizability(self.prototypes, identified, own))
+        add("diversity", lambda: metrics.diversity(described))
+        add("kernel", lambda: metrics.kernel_distance(real, described))
+        with contextlib.suppress(ValueError):
+            values |= {name: value.float() for name, value in vars(metrics.manifold(real, described)).items()}
+        add("neighbour", lambda: metrics.neighbour_accuracy(real, described))
+        apart = [distances(drawn, self.supports[task]) for drawn, task in zip(samples, own, strict=True)]
+        copied = [are_copies(d, self.redraws[task]) for d, task in zip(apart, own, strict=True)]
+        values["copies"] = torch.stack(copied).float().mean(1)
+        values["newness"] = torch.stack([d.amin(1).median() for d in apart]) / self.far[own]
+        return Score({name: metrics.figure(value) for name, value in values.items()}, values)
 
 
 def _by_task(see: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

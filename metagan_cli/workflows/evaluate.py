@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.evaluation.inception import cached_inception, inception_features, inception_figures
 from metagan_cli.evaluation.judges import Judges
-from metagan_cli.evaluation.scores import Score, score
+from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.rng import generator_for
 from metagan_cli.store.judges import load_judges
 from metagan_cli.store.models import BaseModel, load_model
@@ -129,10 +129,11 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
     tasks = draw_tasks(setup.source, max(settings.shots), settings.tasks, settings.seed)
     rows = []
     for shots in settings.shots:
-        seen = [EvaluationTask(t.number, t.title, t.support[:shots], t.more, t.truth) for t in tasks]
+        seen = [replace(task, support=task.support[:shots]) for task in tasks]
+        ruler = ruler_of(setup, seen)
         rivals = [model_rival(model, model.name, settings.steps, settings.seed) for model in setup.models]
         for rival in (*rivals, *references(setup.models[0], settings.steps, settings.seed)):
-            rows.append(score_row(setup, rival, seen, cache, report))
+            rows.append(score_row(setup, ruler, rival, seen, cache, report))
     if cache is not None:
         cache.clear()
     return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash)
@@ -159,7 +160,15 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int) -> list[Eva
     return drawn
 
 
-def score_row(setup: Setup, rival: Rival, tasks: list[EvaluationTask], cache: SampleCache | None, report: Report) -> Row:
+def ruler_of(setup: Setup, tasks: Sequence[EvaluationTask]) -> Ruler:
+    """What samples of these tasks are measured by."""
+    supports, real = (torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth"))
+    return Ruler(setup.judges, supports, real)
+
+
+def score_row(
+    setup: Setup, ruler: Ruler, rival: Rival, tasks: list[EvaluationTask], cache: SampleCache | None, report: Report
+) -> Row:
     """Draws a rival's samples for each task, or for a few where it is slow, and scores them."""
     some = tasks[:: max(1, len(tasks) // rival.most_tasks)][: rival.most_tasks] if rival.most_tasks else tasks
     count, start, drawn = setup.settings.samples, time.monotonic(), []
@@ -173,14 +182,13 @@ def score_row(setup: Setup, rival: Rival, tasks: list[EvaluationTask], cache: Sa
         drawn.append(samples)
         report(f"{rival.name}, {len(task.support)} shots", done + 1, len(some))
     seconds = (time.monotonic() - start) / len(some)
-    supports, truth = torch.stack([task.support for task in tasks]), torch.stack([task.truth for task in some])
     own, whole = torch.tensor([task.number for task in some]), torch.stack(drawn)
     images = whole.float() / 127.5 - 1
     pooled: dict[str, float] = {}
     if setup.inception is not None and (rival.kind == "model" or rival.name == REALS):
+        truth = torch.stack([task.truth for task in some])
         pooled = inception_figures(*(inception_features(setup.inception, x.flatten(0, 1)) for x in (truth, images)))
-    scored = score(setup.judges, supports, own, images, truth)
-    return Row(rival.name, rival.kind, len(some[0].support), len(some), seconds, scored, pooled, whole)
+    return Row(rival.name, rival.kind, len(some[0].support), len(some), seconds, ruler.measure(images, own), pooled, whole)
 
 
 def _key(rival: Rival, task: EvaluationTask, count: int) -> str:
