@@ -99,9 +99,9 @@ class Thermostat:
         self.mean, self.waited = float(figures["mean"]), int(figures["waited"])
 
 
-def unit(gradient: Tensor) -> Tensor:
+def unit(gradient: Tensor, dim: int = 1) -> Tensor:
     """A gradient [B, X] of root mean square one in each task, so that step sizes mean the same for all tasks."""
-    return gradient / (gradient.square().mean(1, keepdim=True).sqrt() + 1e-12)
+    return gradient / (gradient.square().mean(dim, keepdim=True).sqrt() + 1e-12)
 
 
 def distinct(tasks: int, shots: int, packs: int, size: int, generator: torch.Generator) -> Tensor:

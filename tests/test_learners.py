@@ -1,5 +1,6 @@
 """Meta-learners: every one adapts, gradients through adaptation are right, and each does what its name says."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,3 +193,36 @@ def test_gradient_penalty_of_a_linear_critic() -> None:
     weight[0, 3, 4] = 3.0  # a gradient of length 3 everywhere
     share = torch.rand(2, 3, generator=generator_for(0, "share"))
     assert float(gradient_penalty(lambda x: (x * weight).sum((2, 3, 4)), real, fake, share)) == pytest.approx(4.0)
+
+
+def test_gradients_by_way_of_each_sample_add_up() -> None:
+    nets, learner = parts("attention")
+    game, support = InnerGame(packs=3), drawings(2, 5)
+    state = learner.begin(nets, support).detached()
+    turn = game.play(nets, state, generator_for(0, "game"))
+    assert turn.code_each.shape == (2, 6, TINY.tokens)
+    code = state.code.requires_grad_()
+    together = game.losses(nets, replace(state, code=code), generator_for(0, "game")).downward.sum()
+    assert torch.allclose(turn.code, torch.autograd.grad(together, code)[0], atol=1e-5)
+    assert float(turn.code_each.std(1).mean()) > 0.1 * float(turn.code_each.abs().mean())
+
+
+def test_attention_takes_the_samples_gradients_as_a_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    nets, learner = parts("attention")
+    state, play = learner.begin(nets, drawings(1, 5)), InnerGame.play
+    with torch.no_grad():
+        for layer in (learner.compare.out, learner.recall.out, learner.write):
+            layer.weight.normal_(generator=generator_for(0, "out"))
+
+    def moved(change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        def changed(game: InnerGame, *rest: object) -> object:
+            turn = play(game, *rest)
+            return replace(turn, code_each=change(turn.code_each), gains_each=change(turn.gains_each))
+
+        monkeypatch.setattr(InnerGame, "play", changed)
+        with torch.no_grad():
+            return learner.refine(nets, state, 0, InnerGame(), generator_for(0, "game")).code
+
+    plain, turned, evened = moved(lambda x: x), moved(lambda x: x.flip(1)), moved(lambda x: x.mean(1, True).expand_as(x))
+    assert torch.allclose(plain, turned, atol=1e-4)
+    assert not torch.allclose(plain, evened, atol=1e-2)  # the same sum, but other parts

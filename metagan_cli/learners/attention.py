@@ -9,11 +9,12 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.learners.base import InnerGame, Learner
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import gain_sizes
-from metagan_cli.networks.layers import start_small
+from metagan_cli.networks.layers import Attention, start_small
 from metagan_cli.state import TaskState
 
 RATED_STEPS = 4  # step sizes are learned for the first inner steps; later ones use the last, falling as 1 / step
 HIDDEN = 192
+UPDATES = 64  # earlier tasks' updates that are remembered
 JUDGE_RATE = 0.02
 
 
@@ -21,8 +22,9 @@ class AttentionLearner(Learner):
     """Feed-forward first; then each inner step follows the unit gradient of the inner game, as far as was learned.
 
     A step's direction is the gradient itself, scaled by a learned size (Meta-SGD, Li et al. 2017), and what a small
-    network makes of gradient and state (a learned optimiser, Andrychowicz et al. 2016). The outer loss, to which the gradients
-    are constants (first order), decides about both.
+    network makes of it (a learned optimiser, Andrychowicz et al. 2016). That network attends to the gradients by way of each
+    sample, as a set, and to a memory of updates that served earlier tasks. The outer loss, to which the gradients are
+    constants (first order), decides about all of it.
     """
 
     feed_forward = True
@@ -33,9 +35,12 @@ class AttentionLearner(Learner):
         self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
         self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
         self.read = nn.Linear(2 * config.tokens + gains, HIDDEN)
-        self.write = nn.Linear(HIDDEN, config.tokens + gains)
         self.stage = nn.Parameter(torch.zeros(RATED_STEPS, HIDDEN))
-        start_small(self.write, 1e-3)
+        self.compare, self.recall = Attention(HIDDEN), Attention(HIDDEN)
+        self.updates = nn.Parameter(torch.randn(1, UPDATES, HIDDEN))
+        self.write = nn.Linear(HIDDEN, config.tokens + gains)
+        for layer in (self.compare.out, self.recall.out, self.write):
+            start_small(layer, 1e-3)
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
         tokens, code = nets.encoder(support)
@@ -48,10 +53,16 @@ class AttentionLearner(Learner):
         code, gains, judge = unit(turn.code), unit(turn.gains), unit(turn.judge)
         rated = min(step, RATED_STEPS - 1)
         fade = RATED_STEPS / (step + 1) if step >= RATED_STEPS else 1.0
-        seen = F.leaky_relu(self.read(torch.cat([state.code, code, gains], 1)) + self.stage[rated], 0.2)
+        seen = self._read(state, code[:, None], gains[:, None]) + self.stage[rated]
+        seen = self.compare(seen, self._read(state, unit(turn.code_each, 2), unit(turn.gains_each, 2)))
+        seen = F.leaky_relu(self.recall(seen, self.updates), 0.2)[:, 0]
         code_move, gains_move = self.write(seen).split([code.shape[1], gains.shape[1]], 1)
         return state.moved(
             state.code - fade * (self.code_rate[rated] * code + code_move),
             state.gains - fade * (self.gains_rate[rated] * gains + gains_move),
             state.judge - fade * JUDGE_RATE * judge,
         )
+
+    def _read(self, state: TaskState, code: Tensor, gains: Tensor) -> Tensor:
+        """Gradients of the code [B, N, D] and the gains [B, N, G], beside the code they are at: [B, N, HIDDEN]."""
+        return torch.as_tensor(self.read(torch.cat([state.code[:, None].expand(-1, code.shape[1], -1), code, gains], 2)))

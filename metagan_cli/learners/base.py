@@ -82,11 +82,21 @@ class Round:
 class Turn:
     """What both players see before they move; gradients are those of each task's own loss."""
 
-    code: Tensor  # [B, D]
-    gains: Tensor  # [B, G]
+    code_each: Tensor  # [B, N, D]: by way of each of the N samples
+    gains_each: Tensor  # [B, N, G]
     judge: Tensor  # [B, J]
     downward: Tensor  # [B], the min player's loss
     upward: Tensor  # [B], the max player's
+
+    @property
+    def code(self) -> Tensor:
+        """The gradient of the code [B, D]."""
+        return self.code_each.sum(1)
+
+    @property
+    def gains(self) -> Tensor:
+        """The gradient of the gains [B, G]."""
+        return self.gains_each.sum(1)
 
 
 @dataclass(frozen=True)
@@ -113,12 +123,16 @@ class InnerGame:
         else:
             state = state.detached()
         with torch.enable_grad(), twice_differentiable(second_order):
-            parts = (state.code, state.gains, state.judge)
+            parts = (self._each(state.code), self._each(state.gains), state.judge)
             code, gains, judge = (t if t.requires_grad else t.detach().requires_grad_() for t in parts)
             round_ = self.losses(nets, state.moved(code, gains, judge), rng)
             (up,) = torch.autograd.grad(round_.upward.sum(), judge, retain_graph=True, create_graph=second_order)
             down = torch.autograd.grad(round_.downward.sum(), (code, gains), create_graph=second_order)
         return Turn(down[0], down[1], up, round_.downward.detach(), round_.upward.detach())
+
+    def _each(self, part: Tensor) -> Tensor:
+        """A part of the state [B, X], as each of a task's samples has it: [B, N, X]."""
+        return part[:, None].expand(-1, self.packs * self.pack, -1)
 
     def losses(self, nets: Networks, state: TaskState, rng: torch.Generator) -> "Round":
         """Draws real images and samples, and scores both.
