@@ -11,6 +11,7 @@ from metagan_cli.rng import generator_for
 
 SIDE = 32  # images are compared at this size, softened
 SHIFT = 2  # and moved by up to this many of its pixels, both ways, in steps of half a pixel
+CHUNK = 32  # images whose shifts are in memory together
 JITTERS, MOST = 24, 0.75  # redraws of each example that set its threshold, and the share of them within it
 JITTER = (math.radians(4), 0.04, 0.03)  # turn, scale, shift as a share of the side: what still counts as the same drawing
 
@@ -33,16 +34,17 @@ class CopyReport:
 
 def distances(left: Tensor, right: Tensor) -> Tensor:
     """Distances [N, M] of images [N, C, S, S] to images [M, C, S, S]: one less the best cosine over small shifts."""
-    a, b = _soft(left), _soft(right)
-    finer = F.interpolate(b, size=(2 * SIDE - 1,) * 2, mode="bilinear", align_corners=True)  # half pixels between
-    finer = F.pad(finer, (2 * SHIFT,) * 4)
-    best = torch.full((len(a), len(b)), -1.0)
-    flat = F.normalize(a.flatten(1), dim=1)
-    for dy in range(4 * SHIFT + 1):
-        for dx in range(4 * SHIFT + 1):
-            moved = finer[..., dy : dy + 2 * SIDE - 1 : 2, dx : dx + 2 * SIDE - 1 : 2].flatten(1)
-            best = torch.maximum(best, flat @ F.normalize(moved, dim=1).T)
-    return (1 - best).clamp(min=0)
+    flat = F.normalize(_soft(left).flatten(1), dim=1)
+    best = [(flat @ _moved(some).flatten(0, 1).T).view(len(flat), -1, len(some)).amax(1) for some in _soft(right).split(CHUNK)]
+    return (1 - torch.cat(best, 1)).clamp(min=0)
+
+
+def _moved(soft: Tensor) -> Tensor:
+    """Unit vectors [P, M, F] of M softened images at all P shifts."""
+    side = 2 * SIDE - 1  # half pixels between
+    finer = F.pad(F.interpolate(soft, size=(side, side), mode="bilinear", align_corners=True), (2 * SHIFT,) * 4)
+    windows = finer.unfold(2, side, 1).unfold(3, side, 1)[..., ::2, ::2]
+    return F.normalize(windows.permute(2, 3, 0, 1, 4, 5).flatten(3).flatten(0, 1), dim=2)
 
 
 def spread(images: Tensor) -> float:
