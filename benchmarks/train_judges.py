@@ -34,7 +34,7 @@ DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 SOURCES = {
     1: (
         DataConfig("data/omniglot_105.npz", 6.0, exclude=DEVELOPMENT),
-        DataConfig("doodles", 0.5),
+        DataConfig("doodles", 2.0),
         DataConfig("data/icons_concept_gray_64.npz", 1.0),
         DataConfig("data/fonts_latin_64.npz", 0.5, by=("glyph",)),
     ),
@@ -61,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=RATE, help="Adam's, at the start")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nets", nargs="+", default=list(LOSSES), choices=list(LOSSES))
     parser.add_argument("--from", dest="start", type=Path, help="judges to go on from")
@@ -110,16 +111,16 @@ def train(
         with compute(torch.device("cpu"), precision):
             return LOSSES[name](net, tasks, weights, options.seed, first + step)
 
-    taken = fit(net, loss, 60 * options.minutes)
+    taken = fit(net, loss, 60 * options.minutes, options.rate)
     return name, net.state_dict(), taken
 
 
-def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float) -> int:
+def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float, rate: float = RATE) -> int:
     """Adam for that long, the rate falling with the time; returns the steps taken."""
-    adam, start, step, mean = torch.optim.Adam(net.parameters(), RATE), time.monotonic(), 0, 0.0
+    adam, start, step, mean = torch.optim.Adam(net.parameters(), rate), time.monotonic(), 0, 0.0
     net.train()
     while (gone := (time.monotonic() - start) / seconds) < 1:
-        adam.param_groups[0]["lr"] = RATE * (FINAL + (1 - FINAL) * (1 + math.cos(math.pi * gone)) / 2)
+        adam.param_groups[0]["lr"] = rate * (FINAL + (1 - FINAL) * (1 + math.cos(math.pi * gone)) / 2)
         loss = loss_of(step)
         adam.zero_grad(set_to_none=True)
         loss.backward()
