@@ -11,6 +11,7 @@ from test_networks import drawings
 
 from metagan_cli.adversarial import gradient_penalty
 from metagan_cli.config import ModelConfig
+from metagan_cli.errors import CheckpointError
 from metagan_cli.learners import rnn
 from metagan_cli.learners.base import InnerGame, Learner
 from metagan_cli.learners.build import build_learner
@@ -21,7 +22,7 @@ from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.weights import flat, put
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
-from metagan_cli.store.models import BaseModel, load_adapted, save_adapted
+from metagan_cli.store.models import BaseModel, check_state, load_adapted, save_adapted
 
 ALL = [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ("maml", "fomaml", "reptile", "meta-sgd"))]
 NAMES = [name if name != "gradient" else algorithm for name, algorithm in ALL]
@@ -64,6 +65,9 @@ def test_every_learner_adapts_and_its_state_is_stored(name: str, algorithm: str,
     base = BaseModel(config(name, algorithm), nets, learner, {"name": "x"}, "h", tmp_path / "x")
     save_adapted(tmp_path / "a.safetensors", state.task(0), base, {}, standalone=False)
     read = load_adapted(tmp_path / "a.safetensors").state
+    check_state(tmp_path, read, base)
+    with pytest.raises(CheckpointError, match="weights"):
+        check_state(tmp_path, replace(read, weights=torch.zeros(1, 5)), base)
     assert torch.allclose(sampled(nets, read), sampled(nets, state.task(0)), atol=2e-2)
 
 

@@ -84,12 +84,14 @@ def load_adapted(path: Path) -> AdaptedModel:
 def check_state(path: Path, state: TaskState, base: BaseModel) -> None:
     """Raises CheckpointError where a state does not fit its base."""
     config, shots = base.config, state.bases.shape[1] if state.bases.ndim == 5 else -1
+    own = sum(parameter.numel() for parameter in base.nets.generator.parameters())
     expected = {
         "bases": (1, shots, config.channels, config.image_size, config.image_size),
         "tokens": (1, shots, 64, config.tokens),
         "code": (1, config.tokens),
         "gains": (1, base.nets.generator.gains),
         "judge": (1, base.nets.discriminator.judges),
+        "weights": (1, own if state.weights.numel() else 0),
     }
     for name, tensor in state.tensors().items():
         if tuple(tensor.shape) != expected[name]:
