@@ -137,7 +137,7 @@ class EvaluateConfig:
     """One evaluation."""
 
     shots: tuple[int, ...] = (1, 5)
-    tasks: int = 100  # at most
+    tasks: int = 64  # at most
     samples: int = 20  # a task
     steps: int = 4  # inner steps
     seed: int = 0
