@@ -23,7 +23,7 @@ from metagan_cli.store.files import write_bytes
 from metagan_cli.store.grids import picture, tile, to_bytes
 from metagan_cli.workflows.evaluate import MARK, Evaluated, Row
 from metagan_cli.workflows.learning_curve import CurvePoint
-from metagan_cli.workflows.rivals import EvaluationTask
+from metagan_cli.workflows.rivals import OTHERS, REALS, EvaluationTask
 
 SHOWN, EXTREMES, COLUMNS = 8, 4, 10  # tasks on a sheet, best and worst ones, samples a task
 matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "metagan", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
@@ -74,20 +74,22 @@ def _line(row: Row, evaluated: Evaluated) -> dict[str, Any]:
 
 
 def _plane(rows: Sequence[Row], evaluated: Evaluated) -> str:
-    """Diversity against recognizability: models, real images, and the frontier of jittered copies."""
-    rows = [row for row in rows if "recognizability" in row.score.figures]
-    drawing = Drawing(figsize=(5.2, 3.6), layout="constrained")
+    """Diversity against recognizability: models, real images, and the frontier of jittered copies.
+
+    Another task's images are left out: they are at chance, so far below that nothing else could be told apart.
+    """
+    rows = [row for row in rows if "recognizability" in row.score.figures and row.name != OTHERS]
+    drawing = Drawing(figsize=(5.2, 4.4), layout="constrained")
     axes = drawing.add_subplot(xlabel="diversity (held-out images: 1)", ylabel="recognizability, %")
     places = {row.name: (evaluated.relative_diversity(row), 100 * row.score.figures["recognizability"].mean) for row in rows}
-    frontier = [places[row.name] for row in rows if row.name.startswith("copies")]
-    axes.plot(*zip(*frontier, strict=True), "--", color="gray", linewidth=1, label="jittered copies") if frontier else None
+    frontier = [places[row.name] for row in rows if row.kind == "reference" and row.name != REALS]
+    if frontier:
+        axes.plot(*zip(*frontier, strict=True), "--", color="gray", linewidth=1)
+    markers = iter("ov^sDPXp<>" * len(rows))
     for row in rows:
-        x, y = places[row.name]
-        marker = {"model": "*", "scratch": "v"}.get(row.kind, "o")
-        axes.plot(x, y, marker, markersize=11 if row.kind == "model" else 6, color="C3" if row.kind == "model" else "C0")
-        axes.annotate(row.name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    axes.set_ylim(top=104)
-    axes.margins(x=0.25)
+        marker, size = ("*", 13) if row.kind == "model" else (next(markers), 7)
+        axes.plot(*places[row.name], marker, markersize=size, label=row.name)
+    drawing.legend(loc="outside lower center", ncols=2)
     return _svg(drawing)
 
 
