@@ -26,12 +26,18 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
     setup = set_up([options.model], DataConfig(str(options.data), only=DEVELOPMENT), EvaluateConfig())
-    evaluated = evaluate(setup, None, lambda what, done, whole: print(f"\r{what}: {done} of {whole}", end="", file=sys.stderr))
+    evaluated = evaluate(setup, None, tell)
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     README.write_text(before + BEGIN + table(evaluated) + END + after, encoding="utf-8")
     if options.report:
         write_report(options.report, evaluated, [], [])
+
+
+def tell(what: str, done: int, whole: int) -> None:
+    """A line for each row that is drawn."""
+    if done == whole:
+        print(what, file=sys.stderr, flush=True)
 
 
 def table(evaluated: Evaluated) -> str:
