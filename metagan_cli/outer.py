@@ -49,6 +49,8 @@ class OuterLoop:
 
     def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype) -> None:
         train = recipe.train
+        if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
+            torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
