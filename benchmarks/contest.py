@@ -11,40 +11,37 @@ Needs the Omniglot file of the training data.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from development import ALPHABETS
 from torch import Tensor
 
 from metagan_cli.adversarial import unit
 from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import TaskSource
 from metagan_cli.evaluation.metrics import figure
-from metagan_cli.evaluation.scores import Score
-from metagan_cli.learners.base import InnerGame, Learner, inner_game
-from metagan_cli.networks.bundle import Networks
+from metagan_cli.evaluation.scores import Ruler, Score
+from metagan_cli.learners.base import inner_game
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
-from metagan_cli.state import TaskState
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate import Setup, draw_tasks, ruler_of, set_up
+from metagan_cli.workflows.evaluate import Setup, draw_tasks, ruler_of, set_up, thinned
 from metagan_cli.workflows.meta_train import meta_train
-from metagan_cli.workflows.rivals import EvaluationTask, scratch_rival
+from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_rival
 
-DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 OMNIGLOT = "data/omniglot_105.npz"
 SHOTS, STEPS, SAMPLES = 5, 5, 20
 SCRATCH_STEPS, SCRATCH_TASKS = 50, 20
-RATES = (0.003, 0.01, 0.03, 0.1)  # of Adam, tried on training tasks
+RATES, TUNING_TASKS = (0.003, 0.01, 0.03, 0.1), 12  # of Adam, tried on training tasks
 WIDER = 200  # critic_tokens of the learners with few weights of their own: parameters come out equal
 
+Draw = Callable[[EvaluationTask], Tensor]
 MODEL = ModelConfig(critic_tokens=WIDER)
 TRAIN = TrainConfig(steps=1_000_000, shots=(SHOTS,), inner_steps=STEPS, inner_share=0.5, decay_from=1.0, every=200)
-DATA = (DataConfig(OMNIGLOT, 4.0, exclude=DEVELOPMENT), DataConfig("doodles", 1.0))
+DATA = (DataConfig(OMNIGLOT, 4.0, exclude=ALPHABETS), DataConfig("doodles", 1.0))
 FIGR = replace(TRAIN, inner_steps=10, tasks_per_batch=1, generator_rate=1e-4, critic_rate=1e-4)
 ENTRIES = {
     "attention": Recipe("attention", ModelConfig(), TRAIN, DATA),
@@ -60,28 +57,6 @@ ENTRIES = {
         DATA,
     ),
 }
-
-
-class AdamFrom(Learner):
-    """Another learner's first state, refined by Adam."""
-
-    def __init__(self, learner: Learner, rate: float) -> None:
-        super().__init__()
-        self.learner, self.rate = learner, rate
-
-    def begin(self, nets: Networks, support: Tensor) -> TaskState:
-        return self.learner.begin(nets, support)
-
-    def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
-        turn = game.play(nets, state, rng)
-        moved, memory = [], []
-        for i, (part, gradient) in enumerate(((state.code, turn.code), (state.gains, turn.gains), (state.judge, turn.judge))):
-            first, second = state.memory[2 * i : 2 * i + 2] or (torch.zeros_like(part), torch.zeros_like(part))
-            first, second = 0.9 * first + 0.1 * unit(gradient), 0.999 * second + 0.001 * unit(gradient).square()
-            step_size = first / (1 - 0.9 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
-            moved.append(part - self.rate * step_size)
-            memory += [first, second]
-        return state.moved(*moved).remembering(*memory)
 
 
 def main() -> None:
@@ -111,7 +86,7 @@ def compare(count: int, out: Path) -> None:
         path = Path("runs/contest") / name / "model.safetensors"
         if not path.exists():
             continue
-        setup = set_up([str(path)], DataConfig(OMNIGLOT, only=DEVELOPMENT), EvaluateConfig(tasks=count))
+        setup = set_up([str(path)], DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
         found[name] = entry(setup, draw_tasks(setup.source, SHOTS, count, 0))
         print(name, json.dumps(found[name]), flush=True)
     out.write_text(json.dumps(found, indent=1) + "\n")
@@ -119,45 +94,60 @@ def compare(count: int, out: Path) -> None:
 
 def entry(setup: Setup, tasks: Sequence[EvaluationTask]) -> dict[str, object]:
     """One learner after its steps, and by how much it is below its rivals' kernel distance: mean and 95 % interval."""
-    model, ruler = setup.models[0], ruler_of(setup, tasks)
-
-    def measured(draw: Callable[[EvaluationTask], Tensor], some: Sequence[EvaluationTask] = tasks) -> Score:
-        return ruler.measure(torch.stack([draw(task) for task in some]), torch.tensor([task.number for task in some]))
-
-    rate = min(RATES, key=lambda rate: tuned(setup, rate))
-    own = measured(lambda task: drawn(model, model.learner, task, STEPS))
-    few = tasks[:: max(1, len(tasks) // SCRATCH_TASKS)][:SCRATCH_TASKS]
-    scratch = scratch_rival(model, SCRATCH_STEPS, 0)
-    rivals = {
-        "first state": measured(lambda task: drawn(model, model.learner, task, 0)),
-        f"Adam, rate {rate}": measured(lambda task: drawn(model, AdamFrom(model.learner, rate), task, STEPS)),
-        f"from scratch, {SCRATCH_STEPS} steps": measured(lambda task: scratch.draw(task, tasks, SAMPLES), few),
+    model, ruler, rate = setup.models[0], ruler_of(setup, tasks), tuned(setup)
+    own = measured(ruler, tasks, lambda task: drawn(model, task, STEPS))
+    few, scratch = thinned(tasks, SCRATCH_TASKS), scratch_rival(model, SCRATCH_STEPS, 0)
+    rivals: dict[str, tuple[Sequence[EvaluationTask], Draw]] = {
+        "first state": (tasks, lambda task: drawn(model, task, 0)),
+        f"Adam, rate {rate}": (tasks, lambda task: drawn_by_adam(model, task, rate)),
+        f"from scratch, {SCRATCH_STEPS} steps": (few, lambda task: scratch.draw(task, tasks, SAMPLES)),
     }
-    mine = own.values["kernel"]
     result: dict[str, object] = {"step": model.metadata["step"], "parameters": parameters(model)}
     result |= {name: round(f.mean, 4) for name, f in own.figures.items()}
-    for name, rival in rivals.items():
-        numbers = torch.tensor([task.number for task in (few if len(rival.values["kernel"]) < len(tasks) else tasks)])
-        difference = figure(mine[numbers] - rival.values["kernel"])
+    for name, (some, draw) in rivals.items():
+        theirs = measured(ruler, some, draw).values["kernel"]
+        difference = figure(own.values["kernel"][[task.number for task in some]] - theirs)
         result[f"below {name}"] = [round(x, 4) for x in (difference.mean, difference.low, difference.high)]
     return result
 
 
-def tuned(setup: Setup, rate: float) -> float:
-    """The mean kernel distance of Adam with this rate on a few training tasks."""
-    source: TaskSource = open_source(DATA[0], setup.models[0].config.image_size, 1).train
-    tasks = draw_tasks(source, SHOTS, 12, 0)
-    model, ruler = setup.models[0], ruler_of(setup, tasks)
-    samples = torch.stack([drawn(model, AdamFrom(model.learner, rate), task, STEPS) for task in tasks])
-    return ruler.measure(samples, torch.arange(len(tasks))).figures["kernel"].mean
+def measured(ruler: Ruler, tasks: Sequence[EvaluationTask], draw: Draw) -> Score:
+    """The figures of what is drawn for these tasks."""
+    return ruler.measure(torch.stack([draw(task) for task in tasks]), torch.tensor([task.number for task in tasks]))
 
 
-@torch.no_grad()
-def drawn(model: BaseModel, learner: Learner, task: EvaluationTask, steps: int) -> Tensor:
+def tuned(setup: Setup) -> float:
+    """The rate at which Adam comes nearest to held-out images on a few training tasks."""
+    model = setup.models[0]
+    tasks = draw_tasks(open_source(DATA[0], model.config.image_size, 1).train, SHOTS, TUNING_TASKS, 0)
+    ruler = ruler_of(setup, tasks)
+    distance = {r: measured(ruler, tasks, lambda t, r=r: drawn_by_adam(model, t, r)).figures["kernel"].mean for r in RATES}
+    return min(RATES, key=distance.__getitem__)
+
+
+def drawn(model: BaseModel, task: EvaluationTask, steps: int) -> Tensor:
     """Samples of one task after so many inner steps, every draft taken."""
+    return draw_adapted(model, task.support, steps, generator_for(0, "contest", task.number), seeds(task), drafts=1)
+
+
+def drawn_by_adam(model: BaseModel, task: EvaluationTask, rate: float) -> Tensor:
+    """The same from the learner's first state, refined by Adam instead."""
     game, rng = inner_game(model.config, AdaptConfig.packs), generator_for(0, "contest", task.number)
-    state = learner.adapt(model.nets, task.support[None], steps, game, rng)
-    return Sampler(model.nets, state, drafts=1).draw(range(SAMPLES * task.number, SAMPLES * (task.number + 1)))
+    with torch.no_grad():
+        state = model.learner.begin(model.nets, task.support[None])
+    parts = [part.detach().clone() for part in (state.code, state.gains, state.judge)]
+    adam = torch.optim.Adam(parts, rate)
+    for _ in range(STEPS):
+        turn = game.play(model.nets, state.moved(*parts), rng)
+        for part, gradient in zip(parts, (turn.code, turn.gains, turn.judge), strict=True):
+            part.grad = unit(gradient)
+        adam.step()
+    return Sampler(model.nets, state.moved(*parts), drafts=1).draw(seeds(task))
+
+
+def seeds(task: EvaluationTask) -> range:
+    """Other seeds for every task."""
+    return range(SAMPLES * task.number, SAMPLES * (task.number + 1))
 
 
 def parameters(model: BaseModel) -> int:
@@ -166,4 +156,4 @@ def parameters(model: BaseModel) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

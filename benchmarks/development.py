@@ -17,17 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.config import AdaptConfig
 from metagan_cli.data.tasks import prepare
 from metagan_cli.energy import energy_score
 from metagan_cli.evaluation.copies import are_copies, distances, spread, thresholds
-from metagan_cli.learners.base import inner_game
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import DRAFTS, Sampler
+from metagan_cli.sampling import DRAFTS
 from metagan_cli.store.grids import picture, tile, to_bytes, write_png
 from metagan_cli.store.models import BaseModel, load_model
+from metagan_cli.workflows.rivals import draw_adapted
 
-ALPHABETS = ("Balinese", "Futurama", "Grantha", "N_Ko", "Tifinagh")
+ALPHABETS = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")  # no model and no feature net is trained on them
 SAMPLES, HELD_OUT = 20, 8
 
 
@@ -41,10 +40,8 @@ def development_tasks(path: Path, size: int, every: int) -> Tensor:
 
 def samples_of(model: BaseModel, task: Tensor, number: int, shots: int, steps: int, drafts: int) -> Tensor:
     """Samples of one task, adapted to its first `shots` drawings."""
-    game = inner_game(model.config, AdaptConfig.packs)
-    with torch.no_grad():
-        state = model.learner.adapt(model.nets, task[None, :shots], steps, game, generator_for(number, "development"))
-    return Sampler(model.nets, state, drafts=drafts).draw(range(SAMPLES * number, SAMPLES * (number + 1)))
+    rng, seeds = generator_for(number, "development"), range(SAMPLES * number, SAMPLES * (number + 1))
+    return draw_adapted(model, task[:shots], steps, rng, seeds, drafts)
 
 
 def measure(samples: Tensor, support: Tensor, truth: Tensor) -> dict[str, float]:

@@ -9,11 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from development import ALPHABETS
+
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.workflows.evaluate import Evaluated, Row, evaluate, set_up
 from metagan_cli.workflows.report import write_report
 
-DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
-    setup = set_up([options.model], DataConfig(str(options.data), only=DEVELOPMENT), EvaluateConfig())
+    setup = set_up([options.model], DataConfig(str(options.data), only=ALPHABETS), EvaluateConfig())
     evaluated = evaluate(setup, None, tell)
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

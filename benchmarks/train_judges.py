@@ -16,13 +16,14 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from development import ALPHABETS
 from torch import Tensor, nn
 
 from metagan_cli.config import DataConfig
 from metagan_cli.data.augment import augment
 from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import Split, TaskSource
+from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_precision, compute
 from metagan_cli.evaluation.judges import Embedding, build_judges, see
 from metagan_cli.rng import generator_for
@@ -30,10 +31,9 @@ from metagan_cli.store.judges import load_judges, save_judges
 from metagan_cli.store.shipped import judges_name
 from metagan_cli.store.tensors import read_metadata
 
-DEVELOPMENT = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
 SOURCES = {
     1: (
-        DataConfig("data/omniglot_105.npz", 6.0, exclude=DEVELOPMENT),
+        DataConfig("data/omniglot_105.npz", 6.0, exclude=ALPHABETS),
         DataConfig("doodles", 2.0),
         DataConfig("data/icons_concept_gray_64.npz", 1.0),
         DataConfig("data/fonts_latin_64.npz", 0.5, by=("glyph",)),
@@ -79,18 +79,13 @@ def main() -> None:
         for name, weights, taken in pool.starmap(train, jobs):
             getattr(judges, name).load_state_dict(weights)
             steps[name] += taken
-    held_out = [split.held_out for split in splits_of(options.channels)]
-    score = one_shot(judges.identity.eval(), held_out[0])
-    print(f"one-shot, 20 ways, held-out tasks of {held_out[0].name}: {100 * score:.1f} %")
+    held_out = open_source(sources[0], SIZE, options.channels).held_out
+    score = one_shot(judges.identity.eval(), held_out)
+    print(f"one-shot, 20 ways, held-out tasks of {held_out.name}: {100 * score:.1f} %")
     out = options.out or Path("pretrained") / judges_name(options.channels)
     names = [f"{s.source}{' by ' + ', '.join(s.by) if s.by else ''}" for s in sources]
     save_judges(out, judges, {"data": names, "seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
     print(f"wrote {out}")
-
-
-def splits_of(channels: int) -> list[Split]:
-    """Training and held-out tasks of all sources."""
-    return [open_source(source, SIZE, channels) for source in SOURCES[channels]]
 
 
 def train(
@@ -102,9 +97,9 @@ def train(
     net: Embedding = getattr(build_judges(options.channels), name).to(memory_format=torch.channels_last)
     if start is not None:
         net.load_state_dict(start)
-    splits = splits_of(options.channels)[: SAME_SHAPE[options.channels] if name == "identity" else None]
-    tasks = [split.train for split in splits]
-    weights = torch.tensor([source.weight for source in SOURCES[options.channels][: len(tasks)]])
+    sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name == "identity" else None]
+    tasks = [open_source(source, SIZE, options.channels).train for source in sources]
+    weights = torch.tensor([source.weight for source in sources])
     precision = choose_precision("auto", torch.device("cpu"))
 
     def loss(step: int) -> Tensor:

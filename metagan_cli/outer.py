@@ -87,6 +87,19 @@ class OuterLoop:
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
+        return self._stats(number, support, inner_steps, (critic_loss, generator_loss, energy, told), (real, false))
+
+    def _stats(
+        self,
+        number: int,
+        support: Tensor,
+        inner_steps: int,
+        losses: tuple[float, float | None, float | None, float | None],
+        scores: tuple[Tensor, Tensor],
+    ) -> StepStats:
+        """Figures of a step from its losses (critic, generator, energy, told) and the scores [B, P] of real and false packs."""
+        critic_loss, generator_loss, energy, told = losses
+        real, false = scores
         return StepStats(
             step=number,
             shots=support.shape[1],
@@ -96,7 +109,7 @@ class OuterLoop:
             energy=energy,
             told=told,
             margin=float((real - false).mean()),
-            spread=float(scores.std()),
+            spread=float(torch.cat([real, false], 1).std()),
             penalty=self.thermostat.weight,
         )
 
@@ -104,29 +117,19 @@ class OuterLoop:
         """Moves all shared weights towards what each task's inner loop made of them, by Adam as FIGR does."""
         steps = max(1, self.recipe.train.inner_steps)
         with compute(self.device, self.dtype):
-            copies = learner.train_copies(self.nets, learner.begin(self.nets, images), steps, self.game, rng)
-        for side, adam, i in zip(sides(self.nets), self._adams().values(), (0, 1), strict=True):
-            mean = torch.stack([trained.weights[i] for trained in copies]).mean(0)
-            for name, target in named(side, mean).items():
+            copies = learner.train_copies(self.nets, images, steps, self.game, rng)
+        adams = (self.generator_adam, self.critic_adam)
+        for side, adam, weights in zip(sides(self.nets), adams, zip(*(c.weights for c in copies), strict=True), strict=True):
+            for name, target in named(side, torch.stack(weights).mean(0)).items():
                 parameter = side.get_parameter(name)
                 parameter.grad = parameter.detach() - target
             adam.step()
         self.updates += 1
         self._average()
-        true, false = (torch.cat([getattr(c.last, name).detach().flatten() for c in copies]) for name in ("true", "false"))
-        upward, downward = (torch.cat([getattr(c.last, name) for c in copies]).mean().item() for name in ("upward", "downward"))
-        return StepStats(
-            step=number,
-            shots=images.shape[1],
-            inner_steps=steps,
-            critic_loss=upward,
-            generator_loss=downward,
-            energy=None,
-            told=None,
-            margin=float(true.mean() - false.mean()),
-            spread=float(torch.cat([true, false]).std()),
-            penalty=self.thermostat.weight,
-        )
+        last = [trained.last for trained in copies]
+        upward, downward = (torch.cat(losses).mean().item() for losses in ([r.upward for r in last], [r.downward for r in last]))
+        scores = torch.cat([r.true for r in last]).detach(), torch.cat([r.false for r in last]).detach()
+        return self._stats(number, images, steps, (upward, downward, None, None), scores)
 
     def _inner_steps(self, shots: int, rng: torch.Generator) -> int:
         train = self.recipe.train

@@ -14,12 +14,26 @@ from PIL import Image
 from metagan_cli.config import ModelConfig
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.learners.build import build_learner
-from metagan_cli.networks.bundle import build_networks
+from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.rng import generator_for
 from metagan_cli.store.files import TEMPORARY
 from metagan_cli.store.models import save_model
 
 TINY = ModelConfig(image_size=32, latent=8, fine=8, width=32, tokens=32, style=32, critic_tokens=32)
+
+
+def gaussian(stream: str, *shape: int) -> torch.Tensor:
+    """Standard normal values, the same whenever the stream is."""
+    return torch.randn(*shape, generator=generator_for(0, stream))
+
+
+def stirred_networks() -> Networks:
+    """Tiny networks whose zero layers are not zero, so that everything has an effect."""
+    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
+    with torch.no_grad():
+        for parameter in nets.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+    return nets.eval()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import gaussian
 from torchvision.models import inception_v3
 
 from metagan_cli.evaluation.inception import (
@@ -13,11 +14,6 @@ from metagan_cli.evaluation.inception import (
     inception_features,
     inception_figures,
 )
-from metagan_cli.rng import generator_for
-
-
-def gaussian(stream: str, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator_for(0, stream))
 
 
 def test_figures_of_known_distributions() -> None:

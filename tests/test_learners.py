@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, stirred_networks
 from test_networks import drawings
 
 from metagan_cli.adversarial import gradient_penalty
@@ -33,12 +33,8 @@ def config(learner: str, algorithm: str = "maml") -> ModelConfig:
 
 
 def parts(learner: str, algorithm: str = "maml") -> tuple[Networks, Learner]:
-    """Tiny networks whose zero layers are not zero, and a learner."""
-    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
-    with torch.no_grad():
-        for parameter in nets.parameters():
-            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
-    return nets, build_learner(config(learner, algorithm), generator_for(3, "learner"))
+    """Tiny networks, and a learner."""
+    return stirred_networks(), build_learner(config(learner, algorithm), generator_for(3, "learner"))
 
 
 def adapted(nets: Networks, learner: Learner, support: torch.Tensor, steps: int, game: InnerGame | None = None) -> TaskState:
@@ -183,7 +179,7 @@ def test_reptile_trains_all_weights_for_each_task_alone() -> None:
     nets, learner = parts("gradient", "reptile")
     assert isinstance(learner, ReptileLearner)
     support, before = drawings(2, 4), [flat(side) for side in sides(nets)]
-    whole = learner.train_copies(nets, learner.begin(nets, support), 3, InnerGame("wasserstein", 0.0), generator_for(0, "inner"))
+    whole = learner.train_copies(nets, support, 3, InnerGame("wasserstein", 0.0), generator_for(0, "inner"))
     for side, vector in zip(sides(nets), before, strict=True):
         assert torch.equal(flat(side), vector)  # the shared weights stay
     for i in (0, 1):

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from conftest import gaussian
 
 from metagan_cli.evaluation.metrics import (
     diversity,
@@ -15,10 +16,6 @@ from metagan_cli.evaluation.metrics import (
     recognizability,
 )
 from metagan_cli.rng import generator_for
-
-
-def gaussian(stream: str, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator_for(0, stream))
 
 
 def test_recognizability_is_the_mean_over_all_choices_of_tasks() -> None:

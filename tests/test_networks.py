@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, stirred_networks
 
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.energy import energy_score
@@ -25,12 +25,7 @@ def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:
 
 @pytest.fixture
 def nets() -> Networks:
-    """Tiny networks whose zero layers are not zero, so that everything has an effect."""
-    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
-    with torch.no_grad():
-        for parameter in nets.parameters():
-            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
-    return nets.eval()
+    return stirred_networks()
 
 
 def adapted(nets: Networks, support: torch.Tensor, steps: int = 0) -> TaskState:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import poly_mmd
 
+from metagan_cli.evaluation.metrics import evenly
+
 WEIGHTS = "inception_v3_google-0cc3c7bd.pth"  # as torchvision names them
 SIDE, FEATURES = 299, 2048
 FID_IMAGES = FEATURES + 1  # fewer on a side leave a covariance without full rank: no FID
@@ -53,7 +55,8 @@ def inception_figures(real: Tensor, samples: Tensor) -> dict[str, float]:
     """
     count, figures = min(len(real), len(samples)), {}
     if count >= 2:
-        figures["kid"] = float(poly_mmd(_thinned(real, count).double(), _thinned(samples, count).double()))
+        true, false = (x[evenly(len(x), count)].double() for x in (real, samples))
+        figures["kid"] = float(poly_mmd(true, false))
     if count >= FID_IMAGES:
         fid = FrechetInceptionDistance(feature=_AsTheyAre(real.shape[1])).set_dtype(torch.float64)
         fid.update(real.double(), real=True)
@@ -68,8 +71,3 @@ class _AsTheyAre(nn.Identity):
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-
-
-def _thinned(features: Tensor, count: int) -> Tensor:
-    """`count` of the rows, evenly spread over the tasks."""
-    return features[torch.linspace(0, len(features) - 1, count).round().long()]

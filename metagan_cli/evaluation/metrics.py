@@ -28,6 +28,11 @@ class Figure:
     tasks: int
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` numbers below `count`, evenly spread."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long().tolist()
+
+
 def figure(values: Tensor) -> Figure:
     """The mean of one value a task [T], and its percentile bootstrap interval over tasks (Efron 1979)."""
     values = values.double()

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metagan_cli.evaluation import metrics
 from metagan_cli.evaluation.copies import are_copies, distances, thresholds
+from metagan_cli.evaluation.inception import inception_features, inception_figures
 from metagan_cli.evaluation.judges import Judges
 
 # a verdict on the distance of samples from the examples, in distances of real images from them
@@ -32,8 +33,10 @@ class Score:
 class Ruler:
     """What samples of a set of tasks are measured by, made once: P tasks with their support and held-out real images."""
 
-    def __init__(self, judges: Judges, supports: Tensor, real: Tensor) -> None:
+    def __init__(self, judges: Judges, supports: Tensor, real: Tensor, inception: nn.Module | None = None) -> None:
         """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
+        self.inception = inception
+        self.inception_real = None if inception is None else inception_features(inception, real.flatten(0, 1))
         self.judges, self.supports = judges, supports
         self.prototypes = _by_task(judges.identify, supports).mean(1)
         self.real = _by_task(judges.describe, real)
@@ -61,6 +64,12 @@ class Ruler:
         values["copies"] = torch.stack(copied).float().mean(1)
         values["newness"] = torch.stack([d.amin(1).median() for d in apart]) / self.far[own]
         return Score({name: metrics.figure(value) for name, value in values.items()}, values)
+
+    def pool(self, samples: Tensor) -> dict[str, float]:
+        """KID and FID of samples [P, N, C, S, S] of all tasks together; nothing without Inception."""
+        if self.inception is None or self.inception_real is None:
+            return {}
+        return inception_figures(self.inception_real, inception_features(self.inception, samples.flatten(0, 1)))
 
 
 def _by_task(see: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

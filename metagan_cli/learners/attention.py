@@ -6,16 +6,14 @@ from torch import Tensor, nn
 
 from metagan_cli.adversarial import unit
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.base import JUDGE_RATE, RATED_STEPS, InnerGame, Learner, fade, seen
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator import gain_sizes
+from metagan_cli.networks.generator import each, gain_sizes
 from metagan_cli.networks.layers import Attention, start_small
 from metagan_cli.state import TaskState
 
-RATED_STEPS = 4  # step sizes are learned for the first inner steps; later ones use the last, falling as 1 / step
 HIDDEN = 192
 UPDATES = 64  # earlier tasks' updates that are remembered
-JUDGE_RATE = 0.02
 
 
 class AttentionLearner(Learner):
@@ -32,6 +30,7 @@ class AttentionLearner(Learner):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         gains = sum(gain_sizes(config))
+        # step sizes are learned for the first inner steps; later ones use the last
         self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
         self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
         self.read = nn.Linear(2 * config.tokens + gains, HIDDEN)
@@ -43,26 +42,22 @@ class AttentionLearner(Learner):
             start_small(layer, 1e-3)
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
-        tokens, code = nets.encoder(support)
-        gains = support.new_zeros(len(support), nets.generator.gains)
-        judge = support.new_zeros(len(support), nets.discriminator.judges)
-        return TaskState(support, tokens, code, gains, judge, support.new_zeros(len(support), 0))
+        return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         turn = game.play(nets, state, rng)
         code, gains, judge = unit(turn.code), unit(turn.gains), unit(turn.judge)
-        rated = min(step, RATED_STEPS - 1)
-        fade = RATED_STEPS / (step + 1) if step >= RATED_STEPS else 1.0
-        seen = self._read(state, code[:, None], gains[:, None]) + self.stage[rated]
-        seen = self.compare(seen, self._read(state, unit(turn.code_each, 2), unit(turn.gains_each, 2)))
-        seen = F.leaky_relu(self.recall(seen, self.updates), 0.2)[:, 0]
-        code_move, gains_move = self.write(seen).split([code.shape[1], gains.shape[1]], 1)
+        rated, size = min(step, RATED_STEPS - 1), fade(step)
+        read = self._read(state, code[:, None], gains[:, None]) + self.stage[rated]
+        read = self.compare(read, self._read(state, unit(turn.code_each, 2), unit(turn.gains_each, 2)))
+        read = F.leaky_relu(self.recall(read, self.updates), 0.2)[:, 0]
+        code_move, gains_move = self.write(read).split([code.shape[1], gains.shape[1]], 1)
         return state.moved(
-            state.code - fade * (self.code_rate[rated] * code + code_move),
-            state.gains - fade * (self.gains_rate[rated] * gains + gains_move),
-            state.judge - fade * JUDGE_RATE * judge,
+            state.code - size * (self.code_rate[rated] * code + code_move),
+            state.gains - size * (self.gains_rate[rated] * gains + gains_move),
+            state.judge - size * JUDGE_RATE * judge,
         )
 
     def _read(self, state: TaskState, code: Tensor, gains: Tensor) -> Tensor:
         """Gradients of the code [B, N, D] and the gains [B, N, G], beside the code they are at: [B, N, HIDDEN]."""
-        return torch.as_tensor(self.read(torch.cat([state.code[:, None].expand(-1, code.shape[1], -1), code, gains], 2)))
+        return torch.as_tensor(self.read(torch.cat([each(state.code, code.shape[1]), code, gains], 2)))

@@ -11,10 +11,12 @@ from metagan_cli.bilinear import twice_differentiable
 from metagan_cli.config import ModelConfig
 from metagan_cli.energy import energy_by_task
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator import REACH, gain_sizes
+from metagan_cli.networks.generator import REACH, each, gain_sizes
 from metagan_cli.state import Latents, TaskState
 
 INNER_PACKS = 2  # packs a task in an inner step of meta-training
+RATED_STEPS = 4  # inner steps of full size
+JUDGE_RATE = 0.02  # root mean square of the max player's step along a unit gradient
 
 
 class Learner(nn.Module, ABC):
@@ -39,6 +41,18 @@ class Learner(nn.Module, ABC):
         return replace(state, memory=())
 
 
+def seen(nets: Networks, support: Tensor) -> TaskState:
+    """What the encoder makes of support [B, K, C, S, S], with nothing adapted yet."""
+    tokens, code = nets.encoder(support)
+    gains, judge, weights = (support.new_zeros(len(support), n) for n in (nets.generator.gains, nets.discriminator.judges, 0))
+    return TaskState(support, tokens, code, gains, judge, weights)
+
+
+def fade(step: int) -> float:
+    """By how much inner step number `step` is shortened: later ones fall as 1 / step."""
+    return min(1.0, RATED_STEPS / (step + 1))
+
+
 class LearnedStart(Learner):
     """A learner whose first state is the same for every task, and learned (Finn et al. 2017).
 
@@ -47,17 +61,12 @@ class LearnedStart(Learner):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.code, self.gains = (
-            nn.Parameter(0.02 * torch.randn(config.tokens)),
-            nn.Parameter(torch.zeros(sum(gain_sizes(config)))),
-        )
+        self.code = nn.Parameter(0.02 * torch.randn(config.tokens))
+        self.gains = nn.Parameter(torch.zeros(sum(gain_sizes(config))))
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
-        tokens, _ = nets.encoder(support)
         tasks = len(support)
-        judge = support.new_zeros(tasks, nets.discriminator.judges)
-        weights = support.new_zeros(tasks, 0)
-        return TaskState(support, tokens, self.code.expand(tasks, -1), self.gains.expand(tasks, -1), judge, weights)
+        return replace(seen(nets, support), code=self.code.expand(tasks, -1), gains=self.gains.expand(tasks, -1))
 
 
 def inner_game(config: ModelConfig, packs: int = INNER_PACKS) -> "InnerGame":
@@ -123,16 +132,13 @@ class InnerGame:
         else:
             state = state.detached()
         with torch.enable_grad(), twice_differentiable(second_order):
-            parts = (self._each(state.code), self._each(state.gains), state.judge)
+            count = self.packs * self.pack
+            parts = (each(state.code, count), each(state.gains, count), state.judge)
             code, gains, judge = (t if t.requires_grad else t.detach().requires_grad_() for t in parts)
             round_ = self.losses(nets, state.moved(code, gains, judge), rng)
             (up,) = torch.autograd.grad(round_.upward.sum(), judge, retain_graph=True, create_graph=second_order)
             down = torch.autograd.grad(round_.downward.sum(), (code, gains), create_graph=second_order)
         return Turn(down[0], down[1], up, round_.downward.detach(), round_.upward.detach())
-
-    def _each(self, part: Tensor) -> Tensor:
-        """A part of the state [B, X], as each of a task's samples has it: [B, N, X]."""
-        return part[:, None].expand(-1, self.packs * self.pack, -1)
 
     def losses(self, nets: Networks, state: TaskState, rng: torch.Generator) -> "Round":
         """Draws real images and samples, and scores both.

@@ -9,13 +9,12 @@ from torch import nn
 
 from metagan_cli.adversarial import unit
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import InnerGame, LearnedStart
+from metagan_cli.learners.base import JUDGE_RATE, InnerGame, LearnedStart, fade
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
 SECOND_ORDER = ("maml", "meta-sgd")
-CODE_RATE, GAINS_RATE, JUDGE_RATE = 0.05, 0.05, 0.02  # root mean square of an inner step
-RATED_STEPS = 4  # later steps fall as 1 / step
+CODE_RATE, GAINS_RATE = 0.05, 0.05  # root mean square of an inner step
 
 
 class GradientLearner(LearnedStart):
@@ -30,9 +29,9 @@ class GradientLearner(LearnedStart):
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         turn = game.play(nets, state, rng, self.second_order and torch.is_grad_enabled())
-        fade = min(1.0, RATED_STEPS / (step + 1))
+        size = fade(step)
         return state.moved(
-            state.code - fade * self.code_rate * unit(turn.code),
-            state.gains - fade * self.gains_rate * unit(turn.gains),
-            state.judge - fade * JUDGE_RATE * unit(turn.judge),
+            state.code - size * self.code_rate * unit(turn.code),
+            state.gains - size * self.gains_rate * unit(turn.gains),
+            state.judge - size * JUDGE_RATE * unit(turn.judge),
         )

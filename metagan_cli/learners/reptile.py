@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from metagan_cli.adversarial import gradient_penalty
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import InnerGame, Learner, Round
+from metagan_cli.learners.base import InnerGame, Learner, Round, seen
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.weights import flat, put
 from metagan_cli.state import PARTS, TaskState, state_of
@@ -28,30 +28,36 @@ class ReptileLearner(Learner):
         super().__init__()
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
-        tokens, code = nets.encoder(support)
-        tasks = len(support)
-        gains, judge = support.new_zeros(tasks, nets.generator.gains), support.new_zeros(tasks, nets.discriminator.judges)
-        return TaskState(support, tokens, code, gains, judge, support.new_zeros(tasks, 0))
+        return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
-        copies = self.train_copies(nets, state, 1, game, rng)
+        copies = self.train_copies(nets, state.bases, 1, game, rng, state.memory)
         whole = state_of({name: torch.cat([c.state.tensors()[name] for c in copies]) for name in PARTS})
         return whole.remembering(*(torch.stack(vectors) for vectors in zip(*(c.weights for c in copies), strict=True)))
 
     def train_copies(
-        self, nets: Networks, state: TaskState, steps: int, game: InnerGame, rng: torch.Generator
+        self,
+        nets: Networks,
+        support: Tensor,
+        steps: int,
+        game: InnerGame,
+        rng: torch.Generator,
+        start: tuple[Tensor, ...] = (),
     ) -> list["TrainedCopy"]:
-        """For each task a copy of the networks, trained for `steps` on its images; goes on from the state's memory."""
-        start = state.memory or [flat(part).expand(state.tasks, -1) for part in sides(nets)]
+        """For each task a copy of the networks, trained for `steps` on its images [B, K, C, S, S].
+
+        `start` holds both sides' weights [B, .] to go on from, where they are not the shared ones.
+        """
+        vectors = start or [flat(part).expand(len(support), -1) for part in sides(nets)]
         own, copies = copy.deepcopy(nets), []
-        for task in range(state.tasks):
-            for part, vector in zip(sides(own), start, strict=True):
+        for task in range(len(support)):
+            for part, vector in zip(sides(own), vectors, strict=True):
                 put(part, vector[task])
-            support = state.bases[task : task + 1]
+            images = support[task : task + 1]
             for _ in range(steps):
-                last = self._train(own, support, game, rng)
+                last = self._train(own, images, game, rng)
             with torch.no_grad():
-                adapted = replace(self.begin(own, support), weights=flat(own.generator)[None])
+                adapted = replace(seen(own, images), weights=flat(own.generator)[None])
             copies.append(TrainedCopy(adapted, tuple(flat(part) for part in sides(own)), last))
         return copies
 
@@ -59,7 +65,7 @@ class ReptileLearner(Learner):
         """One step of SGD for the max player, then for the min player, in place."""
         down, up = sides(own)
         with torch.enable_grad():
-            found = game.losses(own, self.begin(own, support), rng)
+            found = game.losses(own, seen(own, support), rng)
             loss = found.upward.sum()
             if game.form == "wasserstein":
                 share = torch.rand(found.real.shape[:2], generator=rng).to(support.device)
@@ -67,7 +73,7 @@ class ReptileLearner(Learner):
                     lambda x: own.discriminator(x, found.bases), found.real, found.fake.detach(), share
                 )
             _descend(up, loss)
-            _descend(down, game.losses(own, self.begin(own, support), rng).downward.sum())
+            _descend(down, game.losses(own, seen(own, support), rng).downward.sum())
         return found
 
 

@@ -62,7 +62,7 @@ def _modulate(x: Tensor, affine: Tensor) -> Tensor:
     return F.group_norm(x, 8) * (1 + scale) + shift
 
 
-def _each(part: Tensor, count: int) -> Tensor:
+def each(part: Tensor, count: int) -> Tensor:
     """A part of the state for each of a task's samples [B, N, X]; it may differ between them already."""
     return part if part.ndim == 3 else part[:, None].expand(-1, count, -1)
 
@@ -115,8 +115,8 @@ class Generator(nn.Module):
         b, n = latents.pick.shape
         index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
         base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
-        style = self.map(torch.cat([latents.z, _each(state.code, n)], 2).flatten(0, 1))
-        gains = _each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
+        style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
+        gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
         noise = self._noise_maps(latents.noise.flatten(0, 1))
         first, second, third, fourth = self.blocks
 

@@ -81,19 +81,20 @@ def adapt(folder: Path, out: Path, settings: AdaptConfig, *, device: str = "auto
 def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support]:
     """The base model and the folder's images in its format."""
     if settings.base != "auto":
-        base = _checked(load_model(find_model(settings.base)), settings)
+        base = _load(find_model(settings.base), settings)
         return base, _support(folder, base, settings)
     first = choose_model(colourful=False)
-    base = _checked(load_model(first.path), settings)
+    base = _load(first.path, settings)
     support = _support(folder, base, settings)
     better = choose_model(colourful=support.colourful)
     if better.path != first.path:
-        base = _checked(load_model(better.path), settings)
+        base = _load(better.path, settings)
         support = _support(folder, base, settings)
     return base, support
 
 
-def _checked(base: BaseModel, settings: AdaptConfig) -> BaseModel:
+def _load(path: Path, settings: AdaptConfig) -> BaseModel:
+    base = load_model(path)
     if settings.learner not in (None, base.config.learner):
         raise UsageError(f"--learner {settings.learner}: '{base.name}' was trained with {base.config.learner}")
     return base

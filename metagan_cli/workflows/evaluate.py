@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,9 @@ from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, OutputError, UsageError
-from metagan_cli.evaluation.inception import cached_inception, inception_features, inception_figures
+from metagan_cli.evaluation.inception import cached_inception
 from metagan_cli.evaluation.judges import Judges
+from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.rng import generator_for
 from metagan_cli.store.judges import load_judges
@@ -28,6 +29,7 @@ from metagan_cli.workflows.rivals import REALS, EvaluationTask, Rival, model_riv
 HELD_OUT = (9, 8, 7, 6, 5, 4)  # real images of a task on either side of a comparison: the most that the tasks allow
 MARK = "made by metagan evaluate"  # what a report of ours carries
 
+T = TypeVar("T")
 Report = Callable[[str, int, int], None]  # what is drawn, tasks done, tasks in all
 
 
@@ -160,17 +162,22 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int) -> list[Eva
     return drawn
 
 
+def thinned(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` of the items, at even steps from the first on."""
+    return list(items[:: max(1, len(items) // most)][:most])
+
+
 def ruler_of(setup: Setup, tasks: Sequence[EvaluationTask]) -> Ruler:
     """What samples of these tasks are measured by."""
     supports, real = (torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth"))
-    return Ruler(setup.judges, supports, real)
+    return Ruler(setup.judges, supports, real, setup.inception)
 
 
 def score_row(
-    setup: Setup, ruler: Ruler, rival: Rival, tasks: list[EvaluationTask], cache: SampleCache | None, report: Report
+    setup: Setup, ruler: Ruler, rival: Rival, tasks: Sequence[EvaluationTask], cache: SampleCache | None, report: Report
 ) -> Row:
     """Draws a rival's samples for each task, or for a few where it is slow, and scores them."""
-    some = tasks[:: max(1, len(tasks) // rival.most_tasks)][: rival.most_tasks] if rival.most_tasks else tasks
+    some = thinned(tasks, rival.most_tasks or len(tasks))
     count, start, drawn = setup.settings.samples, time.monotonic(), []
     for done, task in enumerate(some):
         key = _key(rival, task, count)
@@ -184,10 +191,7 @@ def score_row(
     seconds = (time.monotonic() - start) / len(some)
     own, whole = torch.tensor([task.number for task in some]), torch.stack(drawn)
     images = whole.float() / 127.5 - 1
-    pooled: dict[str, float] = {}
-    if setup.inception is not None and (rival.kind == "model" or rival.name == REALS):
-        truth = torch.stack([task.truth for task in some])
-        pooled = inception_figures(*(inception_features(setup.inception, x.flatten(0, 1)) for x in (truth, images)))
+    pooled = ruler.pool(images) if rival.kind == "model" or rival.name == REALS else {}
     return Row(rival.name, rival.kind, len(some[0].support), len(some), seconds, ruler.measure(images, own), pooled, whole)
 
 
@@ -195,8 +199,3 @@ def _key(rival: Rival, task: EvaluationTask, count: int) -> str:
     digest = hashlib.blake2b(f"{rival.name} {rival.key} {task.number} {count}".encode(), digest_size=16)
     digest.update(task.support.numpy().tobytes())
     return digest.hexdigest()
-
-
-def evenly(count: int, most: int) -> list[int]:
-    """At most `most` numbers below `count`, evenly spread."""
-    return list(range(count)) if count <= most else torch.linspace(0, count - 1, most).round().long().tolist()

@@ -3,8 +3,9 @@
 import torch
 
 from metagan_cli.evaluation.gain import Gain, augmentation_gain
+from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.rng import generator_for
-from metagan_cli.workflows.evaluate import Report, Setup, evenly
+from metagan_cli.workflows.evaluate import Report, Setup
 from metagan_cli.workflows.rivals import EvaluationTask, model_rival
 
 SHOTS, FEWEST_TESTS = (5, 10, 15), 5  # real images a class, and the fewest to test with (Hong et al. 2020)

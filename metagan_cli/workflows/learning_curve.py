@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metagan_cli.evaluation.scores import Score
-from metagan_cli.workflows.evaluate import Evaluated, Report, Setup, ruler_of, score_row
+from metagan_cli.workflows.evaluate import Evaluated, Report, Setup, ruler_of, score_row, thinned
 from metagan_cli.workflows.rivals import model_rival, scratch_rival
 
 CURVE_TASKS, CURVE_STEPS, SCRATCH_STEPS = 10, (0, 1, 2, 4, 8, 16), (1, 4, 16, 64)
@@ -27,8 +27,7 @@ class CurvePoint:
 
 def learning_curve(setup: Setup, evaluated: Evaluated, report: Report) -> list[CurvePoint]:
     """Each model after CURVE_STEPS inner steps, and the first one's networks from scratch, on CURVE_TASKS of the tasks."""
-    every = max(1, len(evaluated.tasks) // CURVE_TASKS)
-    tasks = [replace(task, number=i) for i, task in enumerate(evaluated.tasks[::every][:CURVE_TASKS])]
+    tasks = [replace(task, number=i) for i, task in enumerate(thinned(evaluated.tasks, CURVE_TASKS))]
     ruler, seed = ruler_of(setup, tasks), setup.settings.seed
     rivals = [(m.name, steps, model_rival(m, m.name, steps, seed)) for m in setup.models for steps in CURVE_STEPS]
     rivals += [("from scratch", steps, scratch_rival(setup.models[0], steps, seed)) for steps in SCRATCH_STEPS]

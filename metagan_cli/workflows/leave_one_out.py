@@ -10,8 +10,9 @@ from metagan_cli.config import EvaluateConfig
 from metagan_cli.data.folders import read_folder
 from metagan_cli.errors import InputError
 from metagan_cli.evaluation.copies import are_copies, distances, thresholds
+from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate import Report, evenly
+from metagan_cli.workflows.evaluate import Report
 from metagan_cli.workflows.rivals import EvaluationTask, model_rival
 
 MOST, MOST_SUPPORT = 10, 32  # images left out in turn, and used as support

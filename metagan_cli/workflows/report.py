@@ -21,7 +21,7 @@ from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.inception import FID_IMAGES
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.grids import picture, tile, to_bytes
-from metagan_cli.workflows.evaluate import MARK, Evaluated, Row
+from metagan_cli.workflows.evaluate import MARK, Evaluated, Row, thinned
 from metagan_cli.workflows.learning_curve import CurvePoint
 from metagan_cli.workflows.rivals import OTHERS, REALS, EvaluationTask
 
@@ -111,8 +111,7 @@ def _curves(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
 
 def _sheets(row: Row, tasks: Sequence[EvaluationTask]) -> list[Sheet]:
     """Evenly chosen tasks, then the best and the worst ones by kernel distance from held-out images."""
-    every = max(1, len(tasks) // SHOWN)
-    chosen = {"evenly chosen tasks": list(range(0, len(tasks), every))[:SHOWN]}
+    chosen = {"evenly chosen tasks": thinned(range(len(tasks)), SHOWN)}
     if "kernel" in row.score.values and len(tasks) > 2 * EXTREMES:
         order = row.score.values["kernel"].argsort().tolist()
         chosen |= {"best tasks": order[:EXTREMES], "worst tasks": order[::-1][:EXTREMES]}

@@ -13,7 +13,7 @@ from metagan_cli.evaluation.references import JITTERS, jittered
 from metagan_cli.learners.base import inner_game
 from metagan_cli.outer import OuterLoop
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import Sampler
+from metagan_cli.sampling import DRAFTS, Sampler
 from metagan_cli.store.models import BaseModel
 
 REALS, OTHERS = "held-out images", "another task's images"
@@ -65,14 +65,21 @@ def scratch_rival(model: BaseModel, steps: int, seed: int) -> Rival:
     return Rival(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, SCRATCH_TASKS)
 
 
-@torch.no_grad()
 def _draw_adapted(
     model: BaseModel, steps: int, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int
 ) -> Tensor:
+    rng, seeds = generator_for(seed, "evaluate", task.number), range(count * task.number, count * (task.number + 1))
+    return draw_adapted(model, task.support, steps, rng, seeds)
+
+
+@torch.no_grad()
+def draw_adapted(
+    model: BaseModel, support: Tensor, steps: int, rng: torch.Generator, seeds: Sequence[int], drafts: int = DRAFTS
+) -> Tensor:
+    """Samples of these seeds from a base model adapted to support [K, C, S, S] with `steps` inner steps."""
     game = inner_game(model.config, AdaptConfig.packs)
-    rng = generator_for(seed, "evaluate", task.number)
-    state = model.learner.adapt(model.nets, task.support[None].to(_device(model)), steps, game, rng)
-    return Sampler(model.nets, state).draw(range(count * task.number, count * (task.number + 1)))
+    state = model.learner.adapt(model.nets, support[None].to(_device(model)), steps, game, rng)
+    return Sampler(model.nets, state, drafts=drafts).draw(seeds)
 
 
 def _of_another_task(task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int) -> Tensor:
