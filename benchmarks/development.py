@@ -26,7 +26,16 @@ from metagan_cli.store.grids import picture, tile, to_bytes, write_png
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.workflows.rivals import draw_adapted
 
-ALPHABETS = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")  # no model and no feature net is trained on them
+# Tasks, by the start of their names, that no model and no feature net is trained on
+ALPHABETS = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
+VENDORS = ("twemoji", "noto", "noto-v1", "emojione", "streamline-emojis")
+SUBGROUPS = ("animal-bug", "cat-face", "food-fruit", "household", "sky-weather", "transport-water")
+EMOJI = ("fxemoji/", *(f"{vendor}/{subgroup}" for vendor in VENDORS for subgroup in SUBGROUPS))
+AVATARS = ("bigSmile/", "croodles/", "croodlesNeutral/", "miniavs/", "personas/")
+ICONS = ("flat-color-icons/", "meteocons/", "streamline-ultimate-color/S")
+CLIP_ART = ("animals/", "computer/icons/lemon-theme/", "food/fruit", "recreation/music", "shapes/stars", "transportation/")
+TILES = ("item/amulet", "item/weapon/", "gui/spells/", "mon/undead", "mon/draco")
+PHOTOGRAPHS = ("b", "l", "s")
 SAMPLES, HELD_OUT = 20, 8
 
 

@@ -60,7 +60,7 @@ def line(row: Row, evaluated: Evaluated) -> str:
         name,
         f"{100 * known.mean:.1f} ± {50 * (known.high - known.low):.1f}",
         f"{evaluated.relative_diversity(row):.2f}",
-        f"{f['kernel'].mean:.3f}",
+        f"{f['kernel'].mean:.3f} ± {(f['kernel'].high - f['kernel'].low) / 2:.3f}",
         f"{100 * f['neighbour'].mean:.0f}",
         f"{100 * f['copies'].mean:.0f}",
     ]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from development import ALPHABETS
+from development import ALPHABETS, AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
 from torch import Tensor, nn
 
 from metagan_cli.config import DataConfig
@@ -34,21 +34,23 @@ from metagan_cli.store.tensors import read_metadata
 SOURCES = {
     1: (
         DataConfig("data/omniglot_105.npz", 6.0, exclude=ALPHABETS),
-        DataConfig("doodles", 2.0),
+        DataConfig("doodles", 1.0),
         DataConfig("data/icons_concept_gray_64.npz", 1.0),
         DataConfig("data/fonts_latin_64.npz", 0.5, by=("glyph",)),
     ),
     3: (
-        DataConfig("data/emoji_vendor_subgroup_64.npz", 2.0),
-        DataConfig("data/dicebear_64.npz", 1.0),
-        DataConfig("data/icons_color_pack_64.npz", 1.0),
-        DataConfig("data/openclipart_64.npz", 1.0),
-        DataConfig("data/caltech101_64.npz", 2.0),
+        DataConfig("data/emoji_vendor_subgroup_64.npz", 2.0, exclude=EMOJI),
+        DataConfig("data/dicebear_64.npz", 1.0, exclude=AVATARS),
+        DataConfig("data/icons_color_pack_64.npz", 1.0, exclude=ICONS),
+        DataConfig("data/openclipart_64.npz", 1.0, exclude=CLIP_ART),
+        DataConfig("data/crawl_tiles_32.npz", 1.0, exclude=("player/", *TILES)),
+        DataConfig("data/caltech101_64.npz", 1.5, exclude=PHOTOGRAPHS),
+        DataConfig("data/emoji_vendor_subgroup_64.npz", 1.0, by=("emoji",), exclude=EMOJI),
     ),
 }
 # Icons of one concept and one letter in many fonts share a meaning rather than a shape: learning to tell those, the prototypical
 # net came to forgive any distortion (copies turned by 30 degrees: 93 % recognised).
-SAME_SHAPE = {1: 2, 3: 5}  # how many of the sources it is trained on
+SAME_SHAPE = {1: 2, 3: 7}  # how many of the sources it is trained on
 SIZE = 64  # pixels of the images that are judged, and shrunk to SIDE by the nets themselves
 WAYS, QUERIES = 80, 2  # of the prototypical net's episodes, from one example (Snell et al. 2017)
 BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)

@@ -361,6 +361,9 @@ def evaluate(
     ] = None,
     shots: Annotated[str, typer.Option("--shots", metavar="LIST", help="Support sizes.")] = "1,5",
     tasks: Annotated[int, typer.Option("--tasks", metavar="N", min=2, help="At most so many tasks.")] = EVALUATE.tasks,
+    exemplar: Annotated[
+        str, typer.Option("--exemplar", metavar="KIND", help="First support image: prototype (the most typical one) or random.")
+    ] = EVALUATE.exemplar,
     steps: Steps = ADAPT.steps,
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also quality against inner steps, beside training from scratch.")
@@ -379,7 +382,7 @@ def evaluate(
     chosen = _numbers("--shots", shots) or ()
     if not chosen or not all(1 <= k <= 32 for k in chosen):
         raise UsageError(f"--shots {shots}: numbers from 1 to 32")
-    settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, seed=_seed(seed))
+    settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=_seed(seed))
     source = DataConfig(data, only=tuple(only or ()))
     from metagan_cli.workflows import evaluate as workflow
     from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out

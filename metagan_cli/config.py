@@ -10,6 +10,7 @@ from metagan_cli.errors import UsageError
 SIZES = (32, 64, 128)
 LEARNERS = ("attention", "rnn", "gradient")
 ALGORITHMS = ("maml", "fomaml", "reptile", "meta-sgd")
+EXEMPLARS = ("prototype", "random")
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
 PRECISIONS = ("auto", "fp32", "bf16")
 T = TypeVar("T")
@@ -140,7 +141,11 @@ class EvaluateConfig:
     tasks: int = 64  # at most
     samples: int = 20  # a task
     steps: int = 4  # inner steps
+    exemplar: str = "prototype"  # the first support image: each task's most typical one, or any
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.exemplar in EXEMPLARS, f"exemplar must be one of {', '.join(EXEMPLARS)}, not '{self.exemplar}'")
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,21 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     assert "CONSOLE" not in ran.stderr, ran.stderr
 
 
+def test_the_most_typical_image_comes_first(setup: workflow.Setup) -> None:
+    tasks = [workflow.draw_tasks(setup.source, 3, 5, 0, judges) for judges in (None, setup.judges)]
+    moved = 0
+    for any_first, typical_first in zip(*tasks, strict=True):
+        drawn, ordered = (torch.cat([t.support, t.more, t.truth]) for t in (any_first, typical_first))
+        features = setup.judges.describe(drawn)
+        distance = torch.cdist(features, features.mean(0, keepdim=True))[:, 0]
+        assert torch.equal(ordered[0], drawn[distance.argmin()])
+        assert torch.allclose(ordered.sum(0), drawn.sum(0), atol=1e-4)  # none is lost
+        moved += not torch.equal(ordered[0], drawn[0])
+    assert moved
+    with pytest.raises(UsageError, match="exemplar must be one of"):
+        replace(SMALL, exemplar="first")
+
+
 def test_the_same_numbers_again_and_after_an_interruption(
     setup: workflow.Setup, evaluated: workflow.Evaluated, tmp_path: Path
 ) -> None:

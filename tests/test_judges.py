@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from metagan_cli.config import DataConfig
 from metagan_cli.data.doodles import Doodles
@@ -28,6 +29,12 @@ def test_gray_pictures_are_stretched_and_binarised() -> None:
     assert seen.shape == (4, 1, SIDE, SIDE) and set(seen.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(seen, see(0.3 * images - 0.2))  # contrast tells nothing
     assert torch.equal(see(-torch.ones(1, 1, 64, 64)), torch.zeros(1, 1, SIDE, SIDE))
+
+
+def test_gray_pictures_are_centred() -> None:
+    images = F.pad(drawings(4)[:, :, 8:-8, 8:-8], (8, 8, 8, 8), value=-1)
+    moved = images.roll((4, -6), (2, 3))
+    assert (see(images) != see(moved)).float().mean() < 0.1 * (see(images) > 0).float().mean()
 
 
 def test_colour_keeps_its_values() -> None:

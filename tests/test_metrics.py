@@ -11,6 +11,7 @@ from metagan_cli.evaluation.metrics import (
     diversity,
     figure,
     kernel_distance,
+    kernel_width,
     manifold,
     neighbour_accuracy,
     recognizability,
@@ -59,20 +60,27 @@ def test_diversity_is_the_same_for_few_images_as_for_many() -> None:
 
 
 def test_kernel_distance_follows_its_formula() -> None:
-    real, samples = gaussian("real", 1, 5, 4), 1 + gaussian("fake", 1, 5, 4)
+    real, samples = gaussian("real", 1, 5, 4), 1 + gaussian("fake", 1, 7, 4)
+    apart = sorted(float((a - b).norm()) for a, b in itertools.combinations(real[0], 2))
+    width = kernel_width(real)
+    assert width == pytest.approx(apart[4], rel=1e-4)  # the lower one of the two in the middle
 
     def kernel(a: torch.Tensor, b: torch.Tensor) -> float:
-        return (float(a @ b) / 4 + 1) ** 3
+        return math.exp(-float((a - b).norm()) / width)
 
-    pairs = list(itertools.permutations(range(5), 2))
-    among = sum(kernel(x[i], x[j]) for x in (real[0], samples[0]) for i, j in pairs) / 20
-    across = sum(kernel(a, b) for a in real[0] for b in samples[0]) / 25
-    assert float(kernel_distance(real, samples)[0]) == pytest.approx(among - 2 * across, rel=1e-4)
+    among = sum(
+        sum(kernel(a, b) for a, b in itertools.permutations(x[0], 2)) / (n * (n - 1)) for x, n in ((real, 5), (samples, 7))
+    )
+    across = sum(kernel(a, b) for a in real[0] for b in samples[0]) / 35
+    assert float(kernel_distance(real, samples, width)[0]) == pytest.approx(among - 2 * across, rel=1e-4)
+    for call in (lambda: kernel_distance(real, samples[:, :1], width), lambda: kernel_width(real[:, :1])):
+        with pytest.raises(ValueError, match="two"):
+            call()
 
 
 def test_kernel_distance_is_zero_on_average_for_one_distribution() -> None:
-    same = kernel_distance(gaussian("a", 300, 10, 6), gaussian("b", 300, 10, 6))
-    moved = kernel_distance(gaussian("a", 300, 10, 6), 1 + gaussian("b", 300, 10, 6))
+    same = kernel_distance(gaussian("a", 300, 10, 6), gaussian("b", 300, 10, 6), 3.0)
+    moved = kernel_distance(gaussian("a", 300, 10, 6), 1 + gaussian("b", 300, 10, 6), 3.0)
     assert abs(float(same.mean())) < 4 * float(same.std()) / math.sqrt(300)
     assert float(moved.mean()) > 20 * float(same.std()) / math.sqrt(300)
 

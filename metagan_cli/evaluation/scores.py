@@ -40,6 +40,7 @@ class Ruler:
         self.judges, self.supports = judges, supports
         self.prototypes = _by_task(judges.identify, supports).mean(1)
         self.real = _by_task(judges.describe, real)
+        self.width = metrics.kernel_width(self.real)
         self.redraws = torch.stack([thresholds(examples) for examples in supports])
         pairs = zip(real, supports, strict=True)
         self.far = torch.stack([distances(images, examples).amin(1).median() for images, examples in pairs]).clamp(min=1e-3)
@@ -55,7 +56,7 @@ class Ruler:
 
         add("recognizability", lambda: metrics.recognizability(self.prototypes, identified, own))
         add("diversity", lambda: metrics.diversity(described))
-        add("kernel", lambda: metrics.kernel_distance(real, described))
+        add("kernel", lambda: metrics.kernel_distance(real, described, self.width))
         with contextlib.suppress(ValueError):
             values |= {name: value.float() for name, value in vars(metrics.manifold(real, described)).items()}
         add("neighbour", lambda: metrics.neighbour_accuracy(real, described))

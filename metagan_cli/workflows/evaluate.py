@@ -95,6 +95,7 @@ class Evaluated:
     tasks: tuple[EvaluationTask, ...]  # with the most shots
     rows: tuple[Row, ...]
     judges: str  # their hash
+    exemplar: str  # which image of a task comes first
 
     def relative_diversity(self, row: Row) -> float:
         """A row's diversity in units of that of held-out images at the same shots."""
@@ -104,7 +105,7 @@ class Evaluated:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without samples and times."""
         rows = [row.as_dict() | {"relative_diversity": round(self.relative_diversity(row), 6)} for row in self.rows]
-        return {"source": self.source, "tasks": len(self.tasks), "judges": self.judges, "rows": rows}
+        return {"source": self.source, "tasks": len(self.tasks), "judges": self.judges, "exemplar": self.exemplar, "rows": rows}
 
 
 def usual_cache() -> SampleCache:
@@ -128,7 +129,8 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
     Raises InputError where the source holds too few tasks or images.
     """
     settings = setup.settings
-    tasks = draw_tasks(setup.source, max(settings.shots), settings.tasks, settings.seed)
+    judges = setup.judges if settings.exemplar == "prototype" else None
+    tasks = draw_tasks(setup.source, max(settings.shots), settings.tasks, settings.seed, judges)
     rows = []
     for shots in settings.shots:
         seen = [replace(task, support=task.support[:shots]) for task in tasks]
@@ -138,12 +140,14 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
             rows.append(score_row(setup, ruler, rival, seen, cache, report))
     if cache is not None:
         cache.clear()
-    return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash)
+    return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash, settings.exemplar)
 
 
-def draw_tasks(source: TaskSource, shots: int, most: int, seed: int) -> list[EvaluationTask]:
+def draw_tasks(source: TaskSource, shots: int, most: int, seed: int, judges: Judges | None = None) -> list[EvaluationTask]:
     """Evenly chosen tasks with `shots` support images and, twice, the most of HELD_OUT that half of the tasks have.
 
+    With judges the first support image is the most typical of those drawn, as Boutin et al. 2022 show each category's
+    prototype: one odd drawing says little about what it was meant to be.
     Raises InputError where fewer than two tasks hold enough.
     """
     able = {n: source.tasks(shots + 2 * n) for n in HELD_OUT}
@@ -157,9 +161,18 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int) -> list[Eva
     drawn = []
     for place, number in enumerate(evenly(count, most)):
         images = source.draw(number, each, generator_for(seed, "evaluation", number)).float() / 127.5 - 1
+        if judges is not None:
+            images = most_typical_first(judges, images)
         support, more, truth = images.split([shots, held_out, held_out])
         drawn.append(EvaluationTask(place, source.title(number, each), support, more, truth))
     return drawn
+
+
+def most_typical_first(judges: Judges, images: Tensor) -> Tensor:
+    """The images [N, C, S, S], that nearest to the mean of the contrastive features first: not those that recognise."""
+    features = judges.describe(images)
+    first = int((features - features.mean(0)).square().sum(1).argmin())
+    return torch.cat([images[first : first + 1], images[:first], images[first + 1 :]])
 
 
 def thinned(items: Sequence[T], most: int) -> list[T]:

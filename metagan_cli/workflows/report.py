@@ -110,10 +110,13 @@ def _curves(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
 
 
 def _sheets(row: Row, tasks: Sequence[EvaluationTask]) -> list[Sheet]:
-    """Evenly chosen tasks, then the best and the worst ones by kernel distance from held-out images."""
+    """Evenly chosen tasks, then the best and the worst ones by precision and coverage together.
+
+    The kernel distance would not do: where features are small, as those of a few dots are, it is small whatever is drawn.
+    """
     chosen = {"evenly chosen tasks": thinned(range(len(tasks)), SHOWN)}
-    if "kernel" in row.score.values and len(tasks) > 2 * EXTREMES:
-        order = row.score.values["kernel"].argsort().tolist()
+    if "precision" in row.score.values and len(tasks) > 2 * EXTREMES:
+        order = (row.score.values["precision"] + row.score.values["coverage"]).argsort(descending=True, stable=True).tolist()
         chosen |= {"best tasks": order[:EXTREMES], "worst tasks": order[::-1][:EXTREMES]}
     return [_sheet(f"{row.name}, {row.shots} shots: {title}", row, tasks, numbers) for title, numbers in chosen.items()]
 
