@@ -35,7 +35,7 @@ AVATARS = ("bigSmile/", "croodles/", "croodlesNeutral/", "miniavs/", "personas/"
 ICONS = ("flat-color-icons/", "meteocons/", "streamline-ultimate-color/S")
 CLIP_ART = ("animals/", "computer/icons/lemon-theme/", "food/fruit", "recreation/music", "shapes/stars", "transportation/")
 TILES = ("item/amulet", "item/weapon/", "gui/spells/", "mon/undead", "mon/draco")
-PHOTOGRAPHS = ("b", "l", "s")
+PHOTOGRAPHS = ("b", "l", "s")  # all of these letters
 SAMPLES, HELD_OUT = 20, 8
 
 

@@ -78,12 +78,12 @@ def diversity(samples: Tensor) -> Tensor:
 
 
 def kernel_width(real: Tensor) -> float:
-    """The median distance between two real images [T, R, D] of one task. Raises ValueError for a single image a task."""
+    """The median distance between two real images [T, R, D] of one task, above 0. Raises ValueError for a single image a task."""
     count = real.shape[1]
     if count < 2:
         raise ValueError("the kernel's width needs two real images a task")
     row, column = torch.triu_indices(count, count, 1)
-    return float(torch.cdist(real.double(), real.double())[:, row, column].median())
+    return float(torch.cdist(real.double(), real.double())[:, row, column].median().clamp(min=1e-6))
 
 
 def kernel_distance(real: Tensor, samples: Tensor, width: float) -> Tensor:

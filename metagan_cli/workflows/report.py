@@ -112,7 +112,7 @@ def _curves(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
 def _sheets(row: Row, tasks: Sequence[EvaluationTask]) -> list[Sheet]:
     """Evenly chosen tasks, then the best and the worst ones by precision and coverage together.
 
-    The kernel distance would not do: where features are small, as those of a few dots are, it is small whatever is drawn.
+    The kernel distance would not do: where a task's images lie close together, as a few dots do, it is small whatever is drawn.
     """
     chosen = {"evenly chosen tasks": thinned(range(len(tasks)), SHOWN)}
     if "precision" in row.score.values and len(tasks) > 2 * EXTREMES:
