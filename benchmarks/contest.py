@@ -1,10 +1,11 @@
 """The contest of the learners: equal data, equal minutes, equal parameters (within 10 %), 32 px, five examples.
 
-python benchmarks/contest.py train NAME --minutes 20     # one learner, alone on the machine; again to go on
+python benchmarks/contest.py train NAME --minutes 8      # one learner, alone on the machine; again to go on
 python benchmarks/contest.py compare [--tasks 60]        # all that were trained, on the development alphabets
+python benchmarks/contest.py publish                     # the comparison as the README's table and docs/contest.svg
 
 Each is compared, task by task, with its own first state, with Adam from that state (its rate tuned on training tasks), and
-with the same networks trained from scratch on the examples. `figr` is FIGR as published: Reptile over all weights, ten steps
+with networks of that kind trained from scratch on the examples. `figr` is FIGR as published: Reptile over all weights, ten steps
 of SGD, WGAN-GP.
 Needs the Omniglot file of the training data.
 """
@@ -14,9 +15,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from development import ALPHABETS
+from matplotlib.figure import Figure
+from results import README, rewrite
 from torch import Tensor
 
 from metagan_cli.adversarial import unit
@@ -34,13 +38,29 @@ from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_r
 
 OMNIGLOT = "data/omniglot_105.npz"
 SHOTS, STEPS, SAMPLES = 5, 5, 20
+CURVE = (0, 1, 2, 5, 10)  # inner steps of the plot
 SCRATCH_STEPS, SCRATCH_TASKS = 50, 20
 RATES, TUNING_TASKS = (0.003, 0.01, 0.03, 0.1), 12  # of Adam, tried on training tasks
 WIDER = 200  # critic_tokens of the learners with few weights of their own: parameters come out equal
 
+RUNS, FOUND = Path("runs/contest"), Path("runs/contest/contest.json")
+PLOT = Path("docs/contest.svg")
+BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of contest -->\n"
+
 Draw = Callable[[EvaluationTask], Tensor]
+Drawn = tuple[Sequence[EvaluationTask], Score]  # tasks, and the figures of what was drawn for them
 MODEL = ModelConfig(critic_tokens=WIDER)
-TRAIN = TrainConfig(steps=1_000_000, shots=(SHOTS,), inner_steps=STEPS, inner_share=0.5, decay_from=1.0, every=200)
+TRAIN = TrainConfig(
+    steps=1_000_000,
+    shots=(SHOTS,),
+    inner_steps=STEPS,
+    inner_share=0.5,
+    energy=0.5,
+    perception=4.0,
+    generator_rate=2e-4,
+    decay_from=1.0,
+    every=200,
+)
 DATA = (DataConfig(OMNIGLOT, 4.0, exclude=ALPHABETS), DataConfig("doodles", 1.0))
 FIGR = replace(TRAIN, inner_steps=10, tasks_per_batch=1, generator_rate=1e-4, critic_rate=1e-4)
 ENTRIES = {
@@ -65,50 +85,78 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train")
     train.add_argument("name", choices=list(ENTRIES))
-    train.add_argument("--minutes", type=float, default=20)
-    compared = commands.add_parser("compare")
-    compared.add_argument("--tasks", type=int, default=60)
-    compared.add_argument("--out", type=Path, default=Path("runs/contest/contest.json"))
+    train.add_argument("--minutes", type=float, default=8)
+    commands.add_parser("compare").add_argument("--tasks", type=int, default=60)
+    commands.add_parser("publish")
     options = parser.parse_args()
     if options.command == "train":
-        folder = Path("runs/contest") / options.name
+        folder = RUNS / options.name
         meta_train(
             ENTRIES[options.name], folder, budget=60 * options.minutes, resume=(folder / "config.toml").exists(), say=print
         )
+    elif options.command == "compare":
+        compare(options.tasks)
     else:
-        compare(options.tasks, options.out)
+        publish(json.loads(FOUND.read_text()))
 
 
-def compare(count: int, out: Path) -> None:
+def compare(count: int) -> None:
     """Prints and writes each entry's kernel distances, and the differences that its inner steps make."""
+    trained = [name for name in ENTRIES if (RUNS / name / "model.safetensors").exists()]
+    setups = [
+        set_up([str(RUNS / name / "model.safetensors")], DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
+        for name in trained
+    ]
+    tasks = draw_tasks(setups[0].source, SHOTS, count, 0)
+    few, ruler, scratch = (
+        thinned(tasks, SCRATCH_TASKS),
+        ruler_of(setups[0], tasks),
+        scratch_rival(ModelConfig(), SCRATCH_STEPS, 0),
+    )
+    from_scratch = few, measured(ruler, few, lambda task: scratch.draw(task, tasks, SAMPLES))
     found = {}
-    for name in ENTRIES:
-        path = Path("runs/contest") / name / "model.safetensors"
-        if not path.exists():
-            continue
-        setup = set_up([str(path)], DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
-        found[name] = entry(setup, draw_tasks(setup.source, SHOTS, count, 0))
+    for name, setup in zip(trained, setups, strict=True):
+        found[name] = entry(setup, ruler, tasks, from_scratch)
         print(name, json.dumps(found[name]), flush=True)
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    FOUND.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def entry(setup: Setup, tasks: Sequence[EvaluationTask]) -> dict[str, object]:
+def entry(setup: Setup, ruler: Ruler, tasks: Sequence[EvaluationTask], from_scratch: Drawn) -> dict[str, Any]:
     """One learner after its steps, and by how much it is below its rivals' kernel distance: mean and 95 % interval."""
-    model, ruler, rate = setup.models[0], ruler_of(setup, tasks), tuned(setup)
-    own = measured(ruler, tasks, lambda task: drawn(model, task, STEPS))
-    few, scratch = thinned(tasks, SCRATCH_TASKS), scratch_rival(model, SCRATCH_STEPS, 0)
-    rivals: dict[str, tuple[Sequence[EvaluationTask], Draw]] = {
-        "first state": (tasks, lambda task: drawn(model, task, 0)),
-        f"Adam, rate {rate}": (tasks, lambda task: drawn_by_adam(model, task, rate)),
-        f"from scratch, {SCRATCH_STEPS} steps": (few, lambda task: scratch.draw(task, tasks, SAMPLES)),
+    model, rate = setup.models[0], tuned(setup)
+    curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
+    own = curve[STEPS]
+    rivals: dict[str, Drawn] = {
+        "start": (tasks, curve[0]),
+        "adam": (tasks, measured(ruler, tasks, lambda task: drawn_by_adam(model, task, rate))),
+        "scratch": from_scratch,
     }
-    result: dict[str, object] = {"step": model.metadata["step"], "parameters": parameters(model)}
+    result: dict[str, Any] = {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
     result |= {name: round(f.mean, 4) for name, f in own.figures.items()}
-    for name, (some, draw) in rivals.items():
-        theirs = measured(ruler, some, draw).values["kernel"]
-        difference = figure(own.values["kernel"][[task.number for task in some]] - theirs)
+    result["curve"] = {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}
+    for name, (some, theirs) in rivals.items():
+        difference = figure(theirs.values["kernel"] - own.values["kernel"][[task.number for task in some]])
         result[f"below {name}"] = [round(x, 4) for x in (difference.mean, difference.low, difference.high)]
     return result
+
+
+def publish(found: dict[str, dict[str, Any]]) -> None:
+    """Writes the table and the plot."""
+    heads = ["learner", "outer steps", "parameters, M", "kernel distance"]
+    heads += ["below its start", "below Adam", "below scratch", "told apart, %"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for name, own in sorted(found.items(), key=lambda item: item[1]["kernel"]):
+        gaps = (own[key] for key in ("below start", "below adam", "below scratch"))
+        cells = [name, f"{own['step']:,}", f"{own['parameters'] / 1e6:.2f}", f"{own['kernel']:.3f}"]
+        cells += [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in gaps] + [f"{100 * own['neighbour']:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
+    drawing = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = drawing.add_subplot(xlabel="inner steps", ylabel="kernel distance from held-out drawings")
+    for name, own in found.items():
+        axes.plot([int(steps) for steps in own["curve"]], list(own["curve"].values()), "o-", label=name)
+    axes.legend(ncols=2)
+    drawing.savefig(PLOT, metadata={"Date": None})
 
 
 def measured(ruler: Ruler, tasks: Sequence[EvaluationTask], draw: Draw) -> Score:

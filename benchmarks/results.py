@@ -28,11 +28,16 @@ def main() -> None:
     options = parser.parse_args()
     setup = set_up([options.model], DataConfig(str(options.data), only=ALPHABETS), EvaluateConfig())
     evaluated = evaluate(setup, None, tell)
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + table(evaluated) + END + after, encoding="utf-8")
+    rewrite(README, BEGIN, END, table(evaluated))
     if options.report:
         write_report(options.report, evaluated, [], [])
+
+
+def rewrite(path: Path, begin: str, end: str, text: str) -> None:
+    """Puts other text between two marks of a file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(before + begin + text + end + after, encoding="utf-8")
 
 
 def tell(what: str, done: int, whole: int) -> None:

@@ -27,8 +27,8 @@ from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_precision, compute
 from metagan_cli.evaluation.judges import Embedding, build_judges, see
 from metagan_cli.rng import generator_for
-from metagan_cli.store.judges import load_judges, save_judges
-from metagan_cli.store.shipped import judges_name
+from metagan_cli.store.features import load_judges, save_judges
+from metagan_cli.store.shipped import features_name
 from metagan_cli.store.tensors import read_metadata
 
 SOURCES = {
@@ -82,9 +82,10 @@ def main() -> None:
             getattr(judges, name).load_state_dict(weights)
             steps[name] += taken
     held_out = open_source(sources[0], SIZE, options.channels).held_out
-    score = one_shot(judges.identity.eval(), held_out)
+    identity = judges.identity.eval()
+    score = one_shot(lambda images: identity(see(images))[1], held_out)
     print(f"one-shot, 20 ways, held-out tasks of {held_out.name}: {100 * score:.1f} %")
-    out = options.out or Path("pretrained") / judges_name(options.channels)
+    out = options.out or Path("pretrained") / features_name("judges", options.channels)
     names = [f"{s.source}{' by ' + ', '.join(s.by) if s.by else ''}" for s in sources]
     save_judges(out, judges, {"data": names, "seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
     print(f"wrote {out}")
@@ -112,7 +113,7 @@ def train(
     return name, net.state_dict(), taken
 
 
-def fit(net: Embedding, loss_of: Callable[[int], Tensor], seconds: float, rate: float = RATE) -> int:
+def fit(net: nn.Module, loss_of: Callable[[int], Tensor], seconds: float, rate: float = RATE) -> int:
     """Adam for that long, the rate falling with the time; returns the steps taken."""
     adam, start, step, mean = torch.optim.Adam(net.parameters(), rate), time.monotonic(), 0, 0.0
     net.train()
@@ -136,21 +137,31 @@ def tasks_of(sources: Sequence[TaskSource], weights: Tensor, count: int, images:
 
 
 def identity_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
-    """Cross-entropy of queries among one-image prototypes, by squared distance (Snell et al. 2017)."""
+    """The prototypical net's loss on one batch of tasks."""
     tasks = tasks_of(sources, weights, WAYS, 1 + QUERIES, generator_for(seed, "identity", step))
-    features = net(see(tasks.flatten(0, 1)))[1].unflatten(0, (WAYS, 1 + QUERIES))
-    apart = torch.cdist(features[:, 1:].flatten(0, 1), features[:, 0]).square()
-    return F.cross_entropy(-apart, torch.arange(WAYS).repeat_interleave(QUERIES))
+    return prototypical(net(see(tasks.flatten(0, 1)))[1].unflatten(0, (WAYS, 1 + QUERIES)))
+
+
+def prototypical(features: Tensor) -> Tensor:
+    """Cross-entropy of queries among one-image prototypes, by squared distance, of features [ways, 1 + queries, D] (same)."""
+    ways, queries = len(features), features.shape[1] - 1
+    apart = torch.cdist(features[:, 1:].flatten(0, 1).float(), features[:, 0].float()).square()
+    return F.cross_entropy(-apart, torch.arange(ways).repeat_interleave(queries))
 
 
 def contrast_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
-    """NT-Xent of two distorted versions of each image (Chen et al. 2020, eq. 1)."""
+    """NT-Xent of two distorted versions of each image of a batch (Chen et al. 2020, eq. 1)."""
     rng = generator_for(seed, "description", step)
     images = tasks_of(sources, weights, BATCH, 1, rng)[:, 0]
     views = see(torch.cat([distort(images, rng), distort(images, rng)]))
-    projected = F.normalize(net(views)[1], dim=1)
-    alike = projected @ projected.T / TEMPERATURE - torch.diag(torch.full((2 * BATCH,), math.inf))
-    return F.cross_entropy(alike, torch.arange(2 * BATCH).roll(BATCH))
+    return nt_xent(net(views)[1])
+
+
+def nt_xent(projected: Tensor) -> Tensor:
+    """Which is the other version of each of N images, of projections [2 N, D]: first versions, then second ones (same)."""
+    unit = F.normalize(projected.float(), dim=1)
+    alike = unit @ unit.T / TEMPERATURE - torch.diag(torch.full((len(unit),), math.inf))
+    return F.cross_entropy(alike, torch.arange(len(unit)).roll(len(unit) // 2))
 
 
 def distort(images: Tensor, rng: torch.Generator) -> Tensor:
@@ -180,7 +191,7 @@ def distort(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def one_shot(net: nn.Module, source: TaskSource, ways: int = 20, episodes: int = 200) -> float:
+def one_shot(features_of: Callable[[Tensor], Tensor], source: TaskSource, ways: int = 20, episodes: int = 200) -> float:
     """Accuracy among 20 held-out tasks from one image each, in [0, 1]; quarter turns make more tasks of them."""
     right = 0.0
     for episode in range(episodes):
@@ -188,7 +199,7 @@ def one_shot(net: nn.Module, source: TaskSource, ways: int = 20, episodes: int =
         count = source.tasks(2)
         chosen = torch.randperm(4 * count, generator=rng)[:ways].tolist()
         pairs = [source.draw(i // 4, 2, rng).float().div(127.5).sub(1).rot90(i % 4, (2, 3)) for i in chosen]
-        features = net(see(torch.stack(pairs).flatten(0, 1)))[1].unflatten(0, (len(chosen), 2))
+        features = features_of(torch.stack(pairs).flatten(0, 1)).unflatten(0, (len(chosen), 2))
         right += float((torch.cdist(features[:, 1], features[:, 0]).argmin(1) == torch.arange(len(chosen))).float().mean())
     return right / episodes
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 KINDS = ("foreign", "erased", "pasted", "filled", "bent")
 RADIUS = (0.12, 0.6)  # of the disc that is erased, pasted or filled, in half sides
-BEND, BEND_CELLS = (0.08, 0.3), 4  # deviation of a bend in half sides, and the cells a side that it is drawn on
+BEND, BEND_CELLS = (0.16, 0.35), 4  # deviation of a bend in half sides, and the cells a side that it is drawn on
 CRISP = 1.3  # contrast regained after a bend, as softness alone would give it away
 BRUSH = 7  # pixels of 64 that ink grows to, where filled
 ALSO = 0.3  # share of a pack's other images that are blemished as well

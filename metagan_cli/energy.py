@@ -11,6 +11,9 @@ centred and scaled to one size, so that moving or stretching the support image i
 how much ink, half-tone and edge there is.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,32 +22,55 @@ from metagan_cli.bilinear import sample_bilinear
 from metagan_cli.precision import whole
 
 SIDE = 32  # the finest size that images are compared at
-NEAR, NEAR_WEIGHT = 0.25, 2.0  # reach of the Laplace kernel, in mean distances of real images, and its weight
 COARSE = 8  # the size at which the layout is compared
 EXTENT = 0.45  # deviation of the ink from its centre, in half sides, of shapes scaled to one size
 ZOOM = (0.5, 1.5)  # and how far an axis may be scaled for that
 
 
-def energy_score(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
+@dataclass(frozen=True)
+class Yardstick:
+    """What images are compared by: a sum of plain distance and a Laplace kernel of it, over several kinds of vectors.
+
+    The kernel is what near neighbours feel, the plain distance reaches further. Distances are in units of the mean one between
+    real images.
+    """
+
+    describe: Callable[[Tensor], list[Tensor]]  # images [B, N, C, S, S] to vectors [B, N, F] of several kinds
+    straight: float  # weight of the distance
+    kernel: float  # weight of the kernel
+    reach: float  # distance at which it falls to 1 / e
+
+    def unlike(self, distance: Tensor) -> Tensor:
+        """How unlike two images are, by their distance."""
+        return self.straight * distance + self.kernel * (1 - torch.exp(-distance / self.reach))
+
+
+def by_features(describe: Callable[[Tensor], list[Tensor]]) -> Yardstick:
+    """The yardstick for learned features: the kernel alone, as outliers rule the plain distance and make samples timid."""
+    return Yardstick(describe, straight=0.0, kernel=4.0, reach=0.5)
+
+
+def energy_score(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None) -> Tensor:
     """The mean over tasks of `energy_by_task`, a scalar."""
-    return energy_by_task(real, fake, pack).mean()
+    return energy_by_task(real, fake, pack, by).mean()
 
 
-def energy_by_task(real: Tensor, fake: Tensor, pack: int = 1) -> Tensor:
+def energy_by_task(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None) -> Tensor:
     """Energy distance [B] of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2.
 
-    Averaged over signatures, in units of the mean distance between real images; 0 where the distributions
+    Averaged over the kinds of vectors that the yardstick compares, `signatures` unless given; 0 where the distributions
     agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
     with each other.
     """
+    by = by or BY_SIGNATURES
     independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
     parts = []
-    for true, false in zip(signatures(real), signatures(fake), strict=True):
+    for true, false in zip(by.describe(real), by.describe(fake), strict=True):
         apart = _euclidean(true, true)
         unit = _mean(apart, others).mean().clamp(min=1e-3)
-        among_real = _mean(_unlike(apart / unit), others)
-        among_fake = _mean(_unlike(_euclidean(false, false) / unit), independent)
-        across = _unlike(_euclidean(false, true) / unit).mean((1, 2))
+        among_real = _mean(by.unlike(apart / unit), others)
+        among_fake = _mean(by.unlike(_euclidean(false, false) / unit), independent)
+        across = by.unlike(_euclidean(false, true) / unit).mean((1, 2))
         parts.append(2 * across - among_fake - among_real)
     return torch.stack(parts).mean(0)
 
@@ -58,11 +84,6 @@ def _other_runs(count: int, pack: int) -> Tensor:
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:
     """The mean [B] of the chosen entries of values [B, N, M]; chosen [N, M] holds 0 and 1."""
     return torch.as_tensor((values * chosen).sum((1, 2)) / chosen.sum().clamp(min=1))
-
-
-def _unlike(distance: Tensor) -> Tensor:
-    """Distance and a Laplace kernel: the kernel is what near neighbours feel, the distance reaches further."""
-    return distance + NEAR_WEIGHT * (1 - torch.exp(-distance / NEAR))
 
 
 def _euclidean(left: Tensor, right: Tensor) -> Tensor:
@@ -79,6 +100,9 @@ def signatures(images: Tensor) -> list[Tensor]:
     layout = F.avg_pool2d(ink, SIDE // COARSE)
     kinds = [_soft(shape), _soft(F.avg_pool2d(shape, 2)), _soft(layout), _texture(flat)]
     return [kind.flatten(1).unflatten(0, images.shape[:2]) for kind in kinds]
+
+
+BY_SIGNATURES = Yardstick(signatures, straight=1.0, kernel=2.0, reach=0.25)
 
 
 def _soft(x: Tensor) -> Tensor:

@@ -13,12 +13,13 @@ from metagan_cli.blemishes import blemish_packs
 from metagan_cli.config import Recipe
 from metagan_cli.data.episodes import Episode
 from metagan_cli.devices import compute
-from metagan_cli.energy import energy_score
+from metagan_cli.energy import by_features, energy_score
 from metagan_cli.learners.base import Learner, inner_game
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.reptile import ReptileLearner, sides
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.perceiver import Perceiver
 from metagan_cli.networks.weights import named
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
@@ -47,11 +48,12 @@ class StepStats:
 class OuterLoop:
     """Networks, learner, their averages and optimisers; `step` is one update of all of them."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype, perceiver: Perceiver | None = None) -> None:
         train = recipe.train
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
+        self.perceived = by_features(perceiver.to(device).describe) if perceiver is not None else None
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
@@ -187,9 +189,13 @@ class OuterLoop:
         train = self.recipe.train
         self.nets.discriminator.requires_grad_(False)
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
-        energy = energy_score(query, fake / REACH, self.recipe.model.pack)
+        fake, pack = fake / REACH, self.recipe.model.pack
+        energy = energy_score(query, fake, pack)
+        whole = loss + train.energy * energy
+        if self.perceived is not None:
+            whole = whole + train.perception * energy_score(query, fake, pack, self.perceived)
         self.generator_adam.zero_grad(set_to_none=True)
-        (loss + train.energy * energy).backward()
+        whole.backward()
         self.generator_adam.step()
         self.updates += 1
         self._average()

@@ -1,9 +1,10 @@
 """The energy score: unbiased, and least for samples that are spread like real images."""
 
+import pytest
 import torch
 
 from metagan_cli.data.doodles import Doodles
-from metagan_cli.energy import NEAR, NEAR_WEIGHT, energy_score, signatures
+from metagan_cli.energy import BY_SIGNATURES, Yardstick, by_features, energy_score, signatures
 from metagan_cli.rng import generator_for
 
 TASKS = range(40, 52)
@@ -19,7 +20,8 @@ def many(count: int, stream: str) -> torch.Tensor:
     return torch.cat([drawings(task, count, stream) for task in TASKS])
 
 
-def test_it_follows_its_formula() -> None:
+@pytest.mark.parametrize("by", [BY_SIGNATURES, by_features(signatures)])
+def test_it_follows_its_formula(by: Yardstick) -> None:
     real, fake = drawings(3, 4), drawings(5, 6)
     total = 0.0
     for r, f in zip(signatures(real), signatures(fake), strict=True):
@@ -27,13 +29,13 @@ def test_it_follows_its_formula() -> None:
 
         def unlike(a: torch.Tensor, b: torch.Tensor, unit: float = unit) -> float:
             d = float((a - b).norm()) / unit
-            return d + NEAR_WEIGHT * (1 - 2.718281828 ** (-d / NEAR))
+            return by.straight * d + by.kernel * (1 - 2.718281828 ** (-d / by.reach))
 
         across = sum(unlike(a, b) for a in r[0] for b in f[0]) / 24
         among_real = sum(unlike(r[0, i], r[0, j]) for i in range(4) for j in range(4) if i != j) / 12
         apart = [unlike(f[0, i], f[0, j]) for i in range(6) for j in range(6) if i // 2 != j // 2]  # not within a run of 2
         total += 2 * across - among_real - sum(apart) / len(apart)
-    assert abs(float(energy_score(real, fake, 2)) - total / len(signatures(real))) < 0.02
+    assert abs(float(energy_score(real, fake, 2, by)) - total / len(signatures(real))) < 0.02
 
 
 def test_real_drawings_score_zero_on_average() -> None:

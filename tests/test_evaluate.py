@@ -14,7 +14,7 @@ from metagan_cli.data.sources import open_source
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.judges import build_judges
-from metagan_cli.store.judges import save_judges
+from metagan_cli.store.features import save_judges
 from metagan_cli.store.samples import SampleCache
 from metagan_cli.workflows import evaluate as workflow
 from metagan_cli.workflows import gains as gains_workflow
@@ -37,7 +37,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.Setup:
-    monkeypatch.setattr(workflow, "find_judges", lambda channels: judges)
+    monkeypatch.setattr(workflow, "find_features", lambda kind, channels: judges)
     return workflow.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
 
 

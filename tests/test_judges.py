@@ -13,7 +13,7 @@ from metagan_cli.data.sources import open_source
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import DESCRIPTION, PROJECTION, SIDE, build_judges, see
 from metagan_cli.rng import generator_for
-from metagan_cli.store.judges import load_judges, save_judges
+from metagan_cli.store.features import load_judges, save_judges
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import train_judges

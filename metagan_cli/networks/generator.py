@@ -1,4 +1,4 @@
-"""The generator: start from one support image, bend it, then repaint it."""
+"""The generator: start from one support image, bend it by chance and on purpose, then repaint it."""
 
 import math
 from dataclasses import replace
@@ -21,7 +21,9 @@ HALF = GRID // 2
 CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
 REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
 UP = 2  # the block that doubles the side
-NOISE = 2 * HALF**2 + 2 * GRID**2  # one noise value for each cell of the four blocks
+SWAY, SWAY_CELLS = 0.06, 4  # deviation at first, in half sides, of a bend drawn by chance; the cells a side it is drawn on
+# one noise value for each cell of the four blocks, and the bend
+NOISE_SIZES = (HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2)
 
 
 class Modulated(nn.Module):
@@ -62,6 +64,10 @@ def _modulate(x: Tensor, affine: Tensor) -> Tensor:
     return F.group_norm(x, 8) * (1 + scale) + shift
 
 
+def _resized(flow: Tensor, side: int) -> Tensor:
+    return F.interpolate(flow, size=(side, side), mode="bicubic", align_corners=False)
+
+
 def each(part: Tensor, count: int) -> Tensor:
     """A part of the state for each of a task's samples [B, N, X]; it may differ between them already."""
     return part if part.ndim == 3 else part[:, None].expand(-1, count, -1)
@@ -70,8 +76,9 @@ def each(part: Tensor, count: int) -> Tensor:
 class Generator(nn.Module):
     """Latents and a task state to images.
 
-    The flow, the affine map and the residual start near zero, so that an untrained generator copies its base image:
-    training starts from a real drawing and learns to leave it.
+    A sample's base image is bent by a smooth flow: a sum of one drawn by chance, of learned deviation, and one that the features
+    predict. Chance gives what hands do to all drawings alike; what is predicted, and repainted, is the task's own. The
+    predicted flow, the affine map and the residual start near zero: training starts from a real drawing and learns to leave it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -79,7 +86,7 @@ class Generator(nn.Module):
         d, width, style = config.tokens, config.width, config.style
         self.config = config
         self.map = nn.Sequential(
-            nn.Linear(config.latent + d, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
+            nn.Linear(config.latent + d + 1, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
         )
         self.inward, self.place = conv(d, d, 1), nn.Parameter(torch.empty(1, d, HALF, HALF).normal_(std=0.02))
         self.query_place = nn.Parameter(torch.empty(CELLS, d).normal_(std=0.02))
@@ -88,9 +95,10 @@ class Generator(nn.Module):
         pairs = enumerate(pairwise(block_channels(config)))
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
+        self.sway, self.feel = nn.Linear(style, 2), conv(2, d, 1)
         self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
-        start_small(self.flow, 0.01)
-        start_small(self.affine, 0.01)
+        for layer in (self.sway, self.flow, self.affine):
+            start_small(layer, 0.01)
         fold = config.image_size // GRID
         self.paint = conv(config.channels * fold**2, width)
         self.unfold = conv(width, config.fine * (fold // 2) ** 2, 1)
@@ -106,7 +114,7 @@ class Generator(nn.Module):
     @property
     def latent_sizes(self) -> tuple[int, int]:
         """The sizes of z and of the noise, for `draw_latents`."""
-        return self.config.latent, NOISE
+        return self.config.latent, sum(NOISE_SIZES)
 
     def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
         """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
@@ -115,16 +123,18 @@ class Generator(nn.Module):
         b, n = latents.pick.shape
         index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
         base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
-        style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
+        rarity = torch.full_like(latents.z[..., :1], 1 / state.bases.shape[1])
+        style = self.map(torch.cat([latents.z, each(state.code, n), rarity], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
-        noise = self._noise_maps(latents.noise.flatten(0, 1))
+        *noise, chance = self._noise_maps(latents.noise.flatten(0, 1))
+        sway = SWAY * whole(self.sway(style)).exp()[:, :, None, None] * chance
         first, second, third, fourth = self.blocks
 
         x = own.transpose(1, 2).unflatten(2, (HALF, HALF)).contiguous(memory_format=torch.channels_last)
-        x = first(self.inward(x) + self.place, style, gains[0:2], noise[0])
+        x = first(self.inward(x) + self.place + self.feel(_resized(sway, HALF)), style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
-        warped = self._bend(base, x, style)
+        warped = self._bend(base, x, style, sway)
         h = third(x, style, gains[4:6], noise[2]) + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
         h = fourth(h, style, gains[6:8], noise[3])
         images = self._repaint(warped, h)
@@ -141,8 +151,8 @@ class Generator(nn.Module):
         return torch.cat(images), torch.cat(bases)
 
     def _noise_maps(self, noise: Tensor) -> list[Tensor]:
-        sides = (HALF, HALF, GRID, GRID)
-        return [m.view(-1, 1, s, s) for m, s in zip(noise.split([s * s for s in sides], 1), sides, strict=True)]
+        sides = (HALF, HALF, GRID, GRID, SWAY_CELLS)
+        return [m.view(len(noise), -1, s, s) for m, s in zip(noise.split(NOISE_SIZES, 1), sides, strict=True)]
 
     def _gather(self, x: Tensor, tokens: Tensor, n: int) -> Tensor:
         """Each task's n samples look at all of its support tokens."""
@@ -152,12 +162,12 @@ class Generator(nn.Module):
         mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
         return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
 
-    def _bend(self, base: Tensor, x: Tensor, style: Tensor) -> Tensor:
-        """The base image under a smooth flow and an affine map; outside of it is ground."""
+    def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor) -> Tensor:
+        """The base image under two smooth flows and an affine map; outside of it is ground."""
         side = self.config.image_size
-        flow = F.interpolate(whole(self.flow(activate(x))), size=(side, side), mode="bicubic", align_corners=False)
+        flow = _resized(sway, side) + 0.3 * _resized(whole(self.flow(activate(x))), side)
         theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
-        grid = F.affine_grid(theta, list(base.shape), align_corners=False) + 0.3 * flow.permute(0, 2, 3, 1)
+        grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
         ground = -1.0 if self.config.channels == 1 else 1.0
         return sample_bilinear(base - ground, grid) + ground
 

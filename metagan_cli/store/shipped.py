@@ -45,14 +45,14 @@ def find_model(name: str) -> Path:
     return path
 
 
-def judges_name(channels: int) -> str:
-    """What the feature nets' file is called."""
-    return f"judges-{'gray' if channels == 1 else 'colour'}.safetensors"
+def features_name(kind: str, channels: int) -> str:
+    """What the file of feature nets is called: of the judges, or of the perceiver."""
+    return f"{kind}-{'gray' if channels == 1 else 'colour'}.safetensors"
 
 
-def find_judges(channels: int) -> Path:
-    """The file of the shipped feature nets for gray or colour images. Raises CheckpointError where there is none."""
-    name = judges_name(channels)
+def find_features(kind: str, channels: int) -> Path:
+    """The shipped file of feature nets for gray or colour images. Raises CheckpointError where there is none."""
+    name = features_name(kind, channels)
     found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
     if found is None:
         raise CheckpointError(f"pretrained/{name}: the feature nets are missing from this installation")

@@ -20,10 +20,10 @@ from metagan_cli.evaluation.judges import Judges
 from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.rng import generator_for
-from metagan_cli.store.judges import load_judges
+from metagan_cli.store.features import load_judges
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.samples import SampleCache, default_folder
-from metagan_cli.store.shipped import find_judges, find_model
+from metagan_cli.store.shipped import find_features, find_model
 from metagan_cli.workflows.rivals import REALS, EvaluationTask, Rival, model_rival, references
 
 HELD_OUT = (9, 8, 7, 6, 5, 4)  # real images of a task on either side of a comparison: the most that the tasks allow
@@ -54,7 +54,7 @@ def set_up(models: Sequence[str], data: DataConfig, settings: EvaluateConfig, de
     config = loaded[0].config
     if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
         raise UsageError("models of different sizes or colours cannot be compared on the same images")
-    judges, digest = load_judges(find_judges(config.channels))
+    judges, digest = load_judges(find_features("judges", config.channels))
     source = open_source(data, config.image_size, config.channels).whole()
     return Setup(loaded, judges, digest, source, settings, cached_inception())
 

@@ -18,9 +18,10 @@ from metagan_cli.errors import ExitCode, MetaganError, OutputError, UsageError
 from metagan_cli.evaluation.domain import Domain, fit_domain
 from metagan_cli.outer import OuterLoop, StepStats
 from metagan_cli.signals import Interrupts
+from metagan_cli.store.features import load_perceiver
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.store.runs import RunFolder
-from metagan_cli.store.shipped import find_model
+from metagan_cli.store.shipped import find_features, find_model
 from metagan_cli.workflows.preview import Preview
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
@@ -109,7 +110,8 @@ def _begin(
     say: Callable[[str], None],
 ) -> tuple[OuterLoop, int, float]:
     """The outer loop, the step that comes next, and the seconds spent before."""
-    loop = OuterLoop(recipe, device, dtype)
+    perceiver = load_perceiver(find_features("perceiver", recipe.model.channels))[0] if recipe.train.perception else None
+    loop = OuterLoop(recipe, device, dtype, perceiver)
     if resume:
         state, complaints = run.load_state()
         for complaint in complaints:

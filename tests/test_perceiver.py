@@ -1,0 +1,111 @@
+"""The perceiver: what it sees, how it is stored, that its training works, and that the outer loop listens to it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
+from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.episodes import Episodes
+from metagan_cli.data.sources import open_source
+from metagan_cli.energy import by_features, energy_score
+from metagan_cli.errors import CheckpointError
+from metagan_cli.networks.perceiver import FEATURES, SIDE, Perceiver, build_perceiver, look
+from metagan_cli.outer import OuterLoop
+from metagan_cli.rng import generator_for, seeded
+from metagan_cli.store.features import load_perceiver, save_perceiver
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import train_perceiver
+
+
+def drawings(count: int, task: int = 5) -> torch.Tensor:
+    images = Doodles(64).draw(task, count, generator_for(task, "perceiver"))[:, None].float() / 127.5 - 1
+    return F.pad(images[:, :, 8:-8, 8:-8], (8, 8, 8, 8), value=-1)
+
+
+def fresh(channels: int = 1) -> Perceiver:
+    with seeded(generator_for(3, "perceiver")):
+        return build_perceiver(channels).eval()
+
+
+def test_gray_pictures_are_centred() -> None:
+    images = drawings(4)
+    seen, moved = look(images), look(images.roll((4, -6), (2, 3)))
+    assert seen.shape == (4, 1, SIDE, SIDE)
+    assert (seen - moved).abs().mean() < 1e-5 < (look(images) - look(drawings(4, 6))).abs().mean()
+    assert torch.equal(look(-torch.ones(1, 1, 64, 64)), -torch.ones(1, 1, SIDE, SIDE))
+
+
+def test_colour_stays_where_it_is() -> None:
+    images = drawings(4).expand(-1, 3, -1, -1)
+    assert torch.equal(look(images), F.avg_pool2d(images, 2))
+
+
+def test_images_are_described_one_by_one_and_with_a_gradient() -> None:
+    net, images = fresh(), drawings(6).unflatten(0, (2, 3)).requires_grad_()
+    kinds = net.describe(images)
+    assert kinds[1].shape == (2, 3, FEATURES) and len(kinds) == 4
+    for whole, alone in zip(kinds, net.describe(images[1:, :1]), strict=True):
+        assert torch.allclose(whole[1:, :1], alone, atol=1e-5)
+    sum(kind.square().sum() for kind in kinds).backward()
+    assert images.grad is not None and images.grad.flatten(2).norm(dim=2).min() > 0
+
+
+def test_its_features_make_an_energy_distance() -> None:
+    by = by_features(fresh().requires_grad_(False).describe)
+    scores = [float(energy_score(*drawings(16, 40 + i)[None].split(8, 1), by=by)) for i in range(6)]
+    other = [float(energy_score(drawings(8, 40 + i)[None], drawings(8, 60 + i)[None], by=by)) for i in range(6)]
+    assert abs(sum(scores) / 6) < 0.1 and min(other) > max(scores)
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    net, path = fresh(3), tmp_path / "perceiver.safetensors"
+    written = save_perceiver(path, net, {"seed": 0})
+    read, digest = load_perceiver(path)
+    images = drawings(3).expand(-1, 3, -1, -1)
+    assert digest == written and read.channels == 3 and not any(p.requires_grad for p in read.parameters())
+    assert torch.allclose(read(images)[0], net(images)[0], atol=2e-2)
+
+
+def test_another_file_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(CheckpointError, match="kind 'model', not perceiver"):
+        load_perceiver(tiny_model)
+
+
+def test_training_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_perceiver, "WAYS", 12)
+    monkeypatch.setattr(train_perceiver, "BATCH", 16)
+    net, sources = fresh(), [open_source(DataConfig(), 64, 1).train]
+
+    def loss(step: int) -> torch.Tensor:
+        return train_perceiver.loss_of(net, sources, torch.ones(1), 0, step)
+
+    before = sum(loss(step).item() for step in range(1000, 1004))
+    adam = torch.optim.Adam(net.parameters(), train_perceiver.RATE)
+    for step in range(12):
+        adam.zero_grad()
+        loss(step).backward()
+        adam.step()
+    assert sum(loss(step).item() for step in range(1000, 1004)) < 0.9 * before
+
+
+def test_the_outer_loop_listens_to_it() -> None:
+    """The first update of the generator is another one with the perceiver, and the same one with a weight of zero."""
+    train = TrainConfig(steps=10, shots=(2,), queries=4, tasks_per_batch=2, inner_steps=0, head_start=0, perception=4.0)
+    model = ModelConfig(width=32, tokens=32, style=32, fine=8, critic_tokens=32)
+    episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train)
+
+    def updated(weight: float, perceiver: Perceiver | None) -> torch.Tensor:
+        recipe = Recipe("", model, TrainConfig(**(vars(train) | {"perception": weight})))
+        loop = OuterLoop(recipe, torch.device("cpu"), torch.float32, perceiver)
+        loop.step(0, episodes.draw(0))
+        return torch.nn.utils.parameters_to_vector(loop.nets.generator.parameters())
+
+    net, without = fresh().requires_grad_(False), updated(0.0, None)
+    assert torch.equal(updated(0.0, net), without)
+    assert not torch.equal(updated(4.0, net), without)
+    assert all(p.grad is None for p in net.parameters())
