@@ -1,22 +1,28 @@
 """Writes the README's results table: a shipped model on the development alphabets, beside its rivals.
 
 python benchmarks/results.py [MODEL] [--data data/omniglot_105.npz] [--report report.html]
+python benchmarks/results.py [MODEL] --gain    # the table of augmentation gain instead, all characters as classes
 
 Needs the Omniglot file of the training data; the same numbers whenever it is run again on one machine.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from development import ALPHABETS
 
 from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.evaluation.gain import Gain
 from metagan_cli.workflows.evaluate import Evaluated, Row, evaluate, set_up
+from metagan_cli.workflows.gains import augmentation_gains
 from metagan_cli.workflows.report import write_report
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
+GAIN_BEGIN, GAIN_END = "<!-- gain: made by benchmarks/results.py --gain -->\n", "<!-- end of gain -->\n"
+ALL = 10_000  # tasks at most: every character
 
 
 def main() -> None:
@@ -25,8 +31,14 @@ def main() -> None:
     parser.add_argument("model", nargs="?", default="glyph")
     parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--gain", action="store_true")
     options = parser.parse_args()
-    setup = set_up([options.model], DataConfig(str(options.data), only=ALPHABETS), EvaluateConfig())
+    data = DataConfig(str(options.data), only=ALPHABETS)
+    if options.gain:
+        setup = set_up([options.model], data, EvaluateConfig(tasks=ALL))
+        rewrite(README, GAIN_BEGIN, GAIN_END, gain_table(augmentation_gains(setup, tell)))
+        return
+    setup = set_up([options.model], data, EvaluateConfig())
     evaluated = evaluate(setup, None, tell)
     rewrite(README, BEGIN, END, table(evaluated))
     if options.report:
@@ -53,6 +65,13 @@ def table(evaluated: Evaluated) -> str:
         "|---|---|---|---|---|---|---|",
         *(line(row, evaluated) for row in evaluated.rows),
     ]
+    return "\n".join(lines) + "\n"
+
+
+def gain_table(gains: Sequence[Gain]) -> str:
+    """Accuracies as Markdown, in per cent."""
+    lines = ["| real images a class | those alone | with turned copies | with generated images |", "|---|---|---|---|"]
+    lines += [f"| {g.shots} | {100 * g.real:.1f} | {100 * g.augmented:.1f} | **{100 * g.generated:.1f}** |" for g in gains]
     return "\n".join(lines) + "\n"
 
 

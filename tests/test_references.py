@@ -28,7 +28,7 @@ def test_jittered_copies_go_further_the_stronger() -> None:
 
 
 def test_real_images_help_a_classifier_and_foreign_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gain, "STEPS", 60)
+    monkeypatch.setattr(gain, "FEWEST_STEPS", 60)
     drawn = tasks(16, 20)
     real, more, test = drawn[:, :1], drawn[:, 1:11], drawn[:, 11:]
     helped = augmentation_gain(real, more, test)

@@ -15,7 +15,8 @@ from metagan_cli.evaluation.judges import see
 from metagan_cli.evaluation.references import jittered
 from metagan_cli.rng import generator_for, seeded
 
-STEPS, BATCH, RATE = 200, 128, 2e-3  # of Adam
+FEWEST_STEPS, STEPS_A_CLASS = 200, 4  # of Adam
+BATCH, RATE = 128, 2e-3
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ def augmentation_gain(real: Tensor, generated: Tensor, test: Tensor, seed: int =
 def _accuracy(real: Tensor, extra: Tensor | None, test: Tensor, seed: int) -> float:
     """Accuracy on the test images of a net that each step saw half real, half extra images, where there are any."""
     tasks = len(real)
+    steps = max(FEWEST_STEPS, STEPS_A_CLASS * tasks)
     rng = generator_for(seed, "classifier")
     with seeded(generator_for(seed, "classifier weights")):
         net = _classifier(real.shape[2], tasks)
     sets = [_seen(images) for images in ([real] if extra is None else [real, extra])]
     adam = torch.optim.Adam(net.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, STEPS)
-    for _ in range(STEPS):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    for _ in range(steps):
         pictures, labels = [], []
         for images in sets:
             task = torch.randint(tasks, (BATCH // len(sets),), generator=rng)

@@ -22,6 +22,7 @@ CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and con
 REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
 UP = 2  # the block that doubles the side
 SWAY, SWAY_CELLS = 0.06, 4  # deviation at first, in half sides, of a bend drawn by chance; the cells a side it is drawn on
+SWAY_RATE = 10.0  # by how much faster than other layers its size is learned: its gradient is faint beside its noise
 # one noise value for each cell of the four blocks, and the bend
 NOISE_SIZES = (HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2)
 
@@ -86,7 +87,7 @@ class Generator(nn.Module):
         d, width, style = config.tokens, config.width, config.style
         self.config = config
         self.map = nn.Sequential(
-            nn.Linear(config.latent + d + 1, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
+            nn.Linear(config.latent + d, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2)
         )
         self.inward, self.place = conv(d, d, 1), nn.Parameter(torch.empty(1, d, HALF, HALF).normal_(std=0.02))
         self.query_place = nn.Parameter(torch.empty(CELLS, d).normal_(std=0.02))
@@ -95,10 +96,11 @@ class Generator(nn.Module):
         pairs = enumerate(pairwise(block_channels(config)))
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
-        self.sway, self.feel = nn.Linear(style, 2), conv(2, d, 1)
+        self.sway, self.feel = nn.Linear(style + 1, 2), conv(2, d, 1)
         self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
-        for layer in (self.sway, self.flow, self.affine):
+        for layer in (self.flow, self.affine):
             start_small(layer, 0.01)
+        start_small(self.sway, 0.01 / SWAY_RATE)
         fold = config.image_size // GRID
         self.paint = conv(config.channels * fold**2, width)
         self.unfold = conv(width, config.fine * (fold // 2) ** 2, 1)
@@ -123,11 +125,10 @@ class Generator(nn.Module):
         b, n = latents.pick.shape
         index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
         base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
-        rarity = torch.full_like(latents.z[..., :1], 1 / state.bases.shape[1])
-        style = self.map(torch.cat([latents.z, each(state.code, n), rarity], 2).flatten(0, 1))
+        style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
         *noise, chance = self._noise_maps(latents.noise.flatten(0, 1))
-        sway = SWAY * whole(self.sway(style)).exp()[:, :, None, None] * chance
+        sway = self._size_of_sway(style, state.bases.shape[1])[:, :, None, None] * chance
         first, second, third, fourth = self.blocks
 
         x = own.transpose(1, 2).unflatten(2, (HALF, HALF)).contiguous(memory_format=torch.channels_last)
@@ -161,6 +162,11 @@ class Generator(nn.Module):
         queries = x.flatten(2).transpose(1, 2) + self.query_place
         mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
         return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
+
+    def _size_of_sway(self, style: Tensor, shots: int) -> Tensor:
+        """Deviation [N, 2] of the bend by chance, in half sides: from many images less has to be made up than from one."""
+        seen = torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1)
+        return SWAY * (SWAY_RATE * whole(self.sway(seen))).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map; outside of it is ground."""
