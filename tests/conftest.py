@@ -15,6 +15,7 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.generator import SWAY_RATE
 from metagan_cli.rng import generator_for
 from metagan_cli.store.files import TEMPORARY
 from metagan_cli.store.models import save_model
@@ -33,6 +34,8 @@ def stirred_networks() -> Networks:
     with torch.no_grad():
         for parameter in nets.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+        for parameter in nets.generator.sway.parameters():
+            parameter /= SWAY_RATE  # as large an effect as of the others
     return nets.eval()
 
 

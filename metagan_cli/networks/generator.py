@@ -22,6 +22,7 @@ CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and con
 REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
 UP = 2  # the block that doubles the side
 SWAY, SWAY_CELLS = 0.06, 4  # deviation at first, in half sides, of a bend drawn by chance; the cells a side it is drawn on
+MOST_SWAY = 0.27  # and never more
 SWAY_RATE = 10.0  # by how much faster than other layers its size is learned: its gradient is faint beside its noise
 # one noise value for each cell of the four blocks, and the bend
 NOISE_SIZES = (HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2)
@@ -166,7 +167,7 @@ class Generator(nn.Module):
     def _size_of_sway(self, style: Tensor, shots: int) -> Tensor:
         """Deviation [N, 2] of the bend by chance, in half sides: from many images less has to be made up than from one."""
         seen = torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1)
-        return SWAY * (SWAY_RATE * whole(self.sway(seen))).exp()
+        return SWAY * (SWAY_RATE * whole(self.sway(seen))).clamp(max=math.log(MOST_SWAY / SWAY)).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map; outside of it is ground."""
