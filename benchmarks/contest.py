@@ -32,7 +32,7 @@ from metagan_cli.learners.base import inner_game
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate import Setup, draw_tasks, ruler_of, set_up, thinned
+from metagan_cli.workflows.evaluate import draw_tasks, ruler_of, set_up, thinned
 from metagan_cli.workflows.meta_train import meta_train
 from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_rival
 
@@ -103,27 +103,22 @@ def main() -> None:
 def compare(count: int) -> None:
     """Prints and writes each entry's kernel distances, and the differences that its inner steps make."""
     trained = [name for name in ENTRIES if (RUNS / name / "model.safetensors").exists()]
-    setups = [
-        set_up([str(RUNS / name / "model.safetensors")], DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
-        for name in trained
-    ]
-    tasks = draw_tasks(setups[0].source, SHOTS, count, 0)
-    few, ruler, scratch = (
-        thinned(tasks, SCRATCH_TASKS),
-        ruler_of(setups[0], tasks),
-        scratch_rival(ModelConfig(), SCRATCH_STEPS, 0),
-    )
+    paths = [str(RUNS / name / "model.safetensors") for name in trained]
+    setup = set_up(paths, DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
+    tasks = draw_tasks(setup.source, SHOTS, count, 0)
+    few, ruler = thinned(tasks, SCRATCH_TASKS), ruler_of(setup, tasks)
+    scratch = scratch_rival(ModelConfig(), SCRATCH_STEPS, 0)
     from_scratch = few, measured(ruler, few, lambda task: scratch.draw(task, tasks, SAMPLES))
-    found = {}
-    for name, setup in zip(trained, setups, strict=True):
-        found[name] = entry(setup, ruler, tasks, from_scratch)
+    practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
+    practice_ruler, found = ruler_of(setup, practice), {}
+    for name, model in zip(trained, setup.models, strict=True):
+        found[name] = entry(model, tuned(model, practice_ruler, practice), ruler, tasks, from_scratch)
         print(name, json.dumps(found[name]), flush=True)
     FOUND.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def entry(setup: Setup, ruler: Ruler, tasks: Sequence[EvaluationTask], from_scratch: Drawn) -> dict[str, Any]:
+def entry(model: BaseModel, rate: float, ruler: Ruler, tasks: Sequence[EvaluationTask], from_scratch: Drawn) -> dict[str, Any]:
     """One learner after its steps, and by how much it is below its rivals' kernel distance: mean and 95 % interval."""
-    model, rate = setup.models[0], tuned(setup)
     curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
     own = curve[STEPS]
     rivals: dict[str, Drawn] = {
@@ -164,11 +159,8 @@ def measured(ruler: Ruler, tasks: Sequence[EvaluationTask], draw: Draw) -> Score
     return ruler.measure(torch.stack([draw(task) for task in tasks]), torch.tensor([task.number for task in tasks]))
 
 
-def tuned(setup: Setup) -> float:
+def tuned(model: BaseModel, ruler: Ruler, tasks: Sequence[EvaluationTask]) -> float:
     """The rate at which Adam comes nearest to held-out images on a few training tasks."""
-    model = setup.models[0]
-    tasks = draw_tasks(open_source(DATA[0], model.config.image_size, 1).train, SHOTS, TUNING_TASKS, 0)
-    ruler = ruler_of(setup, tasks)
     distance = {r: measured(ruler, tasks, lambda t, r=r: drawn_by_adam(model, t, r)).figures["kernel"].mean for r in RATES}
     return min(RATES, key=distance.__getitem__)
 

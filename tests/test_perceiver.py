@@ -1,6 +1,7 @@
 """The perceiver: what it sees, how it is stored, that its training works, and that the outer loop listens to it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_the_outer_loop_listens_to_it() -> None:
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train)
 
     def updated(weight: float, perceiver: Perceiver | None) -> torch.Tensor:
-        recipe = Recipe("", model, TrainConfig(**(vars(train) | {"perception": weight})))
+        recipe = Recipe("", model, replace(train, perception=weight))
         loop = OuterLoop(recipe, torch.device("cpu"), torch.float32, perceiver)
         for step in range(6):  # the generator waits at first
             loop.step(step, episodes.draw(step))
