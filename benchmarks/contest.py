@@ -1,6 +1,7 @@
 """The contest of the learners: equal data, equal minutes, equal parameters (within 10 %), 32 px, five examples.
 
-python benchmarks/contest.py train NAME --minutes 8      # one learner, alone on the machine; again to go on
+python benchmarks/contest.py train start --minutes 18    # the networks that all begin with, trained without inner steps
+python benchmarks/contest.py train NAME --minutes 6      # one learner, on as many cores as all others; again to go on
 python benchmarks/contest.py compare [--tasks 60]        # all that were trained, on the development alphabets
 python benchmarks/contest.py publish                     # the comparison as the README's table and docs/contest.svg
 
@@ -41,7 +42,6 @@ SHOTS, STEPS, SAMPLES = 5, 5, 20
 CURVE = (0, 1, 2, 5, 10)  # inner steps of the plot
 SCRATCH_STEPS, SCRATCH_TASKS = 50, 20
 RATES, TUNING_TASKS = (0.003, 0.01, 0.03, 0.1), 12  # of Adam, tried on training tasks
-WIDER = 200  # critic_tokens of the learners with few weights of their own: parameters come out equal
 
 RUNS, FOUND = Path("runs/contest"), Path("runs/contest/contest.json")
 PLOT = Path("docs/contest.svg")
@@ -49,22 +49,25 @@ BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of c
 
 Draw = Callable[[EvaluationTask], Tensor]
 Drawn = tuple[Sequence[EvaluationTask], Score]  # tasks, and the figures of what was drawn for them
-MODEL = ModelConfig(critic_tokens=WIDER)
+MODEL = ModelConfig(learner_width=80, inner_energy=2.0, inner_perception=8.0)
 TRAIN = TrainConfig(
     steps=1_000_000,
     shots=(SHOTS,),
+    tasks_per_batch=4,
     inner_steps=STEPS,
     inner_share=0.5,
     energy=0.5,
     perception=4.0,
     generator_rate=2e-4,
     decay_from=1.0,
+    head_start=0,
     every=200,
 )
 DATA = (DataConfig(OMNIGLOT, 4.0, exclude=ALPHABETS), DataConfig("doodles", 1.0))
 FIGR = replace(TRAIN, inner_steps=10, tasks_per_batch=1, generator_rate=1e-4, critic_rate=1e-4)
+START = Recipe("start", MODEL, replace(TRAIN, tasks_per_batch=8, inner_steps=0, head_start=40), DATA)
 ENTRIES = {
-    "attention": Recipe("attention", ModelConfig(), TRAIN, DATA),
+    "attention": Recipe("attention", MODEL, TRAIN, DATA),
     "rnn": Recipe("rnn", replace(MODEL, learner="rnn"), TRAIN, DATA),
     "maml": Recipe("maml", replace(MODEL, learner="gradient", algorithm="maml"), TRAIN, DATA),
     "fomaml": Recipe("fomaml", replace(MODEL, learner="gradient", algorithm="fomaml"), TRAIN, DATA),
@@ -72,7 +75,7 @@ ENTRIES = {
     "reptile": Recipe("reptile", replace(MODEL, learner="gradient", algorithm="reptile"), TRAIN, DATA),
     "figr": Recipe(
         "figr",
-        replace(MODEL, learner="gradient", algorithm="reptile", inner_loss="wasserstein", inner_energy=0.0),
+        replace(MODEL, learner="gradient", algorithm="reptile", inner_loss="wasserstein", inner_energy=0.0, inner_perception=0.0),
         FIGR,
         DATA,
     ),
@@ -84,20 +87,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train")
-    train.add_argument("name", choices=list(ENTRIES))
+    train.add_argument("name", choices=["start", *ENTRIES])
     train.add_argument("--minutes", type=float, default=8)
     commands.add_parser("compare").add_argument("--tasks", type=int, default=60)
     commands.add_parser("publish")
     options = parser.parse_args()
     if options.command == "train":
-        folder = RUNS / options.name
-        meta_train(
-            ENTRIES[options.name], folder, budget=60 * options.minutes, resume=(folder / "config.toml").exists(), say=print
-        )
+        learn(options.name, 60 * options.minutes)
     elif options.command == "compare":
         compare(options.tasks)
     else:
         publish(json.loads(FOUND.read_text()))
+
+
+def learn(name: str, seconds: float) -> None:
+    """Trains the start, or an entry from it, or goes on with either."""
+    folder, start = RUNS / name, None if name == "start" else str(RUNS / "start/model.safetensors")
+    recipe = START if start is None else ENTRIES[name]
+    meta_train(recipe, folder, budget=seconds, resume=(folder / "config.toml").exists(), start_from=start, say=print)
 
 
 def compare(count: int) -> None:
@@ -107,7 +114,7 @@ def compare(count: int) -> None:
     setup = set_up(paths, DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
     tasks = draw_tasks(setup.source, SHOTS, count, 0)
     few, ruler = thinned(tasks, SCRATCH_TASKS), ruler_of(setup, tasks)
-    scratch = scratch_rival(ModelConfig(), SCRATCH_STEPS, 0)
+    scratch = scratch_rival(setup.models[0], SCRATCH_STEPS, 0)
     from_scratch = few, measured(ruler, few, lambda task: scratch.draw(task, tasks, SAMPLES))
     practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
     practice_ruler, found = ruler_of(setup, practice), {}

@@ -71,8 +71,8 @@ def table(evaluated: Evaluated) -> str:
 def gain_table(gains: Sequence[Gain]) -> str:
     """What is measured, and the accuracies, as Markdown."""
     about = (
-        "Generated images as training data: a small convolutional net has to tell all characters of those alphabets apart,\n"
-        "from a few real images of each, tested on five others (no pretraining; accuracy in per cent):"
+        "Generated images as training data: the judge that recognises gets a new last layer and learns all characters of those\n"
+        "alphabets from a few real images of each; tested on five others (accuracy in per cent):"
     )
     lines = [about, "", "| real images a class | those alone | with turned copies | with generated images |", "|---|---|---|---|"]
     lines += [f"| {g.shots} | {100 * g.real:.1f} | {100 * g.augmented:.1f} | **{100 * g.generated:.1f}** |" for g in gains]

@@ -29,8 +29,10 @@ class ModelConfig:
     channels: int = 1  # 1 gray, 3 colour
     learner: str = "attention"  # what turns a support set into a task state
     algorithm: str = "meta-sgd"  # of the gradient learner
+    learner_width: int = 192  # features of the attention learner's own network
     inner_loss: str = "relativistic"  # what the inner game is played for
     inner_energy: float = 1.0  # weight of the energy distance in the min player's inner loss
+    inner_perception: float = 0.0  # and of the same by the perceiver's features, which the model then carries
     latent: int = 64  # size of z
     fine: int = 24  # channels of the layers at half the image size
     width: int = 64  # channels at 16x16
@@ -45,13 +47,23 @@ class ModelConfig:
         _require(self.learner in LEARNERS, f"unknown learner '{self.learner}': use {', '.join(LEARNERS)}")
         _require(self.algorithm in ALGORITHMS, f"unknown algorithm '{self.algorithm}': use {', '.join(ALGORITHMS)}")
         _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
-        _require(self.inner_energy >= 0, "inner_energy must not be negative")
+        _require(min(self.inner_energy, self.inner_perception) >= 0, "inner_energy and inner_perception must not be negative")
         limits = {"latent": 512, "fine": 128, "width": 512, "tokens": 1024, "style": 2048, "critic_tokens": 1024}
         for name, most in limits.items():
             _require(8 <= getattr(self, name) <= most, f"{name} must be between 8 and {most}")
+        _require(8 <= self.learner_width <= 1024, "learner_width must be between 8 and 1024")
+        _require(self.learner_width % 4 == 0, "learner_width must be a multiple of 4")
         for name in ("width", "tokens"):
             _require(getattr(self, name) % 32 == 0, f"{name} must be a multiple of 32")
         _require(1 <= self.pack <= 8, "pack must be between 1 and 8")
+
+
+LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "pack")
+
+
+def same_networks(one: ModelConfig, other: ModelConfig) -> bool:
+    """Whether one model's weights fit into the other's networks, but for the size of the critic's packs; learners may differ."""
+    return all(getattr(one, f.name) == getattr(other, f.name) for f in fields(ModelConfig) if f.name not in LEARNING)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.bilinear import sample_bilinear
+from metagan_cli.ink import centre, places, profiles
 from metagan_cli.precision import whole
 
 SIDE = 32  # the finest size that images are compared at
@@ -55,12 +56,14 @@ def energy_score(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None
     return energy_by_task(real, fake, pack, by).mean()
 
 
-def energy_by_task(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None) -> Tensor:
+def energy_by_task(
+    real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None, counted: Tensor | None = None
+) -> Tensor:
     """Energy distance [B] of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2.
 
     Averaged over the kinds of vectors that the yardstick compares, `signatures` unless given; 0 where the distributions
     agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
-    with each other.
+    with each other; `counted` [B, M, N] of 0 and 1 says which samples are compared with which real images, all unless given.
     """
     by = by or BY_SIGNATURES
     independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
@@ -70,7 +73,8 @@ def energy_by_task(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | No
         unit = _mean(apart, others).mean().clamp(min=1e-3)
         among_real = _mean(by.unlike(apart / unit), others)
         among_fake = _mean(by.unlike(_euclidean(false, false) / unit), independent)
-        across = by.unlike(_euclidean(false, true) / unit).mean((1, 2))
+        across = by.unlike(_euclidean(false, true) / unit)
+        across = across.mean((1, 2)) if counted is None else _mean(across, counted)
         parts.append(2 * across - among_fake - among_real)
     return torch.stack(parts).mean(0)
 
@@ -82,8 +86,8 @@ def _other_runs(count: int, pack: int) -> Tensor:
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:
-    """The mean [B] of the chosen entries of values [B, N, M]; chosen [N, M] holds 0 and 1."""
-    return torch.as_tensor((values * chosen).sum((1, 2)) / chosen.sum().clamp(min=1))
+    """The mean [B] of the chosen entries of values [B, N, M]; chosen [N, M] or [B, N, M] holds 0 and 1."""
+    return torch.as_tensor((values * chosen).sum((-2, -1)) / chosen.sum((-2, -1)).clamp(min=1))
 
 
 def _euclidean(left: Tensor, right: Tensor) -> Tensor:
@@ -117,11 +121,9 @@ def _texture(x: Tensor) -> Tensor:
 
 def _one_size(ink: Tensor) -> Tensor:
     """Ink [N, 1, SIDE, SIDE] with its centre of mass in the middle and, within ZOOM, one extent on each axis."""
-    axis = torch.linspace(1 / SIDE - 1, 1 - 1 / SIDE, SIDE, device=ink.device)
     weight = ink.clamp(min=0)
-    mass = weight.sum((1, 2, 3)).clamp(min=1e-3)[:, None]
-    profiles = torch.stack([weight.sum((1, 2)), weight.sum((1, 3))], 1) / mass[..., None]  # [N, 2, SIDE]: along x, along y
-    centre = (profiles * axis).sum(2)
-    extent = ((profiles * (axis - centre[..., None]).square()).sum(2) + 1e-4).sqrt()
-    theta = torch.cat([torch.diag_embed((extent / EXTENT).clamp(*ZOOM)), centre[..., None]], 2)
+    middle = centre(weight)
+    away = places(SIDE, ink.device) - middle[..., None]
+    extent = ((profiles(weight) * away.square()).sum(2) + 1e-4).sqrt()
+    theta = torch.cat([torch.diag_embed((extent / EXTENT).clamp(*ZOOM)), middle[..., None]], 2)
     return sample_bilinear(ink, F.affine_grid(theta, list(ink.shape), align_corners=False))

@@ -24,6 +24,8 @@ from metagan_cli.networks.weights import named
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
 
+LEARNER_HASTE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
+
 
 @dataclass(frozen=True)
 class StepStats:
@@ -53,14 +55,16 @@ class OuterLoop:
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
-        self.perceived = by_features(perceiver.to(device).describe) if perceiver is not None else None
+        self.perceived = by_features(perceiver.to(device).describe) if perceiver is not None and train.perception else None
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
+        if self.nets.perceiver is not None and perceiver is not None:
+            self.nets.perceiver.load_state_dict(perceiver.state_dict())
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
         self.game = inner_game(recipe.model)
         self.thermostat = Thermostat(train.penalty)
         self.updates = 0  # of the generator
-        self.generator_adam = torch.optim.Adam(self._learning(), train.generator_rate, betas=(0.0, 0.99))
+        self.generator_adam = torch.optim.Adam(self._groups(), train.generator_rate, betas=(0.0, 0.99))
         self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
     def generating(self) -> nn.ModuleDict:
@@ -68,8 +72,12 @@ class OuterLoop:
         parts = {"encoder": self.nets.encoder, "generator": self.nets.generator, "learner": self.learner}
         return nn.ModuleDict(parts)
 
-    def _learning(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.generating().parameters() if parameter.requires_grad]
+    def _groups(self) -> list[dict[str, Any]]:
+        """What the generator's optimiser moves, and how many times the usual rate."""
+        networks = [*self.nets.encoder.parameters(), *self.nets.generator.parameters()]
+        learner = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
+        groups = [{"params": networks, "haste": 1.0}, {"params": learner, "haste": LEARNER_HASTE}]
+        return [group for group in groups if group["params"]]
 
     def step(self, number: int, episode: Episode) -> StepStats:
         """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries."""
@@ -148,7 +156,7 @@ class OuterLoop:
         factor = 1 - (1 - train.final_rate) * min(late, 1.0)
         for adam, rate in ((self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)):
             for group in adam.param_groups:
-                group["lr"] = rate * factor
+                group["lr"] = rate * factor * group.get("haste", 1.0)
 
     def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = self.nets.generator.latent_sizes
@@ -210,11 +218,12 @@ class OuterLoop:
             average.lerp_(current, 1 - decay)
 
     def begin_from(self, nets: Networks, learner: Learner) -> None:
-        """Takes over the weights of a base model of the same architecture, but for the size of its packs."""
+        """Takes over networks of the same architecture, but for the size of packs, and a learner where it is of the same kind."""
         self.nets.encoder.load_state_dict(nets.encoder.state_dict())
         self.nets.generator.load_state_dict(nets.generator.state_dict())
         self.nets.discriminator.take_over(nets.discriminator)
-        self.learner.load_state_dict(learner.state_dict())
+        if _shapes(learner) == _shapes(self.learner):
+            self.learner.load_state_dict(learner.state_dict())
         self.averages.load_state_dict(self.generating().state_dict())
 
     def averaged(self) -> tuple[Networks, Learner]:
@@ -257,3 +266,7 @@ class OuterLoop:
 
     def _adams(self) -> dict[str, torch.optim.Adam]:
         return {"generator_adam": self.generator_adam, "critic_adam": self.critic_adam}
+
+
+def _shapes(part: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in part.state_dict().items()}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from metagan_cli.data.doodles import Doodles
-from metagan_cli.energy import BY_SIGNATURES, Yardstick, by_features, energy_score, signatures
+from metagan_cli.energy import BY_SIGNATURES, Yardstick, by_features, energy_by_task, energy_score, signatures
 from metagan_cli.rng import generator_for
 
 TASKS = range(40, 52)
@@ -36,6 +36,17 @@ def test_it_follows_its_formula(by: Yardstick) -> None:
         apart = [unlike(f[0, i], f[0, j]) for i in range(6) for j in range(6) if i // 2 != j // 2]  # not within a run of 2
         total += 2 * across - among_real - sum(apart) / len(apart)
     assert abs(float(energy_score(real, fake, 2, by)) - total / len(signatures(real))) < 0.02
+
+
+def test_only_the_pairs_that_count_are_compared() -> None:
+    real, fake = drawings(3, 4), drawings(5, 6)
+    by = Yardstick(lambda images: [images.flatten(2)], straight=1.0, kernel=0.0, reach=1.0)
+    apart = torch.cdist(fake.flatten(2), real.flatten(2))
+    unit = torch.cdist(real.flatten(2), real.flatten(2)).sum() / 12
+    counted = (torch.arange(6)[:, None] % 4 != torch.arange(4))[None].float()  # each sample but for one image of its own
+    expected = 2 * ((apart * counted).sum() / 18 - apart.mean()) / unit
+    found = energy_by_task(real, fake, by=by, counted=counted) - energy_by_task(real, fake, by=by)
+    assert float(found) == pytest.approx(float(expected), abs=1e-4) and abs(float(expected)) > 1e-3
 
 
 def test_real_drawings_score_zero_on_average() -> None:

@@ -7,12 +7,13 @@ import torch
 from conftest import TINY, stirred_networks
 
 from metagan_cli.data.doodles import Doodles
-from metagan_cli.energy import energy_score
+from metagan_cli.energy import BY_SIGNATURES, by_features, energy_score
 from metagan_cli.learners.base import InnerGame
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
 
@@ -149,15 +150,18 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
     assert rating(state.moved(state.code, state.gains - step * gains, state.judge)) > rating(state)
 
 
-def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks) -> None:
-    support = drawings(2, 6)
+@pytest.mark.parametrize("by", ["energy", "perception"])
+def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks, by: str) -> None:
+    nets.perceiver, support = build_perceiver(1).requires_grad_(False), drawings(2, 6)
     state = adapted(nets, support)
-    gains = InnerGame(energy=1000.0, packs=64).play(nets, state, generator_for(0, "game")).gains
+    game = InnerGame(energy=1000.0 * (by == "energy"), perception=1000.0 * (by == "perception"), packs=64)
+    gains = game.play(nets, state, generator_for(0, "game")).gains
+    yardstick = BY_SIGNATURES if by == "energy" else by_features(nets.perceiver.describe)
 
     def away(state: TaskState) -> float:
         latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"))
         with torch.no_grad():
-            return float(energy_score(support, nets.generator(latents, state)[0] / REACH))
+            return float(energy_score(support, nets.generator(latents, state)[0] / REACH, by=yardstick))
 
     step = 0.02 / gains.square().mean().sqrt()
     assert away(state.moved(state.code, state.gains - step * gains, state.judge)) < away(state)

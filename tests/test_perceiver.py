@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import TINY
 
 from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.doodles import Doodles
@@ -19,6 +20,7 @@ from metagan_cli.networks.weights import flat
 from metagan_cli.outer import OuterLoop
 from metagan_cli.rng import generator_for, seeded
 from metagan_cli.store.features import load_perceiver, save_perceiver
+from metagan_cli.store.models import load_model, save_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import train_perceiver
@@ -112,3 +114,15 @@ def test_the_outer_loop_listens_to_it() -> None:
     assert torch.equal(updated(0.0, net), without)
     assert not torch.equal(updated(4.0, net), without)
     assert all(p.grad is None for p in net.parameters())
+
+
+def test_a_model_whose_inner_game_listens_to_it_carries_it(tmp_path: Path) -> None:
+    config, net, path = replace(TINY, inner_perception=4.0), fresh(), tmp_path / "model.safetensors"
+    loop = OuterLoop(Recipe("", config, TrainConfig(steps=1)), torch.device("cpu"), torch.float32, net)
+    assert loop.nets.perceiver is not None and loop.perceived is None
+    assert not any(parameter.requires_grad for parameter in loop.nets.perceiver.parameters())
+    save_model(path, config, *loop.averaged(), {})
+    read = load_model(path).nets.perceiver
+    assert read is not None
+    for kept, given in zip(read.parameters(), net.parameters(), strict=True):
+        assert torch.allclose(kept, given, atol=1e-3) and not kept.requires_grad

@@ -7,8 +7,9 @@ from metagan_cli.data.doodles import Doodles
 from metagan_cli.evaluation import gain
 from metagan_cli.evaluation.copies import distances
 from metagan_cli.evaluation.gain import augmentation_gain
+from metagan_cli.evaluation.judges import build_judges
 from metagan_cli.evaluation.references import JITTERS, jittered
-from metagan_cli.rng import generator_for
+from metagan_cli.rng import generator_for, seeded
 
 
 def tasks(count: int, images: int) -> torch.Tensor:
@@ -31,10 +32,12 @@ def test_real_images_help_a_classifier_and_foreign_ones_do_not(monkeypatch: pyte
     monkeypatch.setattr(gain, "FEWEST_STEPS", 60)
     drawn = tasks(16, 20)
     real, more, test = drawn[:, :1], drawn[:, 1:11], drawn[:, 11:]
-    helped = augmentation_gain(real, more, test)
-    harmed = augmentation_gain(real, more.roll(1, 0), test)
+    with seeded(generator_for(0, "net")):
+        net = build_judges(1).identity
+    helped = augmentation_gain(net, real, more, test)
+    harmed = augmentation_gain(net, real, more.roll(1, 0), test)
     assert helped.shots == 1 and helped.real == harmed.real
     assert helped.generated > helped.real + 0.03 and helped.generated > 0.85
     assert harmed.generated < helped.real - 0.1
     with pytest.raises(ValueError, match="two tasks"):
-        augmentation_gain(real[:1], more[:1], test[:1])
+        augmentation_gain(net, real[:1], more[:1], test[:1])

@@ -12,7 +12,6 @@ from metagan_cli.networks.generator import each, gain_sizes
 from metagan_cli.networks.layers import Attention, start_small
 from metagan_cli.state import TaskState
 
-HIDDEN = 192
 UPDATES = 64  # earlier tasks' updates that are remembered
 
 
@@ -29,15 +28,15 @@ class AttentionLearner(Learner):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        gains = sum(gain_sizes(config))
+        gains, hidden = sum(gain_sizes(config)), config.learner_width
         # step sizes are learned for the first inner steps; later ones use the last
         self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
         self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
-        self.read = nn.Linear(2 * config.tokens + gains, HIDDEN)
-        self.stage = nn.Parameter(torch.zeros(RATED_STEPS, HIDDEN))
-        self.compare, self.recall = Attention(HIDDEN), Attention(HIDDEN)
-        self.updates = nn.Parameter(torch.randn(1, UPDATES, HIDDEN))
-        self.write = nn.Linear(HIDDEN, config.tokens + gains)
+        self.read = nn.Linear(2 * config.tokens + gains, hidden)
+        self.stage = nn.Parameter(torch.zeros(RATED_STEPS, hidden))
+        self.compare, self.recall = Attention(hidden), Attention(hidden)
+        self.updates = nn.Parameter(torch.randn(1, UPDATES, hidden))
+        self.write = nn.Linear(hidden, config.tokens + gains)
         for layer in (self.compare.out, self.recall.out, self.write):
             start_small(layer, 1e-3)
 
@@ -59,5 +58,5 @@ class AttentionLearner(Learner):
         )
 
     def _read(self, state: TaskState, code: Tensor, gains: Tensor) -> Tensor:
-        """Gradients of the code [B, N, D] and the gains [B, N, G], beside the code they are at: [B, N, HIDDEN]."""
+        """Gradients of the code [B, N, D] and the gains [B, N, G], beside the code they are at: [B, N, H]."""
         return torch.as_tensor(self.read(torch.cat([each(state.code, code.shape[1]), code, gains], 2)))

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from metagan_cli import adversarial
 from metagan_cli.bilinear import twice_differentiable
 from metagan_cli.config import ModelConfig
-from metagan_cli.energy import energy_by_task
+from metagan_cli.energy import by_features, energy_by_task
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import REACH, each, gain_sizes
 from metagan_cli.state import Latents, TaskState
 
-INNER_PACKS = 2  # packs a task in an inner step of meta-training
+INNER_PACKS = 3  # packs a task in an inner step of meta-training
 RATED_STEPS = 4  # inner steps of full size
 JUDGE_RATE = 0.02  # root mean square of the max player's step along a unit gradient
 
@@ -71,7 +71,7 @@ class LearnedStart(Learner):
 
 def inner_game(config: ModelConfig, packs: int = INNER_PACKS) -> "InnerGame":
     """The game that a model of this architecture plays."""
-    return InnerGame(config.inner_loss, config.inner_energy, config.pack, packs)
+    return InnerGame(config.inner_loss, config.inner_energy, config.inner_perception, config.pack, packs)
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,12 @@ class Turn:
 class InnerGame:
     """min over the generator's state, max over the discriminator's: one task's own images against its samples.
 
-    The generator's side also lowers the energy distance of its samples from the real ones beside them.
+    The generator's side also lowers the energy distance of its samples from all support images but that which each starts from.
     """
 
     form: str = "relativistic"
     energy: float = 1.0  # weight of the energy distance
+    perception: float = 0.0  # and of the same by the perceiver's features
     pack: int = 2
     packs: int = INNER_PACKS
 
@@ -145,16 +146,21 @@ class InnerGame:
 
         Real packs are support images beside another support image; false packs are samples that start from it.
         """
-        real, fake, bases = self._draw(nets, state, rng)
+        real, fake, bases, index = self._draw(nets, state, rng)
         scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.judge)
         true, false = scores.chunk(2, 1)
         downward = adversarial.generator_loss(self.form, true, false)
+        support, drawn = state.bases.clamp(-REACH, REACH) / REACH, fake / REACH
+        others = (index[..., None] != torch.arange(support.shape[1], device=index.device)).to(support.dtype)
         if self.energy:
-            downward = downward + self.energy * energy_by_task(real / REACH, fake / REACH, self.pack)
+            downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others)
+        if self.perception and nets.perceiver is not None:
+            by = by_features(nets.perceiver.describe)
+            downward = downward + self.perception * energy_by_task(support, drawn, self.pack, by, others)
         return Round(downward, adversarial.discriminator_loss(self.form, true, false), true, false, real, fake, bases)
 
-    def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Real images, samples, and the support images beside both: [B, packs * pack, C, S, S] each."""
+    def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Real images, samples, the support images beside both, [B, packs * pack, C, S, S] each, and the numbers of these."""
         device, (b, k) = state.bases.device, state.bases.shape[:2]
         chosen = adversarial.distinct(b, k, self.packs, self.pack + 1, rng).to(device)
         row = torch.arange(b, device=device)[:, None]
@@ -168,4 +174,4 @@ class InnerGame:
             pick.repeat_interleave(self.pack, 1),
         )
         fake, bases = nets.generator(latents, state)
-        return real, fake, bases
+        return real, fake, bases, latents.base_index(k)

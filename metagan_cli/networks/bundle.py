@@ -9,11 +9,15 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
 from metagan_cli.networks.generator import Generator
+from metagan_cli.networks.perceiver import Perceiver
 from metagan_cli.rng import seeded
 
 
 class Networks(nn.Module):
-    """What all tasks share: support encoder, generator, and discriminator (the outer critic)."""
+    """What all tasks share: support encoder, generator, and discriminator (the outer critic).
+
+    And, where the inner game listens to it, a perceiver that was trained before and stays as it is.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -21,11 +25,12 @@ class Networks(nn.Module):
         self.encoder = SupportEncoder(config)
         self.generator = Generator(config)
         self.discriminator = Discriminator(config)
+        self.perceiver = Perceiver(config.channels).requires_grad_(False) if config.inner_perception else None
 
     def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
-        """The same discriminator beside another encoder and generator."""
+        """The same critic beside another encoder and generator."""
         other = copy.copy(self)
-        other._modules = {"encoder": encoder, "generator": generator, "discriminator": self.discriminator}
+        other._modules = self._modules | {"encoder": encoder, "generator": generator}
         return other
 
     def with_frozen_critic(self) -> "Networks":

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metagan_cli.bilinear import sample_bilinear
+from metagan_cli.ink import centre
 from metagan_cli.networks.layers import conv
 from metagan_cli.precision import whole
 
@@ -60,11 +61,8 @@ def look(images: Tensor) -> Tensor:
     small = F.interpolate(whole(images), size=(SIDE, SIDE), mode="area")
     if small.shape[1] != 1:
         return small
-    ink = (small + 1).clamp(min=0)
-    axis = torch.linspace(1 / SIDE - 1, 1 - 1 / SIDE, SIDE, device=images.device)
-    mass = ink.sum((1, 2, 3)).clamp(min=1e-3)[:, None]
-    centre = torch.stack([(ink.sum((1, 2)) * axis).sum(1), (ink.sum((1, 3)) * axis).sum(1)], 1) / mass
-    theta = torch.cat([torch.eye(2, device=images.device).expand(len(small), 2, 2), centre[..., None]], 2)
+    place = centre((small + 1).clamp(min=0))
+    theta = torch.cat([torch.eye(2, device=images.device).expand(len(small), 2, 2), place[..., None]], 2)
     return sample_bilinear(small + 1, F.affine_grid(theta, list(small.shape), align_corners=False)) - 1
 
 

@@ -28,5 +28,5 @@ def augmentation_gains(setup: Setup, report: Report) -> list[Gain]:
             made.append(rival.draw(tasks[-1], tasks, settings.samples))
             report(f"augmentation gain, {shots} shots", done + 1, len(numbers))
         real, test = (torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth"))
-        gains.append(augmentation_gain(real, torch.stack(made), test, settings.seed))
+        gains.append(augmentation_gain(setup.judges.identity, real, torch.stack(made), test, settings.seed))
     return gains

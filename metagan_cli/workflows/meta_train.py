@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from metagan_cli.config import Recipe
+from metagan_cli.config import Recipe, same_networks
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
@@ -110,7 +110,8 @@ def _begin(
     say: Callable[[str], None],
 ) -> tuple[OuterLoop, int, float]:
     """The outer loop, the step that comes next, and the seconds spent before."""
-    perceiver = load_perceiver(find_features("perceiver", recipe.model.channels))[0] if recipe.train.perception else None
+    listens = recipe.train.perception or recipe.model.inner_perception
+    perceiver = load_perceiver(find_features("perceiver", recipe.model.channels))[0] if listens else None
     loop = OuterLoop(recipe, device, dtype, perceiver)
     if resume:
         state, complaints = run.load_state()
@@ -124,7 +125,7 @@ def _begin(
             return loop, step, float(state.metadata["seconds"])
     if start_from is not None:
         model = load_model(find_model(start_from))
-        if replace(model.config, pack=recipe.model.pack) != recipe.model:
+        if not same_networks(model.config, recipe.model):
             raise UsageError(f"--from {start_from}: has another architecture than this run")
         loop.begin_from(model.nets, model.learner)
     return loop, 0, 0.0

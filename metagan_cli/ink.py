@@ -1,0 +1,20 @@
+"""Where the ink of gray images lies."""
+
+import torch
+from torch import Tensor
+
+
+def places(side: int, device: torch.device) -> Tensor:
+    """The middles of `side` pixels on an axis from -1 to 1: [side]."""
+    return torch.linspace(1 / side - 1, 1 - 1 / side, side, device=device)
+
+
+def profiles(ink: Tensor) -> Tensor:
+    """How much of the ink [N, 1, S, S], none of it negative, lies where along x and along y: [N, 2, S], each of sum 1."""
+    mass = ink.sum((1, 2, 3)).clamp(min=1e-3)[:, None, None]
+    return torch.stack([ink.sum((1, 2)), ink.sum((1, 3))], 1) / mass
+
+
+def centre(ink: Tensor) -> Tensor:
+    """The mean place of the ink [N, 1, S, S]: x and y [N, 2] in [-1, 1], the middle where there is none."""
+    return torch.as_tensor(profiles(ink) @ places(ink.shape[-1], ink.device))
