@@ -55,7 +55,7 @@ TRAIN = TrainConfig(
     shots=(SHOTS,),
     tasks_per_batch=4,
     inner_steps=STEPS,
-    inner_share=0.5,
+    inner_share=1.0,
     energy=0.5,
     perception=4.0,
     generator_rate=2e-4,
@@ -199,7 +199,7 @@ def seeds(task: EvaluationTask) -> range:
 
 def parameters(model: BaseModel) -> int:
     """All weights that were meta-trained."""
-    return sum(p.numel() for part in (model.nets, model.learner) for p in part.parameters())
+    return sum(p.numel() for part in (model.nets, model.learner) for p in part.parameters() if p.requires_grad)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from metagan_cli.evaluation.judges import Embedding, see
 from metagan_cli.evaluation.references import jittered
 from metagan_cli.rng import generator_for, seeded
 
-FEWEST_STEPS, STEPS_A_CLASS = 200, 4  # of Adam
+FEWEST_STEPS, STEPS_A_CLASS = 200, 2  # of Adam
 BATCH, RATE = 64, 1e-3
 
 
