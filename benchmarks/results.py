@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     data = DataConfig(str(options.data), only=ALPHABETS)
     if options.gain:
-        setup = set_up([options.model], data, EvaluateConfig(tasks=ALL))
+        setup = set_up([options.model], data, EvaluateConfig(tasks=ALL, steps=0))
         rewrite(README, GAIN_BEGIN, GAIN_END, gain_table(augmentation_gains(setup, tell)))
         return
     setup = set_up([options.model], data, EvaluateConfig())
