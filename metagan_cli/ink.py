@@ -17,4 +17,4 @@ def profiles(ink: Tensor) -> Tensor:
 
 def centre(ink: Tensor) -> Tensor:
     """The mean place of the ink [N, 1, S, S]: x and y [N, 2] in [-1, 1], the middle where there is none."""
-    return torch.as_tensor(profiles(ink) @ places(ink.shape[-1], ink.device))
+    return (profiles(ink) * places(ink.shape[-1], ink.device)).sum(2)  # not a matrix product, which autocast would halve
