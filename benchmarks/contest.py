@@ -1,6 +1,6 @@
 """The contest of the learners: equal data, equal minutes, equal parameters (within 10 %), 32 px, five examples.
 
-python benchmarks/contest.py train start --minutes 18    # the networks that all begin with, trained without inner steps
+python benchmarks/contest.py train start --minutes 16    # the networks that all begin with, trained without inner steps
 python benchmarks/contest.py train NAME --minutes 6      # one learner, on as many cores as all others; again to go on
 python benchmarks/contest.py compare [--tasks 60]        # all that were trained, on the development alphabets
 python benchmarks/contest.py publish                     # the comparison as the README's table and docs/contest.svg
@@ -88,7 +88,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train")
     train.add_argument("name", choices=["start", *ENTRIES])
-    train.add_argument("--minutes", type=float, default=8)
+    train.add_argument("--minutes", type=float, default=6)
     commands.add_parser("compare").add_argument("--tasks", type=int, default=60)
     commands.add_parser("publish")
     options = parser.parse_args()

@@ -33,12 +33,11 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     parser.add_argument("--gain", action="store_true")
     options = parser.parse_args()
-    data = DataConfig(str(options.data), only=ALPHABETS)
+    settings = EvaluateConfig(tasks=ALL, steps=0) if options.gain else EvaluateConfig()
+    setup = set_up([options.model], DataConfig(str(options.data), only=ALPHABETS), settings)
     if options.gain:
-        setup = set_up([options.model], data, EvaluateConfig(tasks=ALL, steps=0))
         rewrite(README, GAIN_BEGIN, GAIN_END, gain_table(augmentation_gains(setup, tell)))
         return
-    setup = set_up([options.model], data, EvaluateConfig())
     evaluated = evaluate(setup, None, tell)
     rewrite(README, BEGIN, END, table(evaluated))
     if options.report:
@@ -72,7 +71,7 @@ def gain_table(gains: Sequence[Gain]) -> str:
     """What is measured, and the accuracies, as Markdown."""
     about = (
         "Generated images as training data: the judge that recognises gets a new last layer and learns all characters of those\n"
-        "alphabets from a few real images of each; tested on five others (accuracy in per cent):"
+        "alphabets from a few real images of each; tested on five others (accuracy in per cent, generated without inner steps):"
     )
     lines = [about, "", "| real images a class | those alone | with turned copies | with generated images |", "|---|---|---|---|"]
     lines += [f"| {g.shots} | {100 * g.real:.1f} | {100 * g.augmented:.1f} | **{100 * g.generated:.1f}** |" for g in gains]

@@ -48,16 +48,17 @@ class ModelConfig:
         _require(self.algorithm in ALGORITHMS, f"unknown algorithm '{self.algorithm}': use {', '.join(ALGORITHMS)}")
         _require(self.inner_loss in INNER_LOSSES, f"inner_loss must be one of {', '.join(INNER_LOSSES)}")
         _require(min(self.inner_energy, self.inner_perception) >= 0, "inner_energy and inner_perception must not be negative")
-        limits = {"latent": 512, "fine": 128, "width": 512, "tokens": 1024, "style": 2048, "critic_tokens": 1024}
+        limits = {"latent": 512, "fine": 128, "width": 512, "tokens": 1024, "style": 2048}
+        limits |= {"critic_tokens": 1024, "learner_width": 1024}
         for name, most in limits.items():
             _require(8 <= getattr(self, name) <= most, f"{name} must be between 8 and {most}")
-        _require(8 <= self.learner_width <= 1024, "learner_width must be between 8 and 1024")
         _require(self.learner_width % 4 == 0, "learner_width must be a multiple of 4")
         for name in ("width", "tokens"):
             _require(getattr(self, name) % 32 == 0, f"{name} must be a multiple of 32")
         _require(1 <= self.pack <= 8, "pack must be between 1 and 8")
 
 
+# what the shapes of encoder, generator and critic do not depend on
 LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "pack")
 
 

@@ -121,9 +121,9 @@ def _texture(x: Tensor) -> Tensor:
 
 def _one_size(ink: Tensor) -> Tensor:
     """Ink [N, 1, SIDE, SIDE] with its centre of mass in the middle and, within ZOOM, one extent on each axis."""
-    weight = ink.clamp(min=0)
-    middle = centre(weight)
+    shares = profiles(ink.clamp(min=0))
+    middle = centre(shares)
     away = places(SIDE, ink.device) - middle[..., None]
-    extent = ((profiles(weight) * away.square()).sum(2) + 1e-4).sqrt()
+    extent = ((shares * away.square()).sum(2) + 1e-4).sqrt()
     theta = torch.cat([torch.diag_embed((extent / EXTENT).clamp(*ZOOM)), middle[..., None]], 2)
     return sample_bilinear(ink, F.affine_grid(theta, list(ink.shape), align_corners=False))

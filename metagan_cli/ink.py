@@ -15,6 +15,6 @@ def profiles(ink: Tensor) -> Tensor:
     return torch.stack([ink.sum((1, 2)), ink.sum((1, 3))], 1) / mass
 
 
-def centre(ink: Tensor) -> Tensor:
-    """The mean place of the ink [N, 1, S, S]: x and y [N, 2] in [-1, 1], the middle where there is none."""
-    return (profiles(ink) * places(ink.shape[-1], ink.device)).sum(2)  # not a matrix product, which autocast would halve
+def centre(shares: Tensor) -> Tensor:
+    """The mean place of ink with profiles [N, 2, S]: x and y [N, 2] in [-1, 1], the middle where there is none."""
+    return (shares * places(shares.shape[2], shares.device)).sum(2)  # not a matrix product, which autocast would halve

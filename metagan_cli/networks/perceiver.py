@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metagan_cli.bilinear import sample_bilinear
-from metagan_cli.ink import centre
+from metagan_cli.ink import centre, profiles
 from metagan_cli.networks.layers import conv
 from metagan_cli.precision import whole
 
@@ -61,7 +61,7 @@ def look(images: Tensor) -> Tensor:
     small = F.interpolate(whole(images), size=(SIDE, SIDE), mode="area")
     if small.shape[1] != 1:
         return small
-    place = centre((small + 1).clamp(min=0))
+    place = centre(profiles((small + 1).clamp(min=0)))
     theta = torch.cat([torch.eye(2, device=images.device).expand(len(small), 2, 2), place[..., None]], 2)
     return sample_bilinear(small + 1, F.affine_grid(theta, list(small.shape), align_corners=False)) - 1
 
