@@ -15,7 +15,7 @@ from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator import REACH
 from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
-from metagan_cli.state import TaskState, draw_latents
+from metagan_cli.state import Latents, TaskState, draw_latents
 
 
 def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:
@@ -84,6 +84,16 @@ def test_tasks_of_a_batch_do_not_meet(nets: Networks) -> None:
     picked = replace(latents, z=latents.z[1:2], noise=latents.noise[1:2], pick=latents.pick[1:2])
     single, _ = nets.generator(picked, alone)
     assert torch.allclose(whole[1:2], single, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", range(4))
+def test_a_sample_does_not_know_its_place_in_the_batch(nets: Networks, samples: int) -> None:
+    state = adapted(nets, drawings(1, 3))
+    latents = draw_latents(1, 16, nets.generator.latent_sizes, generator_for(samples, "place"))
+    turned = Latents(*(t.roll(3, 1) for t in (latents.z, latents.noise, latents.pick)))
+    with torch.no_grad():
+        (images, _), (moved, _) = (nets.generator(drawn, state) for drawn in (latents, turned))
+    assert torch.equal(images.roll(3, 1), moved)
 
 
 def test_every_part_of_the_latents_and_the_state_matters(nets: Networks) -> None:

@@ -166,8 +166,10 @@ class Generator(nn.Module):
 
     def _size_of_sway(self, style: Tensor, shots: int) -> Tensor:
         """Deviation [N, 2] of the bend by chance, in half sides: from many images less has to be made up than from one."""
-        seen = torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1)
-        return SWAY * (SWAY_RATE * whole(self.sway(seen))).clamp(max=math.log(MOST_SWAY / SWAY)).exp()
+        seen = whole(torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1))
+        # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
+        size = (seen[:, None] * self.sway.weight).sum(2) + self.sway.bias
+        return SWAY * (SWAY_RATE * size).clamp(max=math.log(MOST_SWAY / SWAY)).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map; outside of it is ground."""
