@@ -42,3 +42,9 @@ def sample_bilinear(images: Tensor, grid: Tensor) -> Tensor:
             taken = flat.gather(2, index.expand(-1, images.shape[1], -1)).unflatten(2, grid.shape[1:3])
             found = found + taken * (weight * inside)[:, None]
     return found
+
+
+def reflected(grid: Tensor, side: int) -> Tensor:
+    """The places of a grid, with those beyond the outermost of `side` pixels' middles mirrored there: all of them are inside."""
+    inside = 1 - 1 / side
+    return inside * (1 - ((grid / inside + 1).remainder(4) - 2).abs())

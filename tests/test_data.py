@@ -329,9 +329,18 @@ def test_augmentation_is_one_map_for_all_images_of_a_task() -> None:
 
 def test_colour_pictures_are_never_turned() -> None:
     tasks = torch.ones(40, 1, 3, 16, 16)
-    tasks[..., :8, :] = -1  # dark above, light below
+    tasks[..., :8, ::4] = tasks[..., :8, 1::4] = -1  # stripes above, an even ground below
     moved = augment(tasks, generator_for(0, "t"))
-    assert (moved[:, 0, :, 3, 8].mean(1) < moved[:, 0, :, 12, 8].mean(1)).all()
+    assert (moved[:, 0, :, 3].std(2) > moved[:, 0, :, 12].std(2) + 0.3).all()
+
+
+def test_colours_change_places_task_by_task() -> None:
+    tasks = torch.tensor([1.0, 0.2, -0.6])[None, None, :, None, None].expand(60, 2, 3, 16, 16)
+    moved = augment(tasks, generator_for(0, "t"))[..., 8, 8]
+    assert torch.equal(moved[:, 0], moved[:, 1])  # all images of a task alike
+    kept = (moved[:, 0] - tasks[:, 0, :, 0, 0]).abs().amax(1) < 1e-5
+    assert 0.3 < kept.float().mean() < 0.8
+    assert torch.allclose(moved[:, 0].abs().sort(1).values, torch.tensor([0.2, 0.6, 1.0]).expand(60, 3), atol=1e-5)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the packed training data in data/")

@@ -4,16 +4,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.bilinear import reflected, sample_bilinear
+
 AFFINE = 0.12  # standard deviation of the entries of a task's linear map
 THICKEN = 0.25  # share of the gray tasks whose strokes are made thicker
+REORDER, NEGATIVE = 0.5, 0.1  # shares of the colour tasks whose channels change places, and that are turned to negatives
 
 
 def augment(tasks: Tensor, rng: torch.Generator) -> Tensor:
     """Tasks [B, N, C, S, S] in [-1, 1] under one random map each: turned, mirrored, sheared, scaled, thickened.
 
-    Colour pictures are mirrored and scaled, not turned.
+    Colour pictures are mirrored and scaled, not turned, with their mirror image beyond their borders; their channels may
+    change places, and dark and light.
     """
-    b, n, c = tasks.shape[:3]
+    b, n, c, side = tasks.shape[:4]
     linear = torch.eye(2) + AFFINE * torch.randn(b, 2, 2, generator=rng)
     mirror = torch.where(torch.rand(b, generator=rng) < 0.5, -1.0, 1.0)
     linear[:, :, 0] *= mirror[:, None]
@@ -21,11 +25,20 @@ def augment(tasks: Tensor, rng: torch.Generator) -> Tensor:
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
     linear = linear @ torch.stack([torch.linalg.matrix_power(quarter, int(t)) for t in turns])
     theta = torch.cat([linear, torch.zeros(b, 2, 1)], 2).repeat_interleave(n, 0)
-    ground = -1.0 if c == 1 else 1.0
-    flat = tasks.flatten(0, 1) - ground
-    moved = F.grid_sample(flat, F.affine_grid(theta, list(flat.shape), align_corners=False), align_corners=False) + ground
-    if c == 1:
-        amount = torch.rand(b, generator=rng) * (torch.rand(b, generator=rng) < THICKEN)
-        thick = F.max_pool2d(moved, 3, 1, 1)
-        moved = torch.lerp(moved, thick, amount.repeat_interleave(n)[:, None, None, None])
-    return moved.view(tasks.shape)
+    flat = tasks.flatten(0, 1)
+    grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
+    if c == 3:
+        return _recoloured(sample_bilinear(flat, reflected(grid, side)).view(tasks.shape), rng)
+    moved = sample_bilinear(flat + 1, grid) - 1
+    amount = torch.rand(b, generator=rng) * (torch.rand(b, generator=rng) < THICKEN)
+    thick = F.max_pool2d(moved, 3, 1, 1)
+    return torch.lerp(moved, thick, amount.repeat_interleave(n)[:, None, None, None]).view(tasks.shape)
+
+
+def _recoloured(tasks: Tensor, rng: torch.Generator) -> Tensor:
+    """Tasks [B, N, 3, S, S] of which some have their channels in another order, and a few are negatives."""
+    b = len(tasks)
+    order = torch.rand(b, 3, generator=rng).argsort(1)
+    order[torch.rand(b, generator=rng) > REORDER] = torch.arange(3)
+    sign = torch.where(torch.rand(b, generator=rng) < NEGATIVE, -1.0, 1.0)
+    return tasks.gather(2, order[:, None, :, None, None].expand_as(tasks)) * sign[:, None, None, None, None]

@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from metagan_cli.bilinear import sample_bilinear
+from metagan_cli.bilinear import reflected, sample_bilinear
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.weights import named
 from metagan_cli.precision import whole
 from metagan_cli.state import Latents, TaskState
+from metagan_cli.tint import KINDS, tinted
 
 HALF = GRID // 2
 CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
@@ -24,8 +25,8 @@ UP = 2  # the block that doubles the side
 SWAY, SWAY_CELLS = 0.06, 4  # deviation at first, in half sides, of a bend drawn by chance; the cells a side it is drawn on
 MOST_SWAY = 0.27  # and never more
 SWAY_RATE = 10.0  # by how much faster than other layers its size is learned: its gradient is faint beside its noise
-# one noise value for each cell of the four blocks, and the bend
-NOISE_SIZES = (HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2)
+DYE = (0.3, 0.2, 0.2)  # deviations at first of hue, saturation and lightness drawn by chance, where there are colours
+MOST_DYE = (2.0, 0.5, 0.5)
 
 
 class Modulated(nn.Module):
@@ -61,6 +62,11 @@ def gain_sizes(config: ModelConfig) -> list[int]:
     return [2 * channels for pair in pairwise(block_channels(config)) for channels in pair]
 
 
+def noise_sizes(config: ModelConfig) -> list[int]:
+    """One noise value for each cell of the four blocks, then the bend by chance, then the tint where there are colours."""
+    return [HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2, len(DYE) if config.channels == 3 else 0]
+
+
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
     scale, shift = affine[:, :, None, None].chunk(2, 1)
     return F.group_norm(x, 8) * (1 + scale) + shift
@@ -79,8 +85,9 @@ class Generator(nn.Module):
     """Latents and a task state to images.
 
     A sample's base image is bent by a smooth flow: a sum of one drawn by chance, of learned deviation, and one that the features
-    predict. Chance gives what hands do to all drawings alike; what is predicted, and repainted, is the task's own. The
-    predicted flow, the affine map and the residual start near zero: training starts from a real drawing and learns to leave it.
+    predict. Chance gives what hands do to all drawings alike; what is predicted, and repainted, is the task's own. Colours are
+    tinted in the same two ways: all alike by chance, and from place to place as predicted. The predicted flow and tint, the
+    affine map and the residual start near zero: training starts from a real drawing and learns to leave it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -97,8 +104,10 @@ class Generator(nn.Module):
         pairs = enumerate(pairwise(block_channels(config)))
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
-        self.sway, self.feel = nn.Linear(style + 1, 2), conv(2, d, 1)
-        self.flow, self.affine = nn.Conv2d(d, 2, 3, padding=1), nn.Linear(style, 6)
+        self.colour = config.channels == 3
+        chances = 2 + (KINDS if self.colour else 0)  # ways to differ by chance: across, down, and in colour
+        self.sway, self.feel = nn.Linear(style + 1, chances), conv(chances, d, 1)
+        self.flow, self.affine = conv(d, chances), nn.Linear(style, 6)
         for layer in (self.flow, self.affine):
             start_small(layer, 0.01)
         start_small(self.sway, 0.01 / SWAY_RATE)
@@ -117,7 +126,7 @@ class Generator(nn.Module):
     @property
     def latent_sizes(self) -> tuple[int, int]:
         """The sizes of z and of the noise, for `draw_latents`."""
-        return self.config.latent, sum(NOISE_SIZES)
+        return self.config.latent, sum(noise_sizes(self.config))
 
     def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
         """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
@@ -128,15 +137,17 @@ class Generator(nn.Module):
         base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
         style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
-        *noise, chance = self._noise_maps(latents.noise.flatten(0, 1))
-        sway = self._size_of_sway(style, state.bases.shape[1])[:, :, None, None] * chance
+        *noise, bend, dye = self._noise_maps(latents.noise.flatten(0, 1))
+        sizes = self._sizes_of_chance(style, state.bases.shape[1])[:, :, None, None]
+        sway, dye = sizes[:, :2] * bend, sizes[:, 2:] * dye
         first, second, third, fourth = self.blocks
 
         x = own.transpose(1, 2).unflatten(2, (HALF, HALF)).contiguous(memory_format=torch.channels_last)
-        x = first(self.inward(x) + self.place + self.feel(_resized(sway, HALF)), style, gains[0:2], noise[0])
+        chance = torch.cat([_resized(sway, HALF), dye.expand(-1, -1, HALF, HALF)], 1)
+        x = first(self.inward(x) + self.place + self.feel(chance), style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
-        warped = self._bend(base, x, style, sway)
+        warped = self._bend(base, x, style, sway, dye)
         h = third(x, style, gains[4:6], noise[2]) + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
         h = fourth(h, style, gains[6:8], noise[3])
         images = self._repaint(warped, h)
@@ -153,8 +164,8 @@ class Generator(nn.Module):
         return torch.cat(images), torch.cat(bases)
 
     def _noise_maps(self, noise: Tensor) -> list[Tensor]:
-        sides = (HALF, HALF, GRID, GRID, SWAY_CELLS)
-        return [m.view(len(noise), -1, s, s) for m, s in zip(noise.split(NOISE_SIZES, 1), sides, strict=True)]
+        sides, parts = (HALF, HALF, GRID, GRID, SWAY_CELLS, 1), noise.split(noise_sizes(self.config), 1)
+        return [m.reshape(len(noise), m.shape[1] // s**2, s, s) for m, s in zip(parts, sides, strict=True)]
 
     def _gather(self, x: Tensor, tokens: Tensor, n: int) -> Tensor:
         """Each task's n samples look at all of its support tokens."""
@@ -164,21 +175,32 @@ class Generator(nn.Module):
         mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
         return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
 
-    def _size_of_sway(self, style: Tensor, shots: int) -> Tensor:
-        """Deviation [N, 2] of the bend by chance, in half sides: from many images less has to be made up than from one."""
+    def _sizes_of_chance(self, style: Tensor, shots: int) -> Tensor:
+        """Deviations of the bend by chance [N, 2], in half sides, or with the tint's [N, 5].
+
+        From many images less has to be made up than from one.
+        """
         seen = whole(torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
-        size = (seen[:, None] * self.sway.weight).sum(2) + self.sway.bias
-        return SWAY * (SWAY_RATE * size).clamp(max=math.log(MOST_SWAY / SWAY)).exp()
+        growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
+        start, most = (
+            torch.tensor([sway, sway, *(dye if self.colour else ())], device=style.device)
+            for sway, dye in ((SWAY, DYE), (MOST_SWAY, MOST_DYE))
+        )
+        return start * growth.minimum((most / start).log()).exp()
 
-    def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor) -> Tensor:
-        """The base image under two smooth flows and an affine map; outside of it is ground."""
-        side = self.config.image_size
-        flow = _resized(sway, side) + 0.3 * _resized(whole(self.flow(activate(x))), side)
+    def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
+        """The base image under two smooth flows and an affine map; outside of it is ground.
+
+        Where there are colours also under two tints, and outside of it is its mirror image.
+        """
+        side, guided = self.config.image_size, whole(self.flow(activate(x)))
+        flow = _resized(sway, side) + 0.3 * _resized(guided[:, :2], side)
         theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
-        ground = -1.0 if self.config.channels == 1 else 1.0
-        return sample_bilinear(base - ground, grid) + ground
+        if self.colour:
+            return tinted(sample_bilinear(base, reflected(grid, side)), dye + _resized(guided[:, 2:], side))
+        return sample_bilinear(base + 1, grid) - 1
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_device, choose_precision
 from metagan_cli.errors import ExitCode, MetaganError, OutputError, UsageError
 from metagan_cli.evaluation.domain import Domain, fit_domain
+from metagan_cli.networks.widen import in_colour
 from metagan_cli.outer import OuterLoop, StepStats
+from metagan_cli.rng import generator_for
 from metagan_cli.signals import Interrupts
 from metagan_cli.store.features import load_perceiver
 from metagan_cli.store.models import load_model, save_model
@@ -125,9 +127,11 @@ def _begin(
             return loop, step, float(state.metadata["seconds"])
     if start_from is not None:
         model = load_model(find_model(start_from))
-        if not same_networks(model.config, recipe.model):
+        if not same_networks(replace(model.config, channels=max(model.config.channels, recipe.model.channels)), recipe.model):
             raise UsageError(f"--from {start_from}: has another architecture than this run")
-        loop.begin_from(model.nets, model.learner)
+        wider = model.config.channels < recipe.model.channels
+        nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
+        loop.begin_from(nets, model.learner)
     return loop, 0, 0.0
 
 
