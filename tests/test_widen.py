@@ -22,12 +22,9 @@ def test_they_do_with_black_and_white_what_the_gray_one_does() -> None:
     noise[..., -32:] = 0  # no bend, which might leave the picture
     pick = torch.tensor([[0.1, 0.4, 0.4, 0.9]] * 2)
     dyed = torch.cat([noise, torch.zeros(2, 4, 3)], 2)
-    for affine in (gray.generator.affine, wide.generator.affine):
-        torch.nn.init.zeros_(affine.weight)
-        torch.nn.init.zeros_(affine.bias)
-    for flow in (gray.generator.flow, wide.generator.flow):
-        torch.nn.init.zeros_(flow.weight)
-        torch.nn.init.zeros_(flow.bias)
+    for layer in (gray.generator.affine, wide.generator.affine, gray.generator.flow, wide.generator.flow):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
     with torch.no_grad():
         images, bases = gray.generator(Latents(z, noise, pick), seen(gray, ink))
         colour, wide_bases = wide.generator(Latents(z, dyed, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))

@@ -64,7 +64,7 @@ def gain_sizes(config: ModelConfig) -> list[int]:
 
 def noise_sizes(config: ModelConfig) -> list[int]:
     """One noise value for each cell of the four blocks, then the bend by chance, then the tint where there are colours."""
-    return [HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2, len(DYE) if config.channels == 3 else 0]
+    return [HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2, KINDS if config.channels == 3 else 0]
 
 
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
@@ -183,10 +183,8 @@ class Generator(nn.Module):
         seen = whole(torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
-        start, most = (
-            torch.tensor([sway, sway, *(dye if self.colour else ())], device=style.device)
-            for sway, dye in ((SWAY, DYE), (MOST_SWAY, MOST_DYE))
-        )
+        sizes = (SWAY, SWAY, *DYE), (MOST_SWAY, MOST_SWAY, *MOST_DYE)
+        start, most = torch.tensor(sizes, device=style.device)[:, : growth.shape[1]].unbind()
         return start * growth.minimum((most / start).log()).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.discriminator import FIRST
 
+# layers that look at images, and layers that paint them
 LOOKING = (
     "encoder.trunk.stem.fine.weight",
-    "discriminator.trunk.stem.fine.weight",
+    f"discriminator.{FIRST}",
     "generator.finish.weight",
     "generator.paint.weight",
 )
@@ -32,8 +34,6 @@ def in_colour(gray: Networks, rng: torch.Generator) -> Networks:
             weights[name] = torch.cat([weight[:, :kept], _for_each_channel(weight[:, kept:], folded)], 1)
         elif name in PAINTING:
             weights[name] = -weight.repeat(3, *[1] * (weight.ndim - 1))
-        elif weight.shape == weights[name].shape:
-            weights[name] = weight
         else:
             weights[name] = _beginning_with(weight, weights[name])
     found.load_state_dict(weights)
@@ -46,7 +46,7 @@ def _for_each_channel(weight: Tensor, folded: int) -> Tensor:
 
 
 def _beginning_with(weight: Tensor, wider: Tensor) -> Tensor:
-    """The wider weights, with the others in their first places."""
+    """The wider weights, or ones of the same shape, with the others in their first places."""
     wider = wider.clone()
     wider[tuple(slice(size) for size in weight.shape)] = weight
     return wider

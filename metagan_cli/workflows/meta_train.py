@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +127,10 @@ def _begin(
             return loop, step, float(state.metadata["seconds"])
     if start_from is not None:
         model = load_model(find_model(start_from))
-        if not same_networks(replace(model.config, channels=max(model.config.channels, recipe.model.channels)), recipe.model):
-            raise UsageError(f"--from {start_from}: has another architecture than this run")
         wider = model.config.channels < recipe.model.channels
         nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
+        if not same_networks(nets.config, recipe.model):
+            raise UsageError(f"--from {start_from}: has another architecture than this run")
         loop.begin_from(nets, model.learner)
     return loop, 0, 0.0
 
