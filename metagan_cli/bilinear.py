@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ALIKE, MOSTLY = 0.15, 0.85  # how far pixels of one colour may differ, and the share of a border that makes it plain
+
 _twice = ContextVar("twice", default=False)
 
 
@@ -42,6 +44,19 @@ def sample_bilinear(images: Tensor, grid: Tensor) -> Tensor:
             taken = flat.gather(2, index.expand(-1, images.shape[1], -1)).unflatten(2, grid.shape[1:3])
             found = found + taken * (weight * inside)[:, None]
     return found
+
+
+def sample_pictures(images: Tensor, grid: Tensor) -> Tensor:
+    """Like `sample_bilinear`, for images [N, 3, S, S] of any ground: it goes on beyond a border that is mostly of one colour.
+
+    Beyond any other border lies the mirror image: a picture that fills its square has no ground.
+    """
+    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]], 2)
+    ground = border.median(2, keepdim=True).values
+    plain = (((border - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY)[:, None, None, None]
+    ground = torch.where(plain, ground[..., None], torch.zeros_like(ground[..., None]))
+    places = torch.where(plain, grid, reflected(grid, images.shape[-1]))
+    return sample_bilinear(images - ground, places) + ground
 
 
 def reflected(grid: Tensor, side: int) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.bilinear import sample_bilinear, sample_pictures
+
 KINDS = ("foreign", "erased", "pasted", "filled", "bent")
 RADIUS = (0.12, 0.6)  # of the disc that is erased, pasted or filled, in half sides
 BEND, BEND_CELLS = (0.16, 0.35), 4  # deviation of a bend in half sides, and the cells a side that it is drawn on
@@ -79,5 +81,6 @@ def _bent(flat: Tensor, ground: float, rng: torch.Generator) -> Tensor:
     flow = size * torch.randn(n, 2, BEND_CELLS, BEND_CELLS, generator=rng)
     flow = F.interpolate(flow, size=(side, side), mode="bicubic", align_corners=False).permute(0, 2, 3, 1).to(flat.device)
     straight = F.affine_grid(torch.eye(2, 3, device=flat.device).expand(n, -1, -1), list(flat.shape), align_corners=False)
-    moved = F.grid_sample(flat - ground, straight + flow, align_corners=False) + ground
-    return (CRISP * moved).clamp(-1, 1)
+    if flat.shape[1] == 3:
+        return sample_pictures(flat, straight + flow)
+    return (CRISP * (sample_bilinear(flat - ground, straight + flow) + ground)).clamp(-1, 1)

@@ -15,6 +15,7 @@ import typer
 from metagan_cli import __version__
 from metagan_cli.config import (
     ALGORITHMS,
+    DEPTHS,
     INNER_LOSSES,
     LEARNERS,
     PRECISIONS,
@@ -59,6 +60,13 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 Seed = Annotated[str, typer.Option("--seed", metavar="S", help="Where randomness starts.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")]
 Base = Annotated[str, typer.Option("--from", metavar="NAME|FILE", help="The base model; auto chooses by what the folder holds.")]
+Fit = Annotated[str, typer.Option("--fit", metavar="HOW", help="Images that are not square: pad, or crop to their middle.")]
+Depth = Annotated[
+    str,
+    typer.Option(
+        "--depth", metavar="NAME", help=f"What may change: {', '.join(DEPTHS)}; auto opens more for folders far from the base's."
+    ),
+]
 Steps = Annotated[int, typer.Option("--steps", metavar="N", min=0, max=1000, help="Inner steps after the feed-forward one.")]
 
 
@@ -85,6 +93,8 @@ def adapt(
         str | None, typer.Option("--budget", metavar="TIME", help="Begin no inner step after this, as 10s.")
     ] = None,
     learner: Annotated[str | None, typer.Option("--learner", metavar="NAME", help="Refuse a base with another learner.")] = None,
+    depth: Depth = ADAPT.depth,
+    fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
     standalone: Annotated[bool, typer.Option("--standalone", help="Embed the base model in the file.")] = False,
     seed: Seed = str(ADAPT.seed),
@@ -96,7 +106,17 @@ def adapt(
 ) -> None:
     """Learn what the images of a folder have in common."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    settings = AdaptConfig(base, learner, steps, ADAPT.packs, _seconds(budget), skip_bad, standalone, _seed(seed))
+    settings = AdaptConfig(
+        base,
+        learner,
+        steps,
+        depth=depth,
+        budget=_seconds(budget),
+        fit=fit,
+        skip_bad=skip_bad,
+        standalone=standalone,
+        seed=_seed(seed),
+    )
     from metagan_cli.workflows import adapt as workflow
 
     adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite)
@@ -116,8 +136,8 @@ def _adapt_lines(adapted: "Adapted", out: Path) -> list[str]:
     if report.examples_nearest is not None:
         near += f" (between the examples themselves {report.examples_nearest:.3f})"
     return [
-        f"read     {used}, {look}; {len(support.skipped)} skipped",
-        f"base     {adapted.base.name}, feed-forward step and {adapted.inner_steps} inner steps",
+        f"read     {used}, {support.form.words}, {look}; {len(support.skipped)} skipped",
+        f"base     {adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps",
         f"copies   {report.copies} of {report.samples} test samples; {near}",
         f"wrote    {out} in {adapted.seconds:.1f} s",
     ]
@@ -152,12 +172,17 @@ def sample(
         float, typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.")
     ] = SAMPLE.truncation,
     columns: Annotated[int | None, typer.Option("--columns", metavar="C", min=1, max=10000, help="Of the grid.")] = None,
-    scale: Annotated[int, typer.Option("--scale", metavar="K", min=1, max=16, help="Pixels a pixel.")] = SAMPLE.scale,
+    size: Annotated[
+        str, typer.Option("--size", metavar="SIZE", help="Of an image: model, folder, 128, 48x64; auto is folder for pixel art.")
+    ] = SAMPLE.size,
+    scale: Annotated[int, typer.Option("--scale", metavar="K", min=1, max=16, help="Pixels a pixel, unsmoothed.")] = SAMPLE.scale,
     with_support: Annotated[bool, typer.Option("--with-support", help="The examples beside the samples.")] = False,
     interpolate: Annotated[bool, typer.Option("--interpolate", help="A walk between seeds; .gif and .webp animate.")] = False,
     like: Annotated[Path | None, typer.Option("--like", metavar="FILE", help="Again, with the settings in a picture.")] = None,
     base: Base = ADAPT.base,
     steps: Steps = ADAPT.steps,
+    depth: Depth = ADAPT.depth,
+    fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -180,10 +205,10 @@ def sample(
         out = Path("out.png")
     inputs = model if model.is_dir() else None
     request = workflow.SampleRequest(
-        chosen, out, each, truncation, columns, scale, with_support, wanted if interpolate else None, overwrite, inputs
+        chosen, out, each, truncation, columns, size, scale, with_support, wanted if interpolate else None, overwrite, inputs
     )
     workflow.check_request(request)
-    ready = workflow.load_ready(model, device, AdaptConfig(base=base, steps=steps, skip_bad=skip_bad))
+    ready = workflow.load_ready(model, device, AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad))
     if like is not None:
         stored = workflow.like(like, ready.hash)
         request = replace(
@@ -191,6 +216,7 @@ def sample(
             seeds=workflow.parse_seeds(stored["seeds"]),
             truncation=stored["truncation"],
             columns=stored["columns"],
+            size=stored.get("size", SAMPLE.size),
             scale=stored["scale"],
             with_support=stored["with_support"],
             walk_count=stored["walk"],

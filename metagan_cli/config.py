@@ -12,6 +12,7 @@ LEARNERS = ("attention", "rnn", "gradient")
 ALGORITHMS = ("maml", "fomaml", "reptile", "meta-sgd")
 EXEMPLARS = ("prototype", "random")
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
+DEPTHS = ("state", "modulation", "all")  # what an adaptation may change, each with what stands before it
 PRECISIONS = ("auto", "fp32", "bf16")
 T = TypeVar("T")
 
@@ -130,8 +131,10 @@ class AdaptConfig:
     base: str = "auto"  # a shipped model's name, a file, or chosen by what the folder holds
     learner: str | None = None  # refuse a base with another
     steps: int = 4  # inner adversarial steps after the feed-forward one
+    depth: str = "auto"  # one of DEPTHS, or as deep as held-out images say, for folders far from the base's tasks
     packs: int = 8  # packs of samples that an inner step looks at
     budget: float | None = None  # seconds after which no further inner step begins
+    fit: str = "pad"  # how images that are not square are made so: padded, or cropped to their middle
     skip_bad: bool = False  # go on without images that cannot be read
     standalone: bool = False  # embed the base in the adapted file
     seed: int = 0
@@ -144,6 +147,7 @@ class SampleConfig:
     count: int = 64
     seed: int = 0
     truncation: float = 1.0
+    size: str = "auto"  # the folder's for pixel art, else the model's in the folder's shape
     scale: int = 1
 
 

@@ -79,6 +79,20 @@ def energy_by_task(
     return torch.stack(parts).mean(0)
 
 
+def energy_of_observation(held: Tensor, fake: Tensor, seen: Tensor, by: Yardstick | None = None) -> Tensor:
+    """The energy score, a scalar, of images held [B, H, C, S, S] under samples fake [B, M, C, S, S]; less is likelier.
+
+    2 E d(f, h) - E d(f, f'): the energy distance but for what it says of the held images among themselves, so that one is
+    enough. Distances are in units of the mean one between the images seen [B, N, C, S, S], N at least 2.
+    """
+    by, parts = by or BY_SIGNATURES, []
+    for true, false, known in zip(by.describe(held), by.describe(fake), by.describe(seen), strict=True):
+        unit = _mean(_euclidean(known, known), _other_runs(known.shape[1], 1).to(known.device)).mean().clamp(min=1e-3)
+        among = _mean(by.unlike(_euclidean(false, false) / unit), _other_runs(false.shape[1], 1).to(false.device))
+        parts.append((2 * by.unlike(_euclidean(false, true) / unit).mean((1, 2)) - among).mean())
+    return torch.stack(parts).mean()
+
+
 def _other_runs(count: int, pack: int) -> Tensor:
     """Which pairs of samples start from independently drawn support images: [M, M] of 0 and 1."""
     run = torch.arange(count) // pack

@@ -52,6 +52,16 @@ def test_tensors_come_back(tmp_path: Path) -> None:
     assert all(torch.equal(file.tensors[name], tensors[name]) for name in tensors)
 
 
+def test_a_header_of_any_length_is_read(tmp_path: Path) -> None:
+    """Its length comes first in the file, and some lengths look like the first bytes of a pickle."""
+    tensors, seen = {"a": torch.zeros(1)}, set()
+    for length in range(0, 1400, 8):
+        write_tensors(tmp_path / "t.safetensors", "run", tensors, {"pad": length * "x"})
+        seen.add((tmp_path / "t.safetensors").read_bytes()[:2])
+        assert read_tensors(tmp_path / "t.safetensors", ("run",)).metadata["pad"] == length * "x"
+    assert b"\x80\x04" in seen
+
+
 def test_grid() -> None:
     images = torch.linspace(-1, 1, 5)[:, None, None, None].expand(5, 1, 4, 4)
     dark, light = to_bytes(images, light_on_dark=True), to_bytes(images, light_on_dark=False)

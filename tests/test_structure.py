@@ -24,7 +24,7 @@ MAY = {
     "ink": set(),
     "precision": set(),
     "energy": {"bilinear", "ink", "precision"},
-    "blemishes": set(),
+    "blemishes": {"bilinear"},
     "networks": {"bilinear", "config", "ink", "precision", "rng", "state", "tint"},
     "learners": {"adversarial", "bilinear", "config", "energy", "networks", "rng", "state"},
     "sampling": {"evaluation", "networks", "rng", "state"},

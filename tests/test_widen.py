@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.learners.base import seen
+from metagan_cli.networks import generator
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for
 from metagan_cli.state import Latents
 
 
-def test_they_do_with_black_and_white_what_the_gray_one_does() -> None:
+def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator, "without_grid", lambda x: x)  # which only colour networks do
     gray = stirred_networks()
     wide = in_colour(gray, generator_for(0, "colour")).eval()
     assert wide.config == replace(TINY, channels=3)

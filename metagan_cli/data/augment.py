@@ -4,21 +4,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import reflected, sample_bilinear
+from metagan_cli.bilinear import sample_bilinear, sample_pictures
 
 AFFINE = 0.12  # standard deviation of the entries of a task's linear map
 THICKEN = 0.25  # share of the gray tasks whose strokes are made thicker
 REORDER, NEGATIVE = 0.5, 0.1  # shares of the colour tasks whose channels change places, and that are turned to negatives
+UPRIGHT = 0.4  # share of the colour tasks that are mirrored at most: pictures of people's have level edges and full borders
 
 
 def augment(tasks: Tensor, rng: torch.Generator) -> Tensor:
     """Tasks [B, N, C, S, S] in [-1, 1] under one random map each: turned, mirrored, sheared, scaled, thickened.
 
-    Colour pictures are mirrored and scaled, not turned, with their mirror image beyond their borders; their channels may
-    change places, and dark and light.
+    Colour pictures are mirrored and scaled, not turned, many only mirrored; their channels may change places, and
+    dark and light.
     """
-    b, n, c, side = tasks.shape[:4]
-    linear = torch.eye(2) + AFFINE * torch.randn(b, 2, 2, generator=rng)
+    b, n, c = tasks.shape[:3]
+    strength = torch.full((b,), AFFINE)
+    if c == 3:
+        strength[torch.rand(b, generator=rng) < UPRIGHT] = 0.0
+    linear = torch.eye(2) + strength[:, None, None] * torch.randn(b, 2, 2, generator=rng)
     mirror = torch.where(torch.rand(b, generator=rng) < 0.5, -1.0, 1.0)
     linear[:, :, 0] *= mirror[:, None]
     turns = torch.randint(4, (b,), generator=rng) if c == 1 else torch.zeros(b, dtype=torch.long)
@@ -28,7 +32,7 @@ def augment(tasks: Tensor, rng: torch.Generator) -> Tensor:
     flat = tasks.flatten(0, 1)
     grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
     if c == 3:
-        return _recoloured(sample_bilinear(flat, reflected(grid, side)).view(tasks.shape), rng)
+        return _recoloured(sample_pictures(flat, grid).view(tasks.shape), rng)
     moved = sample_bilinear(flat + 1, grid) - 1
     amount = torch.rand(b, generator=rng) * (torch.rand(b, generator=rng) < THICKEN)
     thick = F.max_pool2d(moved, 3, 1, 1)

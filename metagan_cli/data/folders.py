@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metagan_cli.data.forms import Form, common_form
 from metagan_cli.data.images import ENDINGS, REFUSED, ReadImage, read_image, shown
 from metagan_cli.errors import InputError
 
@@ -32,12 +33,20 @@ class Support:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     duplicates: tuple[tuple[str, str], ...]  # names of images that are nearly the same
+    form: Form
     light_on_dark: bool
     colourful: bool  # whether most of the images have colours
 
 
 def read_folder(
-    folder: Path, *, size: int, channels: int, skip_bad: bool = False, most: int = MOST, deep: bool = True
+    folder: Path,
+    *,
+    size: int,
+    channels: int,
+    fit: str = "pad",
+    skip_bad: bool = False,
+    most: int = MOST,
+    deep: bool = True,
 ) -> Support:
     """Reads the images of a folder and, where `deep`, of the folders in it.
 
@@ -52,7 +61,7 @@ def read_folder(
     for path in chosen:
         name = shown(path.relative_to(folder))
         try:
-            read.append((name, read_image(path, size, channels)))
+            read.append((name, read_image(path, size, channels, fit)))
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
@@ -79,6 +88,7 @@ def read_folder(
         notes=tuple(notes),
         warnings=tuple(_warnings(images, duplicates)),
         duplicates=duplicates,
+        form=common_form([image.outline for _, image in read], fit),
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) * 2 > len(read),
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from metagan_cli.data.forms import Array, Outline, outline, squared
 from metagan_cli.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
@@ -31,20 +32,19 @@ MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
 MIN_SIDE = 4  # pixels
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-Array = np.ndarray[Any, np.dtype[np.uint8]]
-
 
 @dataclass(frozen=True)
 class ReadImage:
     """One image, ready for a network."""
 
     pixels: Array  # uint8 [size, size, C]
+    outline: Outline
     colourful: bool  # whether its source has colours
     notes: tuple[str, ...]  # what was done to it that its owner should know
 
 
-def read_image(path: Path, size: int, channels: int) -> ReadImage:
-    """Reads a file as uint8 [size, size, C], upright, composited on a ground, padded to a square with its border's colour.
+def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadImage:
+    """Reads a file as uint8 [size, size, C], upright, composited on a ground, and fitted into a square.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
@@ -57,14 +57,16 @@ def read_image(path: Path, size: int, channels: int) -> ReadImage:
                 raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
             rgb, ground_note = _on_ground(image)
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
-            pixels = _squared(rgb if channels == 3 else rgb.convert("L"), size)
+            chosen = rgb if channels == 3 else rgb.convert("L")
+            form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
+            pixels = squared(chosen, size, fit, form.block)
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{shown(path)}: needs more memory than there is") from error
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
         raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
-    return ReadImage(pixels, colourful, (*notes, *ground_note))
+    return ReadImage(pixels, form, colourful, (*notes, *ground_note))
 
 
 def shown(path: Path | str) -> str:
@@ -173,27 +175,6 @@ def _on_ground(image: Image.Image) -> tuple[Image.Image, list[str]]:
     name, value = ("black", 0) if mean > 200 else ("white", 255)
     ground = Image.new("RGBA", rgba.size, (value, value, value, 255))
     return Image.alpha_composite(ground, rgba).convert("RGB"), [f"transparent: put on {name}"]
-
-
-def _squared(image: Image.Image, size: int) -> Array:
-    """A picture padded to a square with the median of its border, and resized: uint8 [size, size, C]."""
-    pixels = np.asarray(image)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = tuple(int(v) for v in np.median(rim, axis=0))
-    ground_colour = ground if len(ground) > 1 else ground[0]
-    if image.width != image.height:
-        side = max(image.size)
-        scale = min(1.0, 4 * size / side)  # a very long picture is shrunk first: its square would be huge
-        if scale < 1:
-            image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX)
-        image = ImageOps.pad(image, (max(image.size),) * 2, method=Image.Resampling.BOX, color=ground_colour)
-    if image.width != size:
-        method = Image.Resampling.BICUBIC if image.width < size else Image.Resampling.BOX
-        if size < image.width < 4 * size:
-            method = Image.Resampling.LANCZOS
-        image = image.resize((size, size), method)
-    return np.asarray(image).reshape(size, size, -1).copy()
 
 
 def _reason(error: Exception) -> str:

@@ -171,11 +171,18 @@ def prepare(images: np.ndarray[Any, Any], size: int, channels: int) -> Tensor:
         if part.shape[1] == 3 and channels == 1:
             part = (part * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
         if part.shape[-2:] != (size, size):
-            mode = "bilinear" if part.shape[-1] > size else "bicubic"
-            part = F.interpolate(part, size=(size, size), mode=mode, antialias=True, align_corners=False)
+            part = resized(part, size)
         parts.append(part.round().clamp(0, 255).byte().expand(-1, channels, -1, -1))
     whole = torch.cat(parts)
     return 255 - whole if channels == 1 and border(whole).float().median() > 127 else whole
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Images [M, C, H, W] as [M, C, size, size]; pixels that fit a whole number of times are repeated: they may be drawn."""
+    if images.shape[-2] == images.shape[-1] and size % images.shape[-1] == 0:
+        return F.interpolate(images, size=(size, size), mode="nearest")
+    mode = "bilinear" if images.shape[-1] > size else "bicubic"
+    return F.interpolate(images, size=(size, size), mode=mode, antialias=True, align_corners=False)
 
 
 def border(images: Tensor) -> Tensor:

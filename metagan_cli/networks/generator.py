@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from metagan_cli.bilinear import reflected, sample_bilinear
+from metagan_cli.bilinear import sample_bilinear, sample_pictures
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
@@ -70,6 +70,11 @@ def noise_sizes(config: ModelConfig) -> list[int]:
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
     scale, shift = affine[:, :, None, None].chunk(2, 1)
     return F.group_norm(x, 8) * (1 + scale) + shift
+
+
+def without_grid(x: Tensor) -> Tensor:
+    """Features [N, C, S, S] without what alternates from each cell to the next: on half-tones it would show as a grid."""
+    return F.avg_pool2d(F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
 def _resized(flow: Tensor, side: int) -> Tensor:
@@ -188,21 +193,20 @@ class Generator(nn.Module):
         return start * growth.minimum((most / start).log()).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
-        """The base image under two smooth flows and an affine map; outside of it is ground.
-
-        Where there are colours also under two tints, and outside of it is its mirror image.
-        """
+        """The base image under two smooth flows and an affine map, where there are colours also under two tints."""
         side, guided = self.config.image_size, whole(self.flow(activate(x)))
         flow = _resized(sway, side) + 0.3 * _resized(guided[:, :2], side)
         theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
         if self.colour:
-            return tinted(sample_bilinear(base, reflected(grid, side)), dye + _resized(guided[:, 2:], side))
+            return tinted(sample_pictures(base, grid), dye + _resized(guided[:, 2:], side))
         return sample_bilinear(base + 1, grid) - 1
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""
         fine = F.pixel_shuffle(self.unfold(activate(h)), self.config.image_size // GRID // 2)
+        if self.colour:
+            fine = without_grid(fine)
         seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
         fine = self.finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
         residual = F.pixel_shuffle(whole(self.out(activate(fine))), 2)

@@ -23,13 +23,13 @@ def to_bytes(images: Tensor, light_on_dark: bool = True) -> Tensor:
 
 
 def tile(images: Tensor, columns: int, ground: int = 255, gap: int = GAP) -> Tensor:
-    """Pictures uint8 [N, S, S, C] as one [H, W, C], row by row."""
-    n, side, _, channels = images.shape
+    """Pictures uint8 [N, H, W, C] side by side as one, row by row."""
+    n, height, width, channels = images.shape
     rows = -(-n // columns)
-    sheet = torch.full((rows * (side + gap) + gap, columns * (side + gap) + gap, channels), ground, dtype=torch.uint8)
+    sheet = torch.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), ground, dtype=torch.uint8)
     for i, image in enumerate(images):
-        top, left = (i // columns) * (side + gap) + gap, (i % columns) * (side + gap) + gap
-        sheet[top : top + side, left : left + side] = image
+        top, left = (i // columns) * (height + gap) + gap, (i % columns) * (width + gap) + gap
+        sheet[top : top + height, left : left + width] = image
     return sheet
 
 

@@ -99,7 +99,7 @@ def _read(path: Path) -> bytes:
 
 def _header(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
     """The parsed header and the bytes after it, checked against each other before anything is allocated."""
-    if data.startswith(_PICKLES):
+    if data.startswith(_PICKLES) and data[8:9] != b"{":  # a header of 640 bytes begins as a pickle does
         raise CheckpointError(f"{path}: a pickle or zip (as torch.save writes); metagan never unpickles, it reads .safetensors")
     if len(data) < 8:
         raise CheckpointError(f"{path}: {'empty' if not data else 'truncated'}, not a safetensors file")

@@ -1,19 +1,21 @@
 """adapt: a folder of a few images to an adapted model."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from metagan_cli.config import AdaptConfig
+from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
 from metagan_cli.data.folders import Support, read_folder
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
 from metagan_cli.learners.base import inner_game
+from metagan_cli.learners.deepen import Deepened, can_deepen, deepen
+from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState
@@ -31,9 +33,11 @@ class Adapted:
 
     state: TaskState
     base: BaseModel
+    reason: str  # why this base
     support: Support
     shots: int
     inner_steps: int
+    deepened: Deepened | None  # where more than the state was opened
     copies: CopyReport
     distance: float | None  # from the base's training tasks; above 1 is far
     seconds: float
@@ -48,23 +52,36 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     """
     start = time.monotonic()
     chosen = choose_device(device)
-    base, support = _read(folder, settings)
+    base, support, reason = _read(folder, settings)
     images = support.images[:MOST_SHOTS]
     base.nets.to(chosen)
     base.learner.to(chosen)
-    state, taken = _adapt(base, images.to(chosen), settings, start)
-    report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
+    state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far=distance is not None and distance > 1)
+    report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
     warnings = (*support.warnings, *_domain_warning(distance, base.name), *_copy_warning(report))
     metadata = {
         "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
+        "form": to_dict(support.form),
         "inner_steps": taken,
+        "depth": deepened.as_dict() if deepened else {"depth": "state"},
         "seed": settings.seed,
         "copies": report.as_dict(),
         "distance": distance,
     }
     return Adapted(
-        state, base, support, len(images), taken, report, distance, time.monotonic() - start, tuple(warnings), metadata
+        state,
+        base,
+        reason,
+        support,
+        len(images),
+        taken,
+        deepened,
+        report,
+        distance,
+        time.monotonic() - start,
+        tuple(warnings),
+        metadata,
     )
 
 
@@ -78,11 +95,11 @@ def adapt(folder: Path, out: Path, settings: AdaptConfig, *, device: str = "auto
     return adapted
 
 
-def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support]:
-    """The base model and the folder's images in its format."""
+def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support, str]:
+    """The base model, the folder's images in its format, and why it was chosen."""
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
-        return base, _support(folder, base, settings)
+        return base, _support(folder, base, settings), "as asked"
     first = choose_model(colourful=False)
     base = _load(first.path, settings)
     support = _support(folder, base, settings)
@@ -90,7 +107,7 @@ def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support]:
     if better.path != first.path:
         base = _load(better.path, settings)
         support = _support(folder, base, settings)
-    return base, support
+    return base, support, "most images have colours" if support.colourful else "most images have no colours"
 
 
 def _load(path: Path, settings: AdaptConfig) -> BaseModel:
@@ -101,21 +118,36 @@ def _load(path: Path, settings: AdaptConfig) -> BaseModel:
 
 
 def _support(folder: Path, base: BaseModel, settings: AdaptConfig) -> Support:
-    return read_folder(folder, size=base.config.image_size, channels=base.config.channels, skip_bad=settings.skip_bad)
+    config = base.config
+    return read_folder(folder, size=config.image_size, channels=config.channels, fit=settings.fit, skip_bad=settings.skip_bad)
 
 
-def _adapt(base: BaseModel, images: torch.Tensor, settings: AdaptConfig, start: float) -> tuple[TaskState, int]:
-    """The adapted state and the inner steps taken: fewer where the budget ends, or where there are too few images."""
+def _adapt(
+    base: BaseModel, images: torch.Tensor, settings: AdaptConfig, start: float, is_far: bool
+) -> tuple[TaskState, int, Deepened | None]:
+    """The adapted state, the inner steps taken, and how more than the state was opened.
+
+    Steps are fewer where the budget ends, or where there are too few images.
+    """
+
+    def out_of_time() -> bool:
+        return settings.budget is not None and time.monotonic() - start > settings.budget
+
     game = inner_game(base.config, settings.packs)
+    deepest = settings.depth if settings.depth != "auto" else DEPTHS[-1] if is_far else DEPTHS[0]
+    nets, deepened = base.nets, None
+    if deepest != DEPTHS[0] and can_deepen(game, base.learner, len(images)) and not out_of_time():
+        deepened = deepen(nets, base.learner, images, game, deepest, settings.seed, out_of_time)
+        nets = deepened.nets
+    steps = settings.steps if len(images) >= game.fewest else 0
     with torch.no_grad():
-        state = base.learner.begin(base.nets, images[None])
-        if len(images) < game.fewest:
-            return state, 0
-        for step in range(settings.steps):
-            if settings.budget is not None and time.monotonic() - start > settings.budget:
-                return state, step
-            state = base.learner.refine(base.nets, state, step, game, generator_for(settings.seed, "inner", step))
-    return state, settings.steps
+        state, taken = base.learner.begin(nets, images[None]), 0
+        while taken < steps and not out_of_time():
+            state = base.learner.refine(nets, state, taken, game, generator_for(settings.seed, "inner", taken))
+            taken += 1
+    if deepened is not None and deepened.depth != DEPTHS[0]:
+        state = replace(state, weights=flat(nets.generator)[None])
+    return state, taken, deepened
 
 
 def _domain_warning(distance: float | None, name: str) -> list[str]:

@@ -61,6 +61,7 @@ def _folder(path: Path) -> dict[str, Any]:
         "images": support.found,
         "look": "light on dark" if support.light_on_dark else "dark on light",
         "colours": support.colourful,
+        "form": support.form.words,
         "skipped": [f"{name}: {reason}" for name, reason in support.skipped],
         "nearly same": [f"{a} and {b}" for a, b in support.duplicates],
         "notes": [*support.notes, *support.warnings],

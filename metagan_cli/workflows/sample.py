@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metagan_cli.config import AdaptConfig
+from metagan_cli.config import AdaptConfig, from_dict
+from metagan_cli.data.forms import Form, check_size, given_back
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
@@ -37,6 +38,7 @@ class SampleRequest:
     each: Path | None  # a folder for single files
     truncation: float = 1.0
     columns: int | None = None
+    size: str = "auto"  # of single images; see data/forms.py
     scale: int = 1
     with_support: bool = False
     walk_count: int | None = None  # frames of a walk through the seeds
@@ -52,6 +54,7 @@ class Ready:
     base: BaseModel
     hash: str  # of the adapted model; of the base where a folder was adapted on the way
     light_on_dark: bool
+    form: Form
     warnings: tuple[str, ...] = ()
 
 
@@ -70,6 +73,7 @@ class Sampled:
 def check_request(request: SampleRequest) -> None:
     """Refuses before any work what cannot be done. Raises UsageError or OutputError."""
     count = request.walk_count or len(request.seeds)
+    check_size(request.size)
     if request.walk_count is not None and len(request.seeds) < 2:
         raise UsageError("--interpolate walks between seeds: give two or more with --seeds")
     if request.out is not None:
@@ -87,14 +91,24 @@ def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None 
     """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
     if source.is_dir():
         adapted = adapt_folder(source, settings or AdaptConfig(), device)
-        return Ready(adapted.state, adapted.base, adapted.base.hash, adapted.support.light_on_dark, adapted.warnings)
+        return Ready(
+            adapted.state, adapted.base, adapted.base.hash, adapted.support.light_on_dark, adapted.support.form, adapted.warnings
+        )
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)
     chosen = choose_device(device)
     base.nets.to(chosen)
     state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
-    return Ready(state, base, loaded.hash, bool(loaded.metadata.get("support", {}).get("light_on_dark")))
+    light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
+    return Ready(state, base, loaded.hash, light_on_dark, _form(source, loaded.metadata.get("form", {})))
+
+
+def _form(source: Path, values: dict[str, Any]) -> Form:
+    try:
+        return from_dict(Form, values)
+    except UsageError as error:
+        raise CheckpointError(f"{source}: its results would have no form ({error})") from error
 
 
 def _find_base(source: Path, wanted: dict[str, Any]) -> BaseModel:
@@ -130,6 +144,7 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
         "seeds": shorten(request.seeds),
         "truncation": request.truncation,
         "columns": request.columns,
+        "size": request.size,
         "scale": request.scale,
         "with_support": request.with_support,
         "walk": request.walk_count,
@@ -140,7 +155,7 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
         _prepare_folder(request)
     for place, images in _blocks(sampler, request):
         if request.each is not None:
-            _write_each(request, place, to_bytes(images, ready.light_on_dark), text)
+            _write_each(request, place, _as_files(images, ready, request), text)
         if request.out is not None or len(kept) * len(images) < TESTED:
             kept.append(images)
     drawn = torch.cat(kept)
@@ -182,7 +197,7 @@ def _write_each(request: SampleRequest, place: int, images: Tensor, text: dict[s
 
 
 def _write_sheet(out: Path, images: Tensor, ready: Ready, request: SampleRequest, text: dict[str, Any]) -> None:
-    cells = to_bytes(images, ready.light_on_dark)
+    cells = _as_files(images, ready, request)
     if request.walk_count is not None and out.suffix.lower() in MOVING:
         pictures.write_animation(out, [picture(cell, request.scale) for cell in cells], text)
         return
@@ -190,9 +205,14 @@ def _write_sheet(out: Path, images: Tensor, ready: Ready, request: SampleRequest
     ground = 0 if ready.light_on_dark else 255
     sheet = tile(cells, columns, ground)
     if request.with_support:
-        examples = to_bytes(ready.state.bases[0].float().cpu(), ready.light_on_dark)
+        examples = _as_files(ready.state.bases[0].float().cpu(), ready, request)
         sheet = _beside(tile(examples, _support_columns(len(examples), sheet.shape[0] // (cells.shape[1] + 2)), ground), sheet)
     pictures.write_picture(out, picture(sheet, request.scale), text)
+
+
+def _as_files(images: Tensor, ready: Ready, request: SampleRequest) -> Tensor:
+    """Images [N, C, S, S] in [-1, 1] as uint8 [N, H, W, C] in the folder's form and the wanted size."""
+    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size)
 
 
 def _support_columns(count: int, rows: int) -> int:

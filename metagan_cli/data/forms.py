@@ -1,0 +1,203 @@
+"""The form of a folder's images: how they are fitted into a model's square, and how results get their shape back.
+
+Other shapes are padded to a square with the colour of their border, or cropped to their middle. Pixel art is seen by its
+own pixels, drawn alike large in a file or not: each of them becomes a block of the square, and one pixel of the folder's
+colours again in a result.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from metagan_cli.errors import UsageError
+
+FITS = ("pad", "crop")
+COARSEST, FINEST = 8, 40  # drawn pixels on the longer side of what counts as pixel art
+GRAYS, COLOURS = 16, 256  # and at most so many gray levels or colours
+MOSTLY = 0.75  # share of a folder's images that make it pixel art
+PALETTE = 256  # colours of a folder
+ALIKE = 1.02  # how much longer the sides of one picture may be than those of another of the same shape
+LARGEST = 4096  # pixels a side of a result
+
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What one file says about its form."""
+
+    width: int  # pixels
+    height: int
+    block: int  # pixels a side of one drawn pixel; 0 where it is no pixel art
+    colours: Array  # uint8 [P, C], of pixel art
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form that results are given back in; of a folder that has none, a square of the model's size."""
+
+    width: int = 0  # pixels of the folder's images; 0 where they differ in shape
+    height: int = 0
+    fit: str = "pad"
+    block: int = 0  # pixels a side of one drawn pixel; 0 where they are no pixel art
+    palette: tuple[tuple[int, ...], ...] = ()  # of pixel art: gray levels or colours
+
+    def __post_init__(self) -> None:
+        sides = (self.width, self.height, self.block)
+        if min(sides) < 0 or (self.width > 0) != (self.height > 0) or self.fit not in FITS:
+            raise UsageError(f"a form of {self.width} x {self.height} pixels, {self.fit}, does not exist")
+        levels = [value for colour in self.palette for value in colour]
+        drawn = self.block > 0
+        if drawn != bool(levels) or any(not 0 <= value < 256 for value in levels) or (drawn and min(sides) < self.block):
+            raise UsageError("pixel art without pixels or colours does not exist")
+
+    @property
+    def words(self) -> str:
+        """The form as a user would say it, or nothing."""
+        if self.block:
+            return f"pixel art of {self.width // self.block} x {self.height // self.block}, {len(self.palette)} colours"
+        return f"{self.width} x {self.height}" if self.width else "of several shapes"
+
+    def size(self, side: int, wanted: str) -> tuple[int, int]:
+        """Width and height of results of a model of `side` pixels, as wanted by `check_size`'s words."""
+        own = (self.width, self.height) if self.width else (side, side)
+        if "x" in wanted:
+            width, height = map(int, wanted.split("x"))
+            return width, height
+        as_the_folder = wanted == "folder" or (wanted == "auto" and self.block > 0)
+        longer = int(wanted) if wanted.isdigit() else min(max(own), LARGEST) if as_the_folder else side
+        return max(1, round(longer * own[0] / max(own))), max(1, round(longer * own[1] / max(own)))
+
+
+def check_size(text: str) -> str:
+    """What --size says: auto, model, folder, a longer side in pixels, or WxH. Raises UsageError for anything else."""
+    sides = text.split("x")
+    numbers = len(sides) <= 2 and all(side.isascii() and side.isdigit() and 0 < int(side) <= LARGEST for side in sides)
+    if text not in ("auto", "model", "folder") and not numbers:
+        raise UsageError(f"--size {text}: give auto, model, folder, a longer side as 128, or a size as 48x64 (up to {LARGEST})")
+    return text
+
+
+def outline(pixels: Array) -> Outline:
+    """The form of one picture uint8 [H, W, C]."""
+    height, width = pixels.shape[:2]
+    none = Outline(width, height, 0, pixels[:0, 0])
+    if max(height, width) > LARGEST:
+        return none
+    across = np.flatnonzero((pixels[:, 1:] != pixels[:, :-1]).any((0, 2))) + 1
+    down = np.flatnonzero((pixels[1:] != pixels[:-1]).any((1, 2))) + 1
+    block = int(np.gcd.reduce(np.concatenate([across, down, [width, height]])))
+    if not COARSEST <= max(height, width) // block <= FINEST:
+        return none
+    colours = np.unique(pixels[::block, ::block].reshape(-1, pixels.shape[2]), axis=0)
+    most = GRAYS if (colours == colours[:, :1]).all() else COLOURS
+    return Outline(width, height, block, colours) if len(colours) <= most else none
+
+
+def common_form(outlines: Sequence[Outline], fit: str) -> Form:
+    """The form of a folder: pixel art where most of its images are, a shape where all have it."""
+    drawn = [o for o in outlines if o.block]
+    if len(drawn) >= MOSTLY * len(outlines):
+        (width, height), _ = Counter((o.width, o.height) for o in drawn).most_common(1)[0]
+        width, height = (min(width, height),) * 2 if fit == "crop" else (width, height)
+        return Form(width, height, fit, gcd(*(o.block for o in drawn)), _palette([o.colours for o in drawn]))
+    slopes = [o.width / o.height for o in outlines]
+    if fit == "crop":
+        side = int(np.median([min(o.width, o.height) for o in outlines]))
+        return Form(side, side, fit)
+    if max(slopes) > ALIKE * min(slopes):
+        return Form(fit=fit)
+    middle = outlines[int(np.argsort([o.width for o in outlines])[len(outlines) // 2])]
+    return Form(middle.width, middle.height, fit)
+
+
+def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
+    """All colours of a folder, or where they are too many, as many that stand for them (median cut)."""
+    found = np.unique(np.concatenate(colours), axis=0)
+    if len(found) > PALETTE:
+        image = Image.fromarray(np.repeat(found, 3 // found.shape[1], axis=1)[None]).quantize(PALETTE, Image.Quantize.MEDIANCUT)
+        found = np.unique(np.asarray(image.convert("RGB"))[0, :, : found.shape[1]], axis=0)
+    return tuple(tuple(int(v) for v in colour) for colour in found)
+
+
+def squared(image: Image.Image, size: int, fit: str, block: int) -> Array:
+    """A picture as uint8 [size, size, C]: padded with the median of its border, or its middle alone, and resized."""
+    if fit == "crop" and image.width != image.height:
+        image = ImageOps.fit(image, (min(image.size),) * 2, Image.Resampling.NEAREST)
+    pixels = np.asarray(image)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground = np.median(rim, axis=0).astype(np.uint8)
+    if block and max(image.size) // block <= size:
+        return _blown_up(pixels[::block, ::block], size, ground)
+    ground_colour = tuple(int(v) for v in ground) if len(ground) > 1 else int(ground[0])
+    if image.width != image.height:
+        side = max(image.size)
+        scale = min(1.0, 4 * size / side)  # a very long picture is shrunk first: its square would be huge
+        if scale < 1:
+            image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX)
+        image = ImageOps.pad(image, (max(image.size),) * 2, method=Image.Resampling.BOX, color=ground_colour)
+    if image.width != size:
+        method = Image.Resampling.BICUBIC if image.width < size else Image.Resampling.BOX
+        if size < image.width < 4 * size:
+            method = Image.Resampling.LANCZOS
+        image = image.resize((size, size), method)
+    return np.asarray(image).reshape(size, size, -1).copy()
+
+
+def _cells(longer: int, size: int) -> int:
+    """Drawn pixels a side of the square that `longer` of them are laid in: as few as divide the size."""
+    return next(n for n in range(longer, size + 1) if size % n == 0)
+
+
+def _blown_up(drawn: Array, size: int, ground: Array) -> Array:
+    """Drawn pixels [h, w, C] in the middle of a square whose side divides the size, each as a block of it."""
+    height, width = drawn.shape[:2]
+    cells = _cells(max(height, width), size)
+    square = np.tile(ground, (cells, cells, 1))
+    top, left = (cells - height) // 2, (cells - width) // 2
+    square[top : top + height, left : left + width] = drawn
+    return square.repeat(size // cells, 0).repeat(size // cells, 1)
+
+
+def given_back(images: Tensor, form: Form, wanted: str) -> Tensor:
+    """Results uint8 [N, S, S, C] in their folder's form and the wanted size: [N, H, W, C]."""
+    side = images.shape[1]
+    width, height = form.size(side, wanted)
+    if form.block and max(form.width, form.height) // form.block <= side:
+        return _resized(_drawn_pixels(images, form), width, height, Image.Resampling.NEAREST)
+    if form.width and "x" not in wanted:
+        inner_width, inner_height = form.size(side, "model")
+        top, left = (side - inner_height) // 2, (side - inner_width) // 2
+        images = images[:, top : top + inner_height, left : left + inner_width]
+    smaller = width < images.shape[2]
+    return _resized(images, width, height, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
+
+
+def _drawn_pixels(images: Tensor, form: Form) -> Tensor:
+    """One pixel of the palette for each block of results uint8 [N, S, S, C]."""
+    side, width, height = images.shape[1], form.width // form.block, form.height // form.block
+    cells = _cells(max(width, height), side)
+    means = F.avg_pool2d(images.permute(0, 3, 1, 2).float(), side // cells).permute(0, 2, 3, 1)
+    top, left = (cells - height) // 2, (cells - width) // 2
+    palette = torch.tensor(form.palette, dtype=torch.float32)
+    nearest = torch.cdist(means[:, top : top + height, left : left + width].flatten(0, 2), palette).argmin(1)
+    return palette.byte()[nearest].view(len(images), height, width, -1)
+
+
+def _resized(images: Tensor, width: int, height: int, method: Image.Resampling) -> Tensor:
+    """Pictures uint8 [N, H, W, C] at another size."""
+    if images.shape[1:3] == (height, width):
+        return images
+    channels = images.shape[3]
+    flat = (Image.fromarray(array[..., 0] if channels == 1 else array) for array in images.numpy())
+    resized = (np.asarray(image.resize((width, height), method)).reshape(height, width, channels) for image in flat)
+    return torch.from_numpy(np.stack(list(resized)))
