@@ -17,7 +17,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.evaluation.inception import cached_inception
 from metagan_cli.evaluation.judges import Judges
-from metagan_cli.evaluation.metrics import evenly
+from metagan_cli.evaluation.metrics import FEWEST_TASKS, evenly
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges
@@ -146,6 +146,8 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
 def draw_tasks(source: TaskSource, shots: int, most: int, seed: int, judges: Judges | None = None) -> list[EvaluationTask]:
     """Evenly chosen tasks with `shots` support images and, twice, the most of HELD_OUT that half of the tasks have.
 
+    Or fewer, where only then there are tasks enough to ask for which one a sample is recognised as.
+
     With judges the first support image is the most typical of those drawn, as Boutin et al. 2022 show each category's
     prototype: one odd drawing says little about what it was meant to be.
     Raises InputError where fewer than two tasks hold enough.
@@ -155,7 +157,8 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int, judges: Jud
         raise InputError(
             f"{source.name}: evaluation with {shots} shots needs two tasks of {shots + 2 * HELD_OUT[-1]} images or more"
         )
-    held_out = next(n for n in HELD_OUT if able[n] >= max(2, able[HELD_OUT[-1]] / 2))
+    fewest = max(min(FEWEST_TASKS, able[HELD_OUT[-1]]), able[HELD_OUT[-1]] / 2)
+    held_out = next(n for n in HELD_OUT if able[n] >= fewest)
     each = shots + 2 * held_out
     count = source.tasks(each)
     drawn = []

@@ -1,0 +1,98 @@
+"""Writes the README's table of a colour model: six sets' development tasks, eight images each, beside turned copies.
+
+python benchmarks/pictures.py [MODEL] [--data data] [--tasks N] [--sheets FOLDER] [--dry]
+
+Needs the colour sets of the training data, whose development tasks no model and no feature net is trained on.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from development import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
+from results import README, rewrite, tell
+
+from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.evaluation.references import JITTERS
+from metagan_cli.store.grids import picture, tile, to_bytes, write_png
+from metagan_cli.workflows.evaluate import Row, Setup, draw_tasks, ruler_of, score_row, set_up
+from metagan_cli.workflows.rivals import REALS, EvaluationTask, model_rival, references
+
+BEGIN, END = "<!-- pictures: made by benchmarks/pictures.py -->\n", "<!-- end of pictures -->\n"
+SETS = {
+    "emoji": ("emoji_vendor_subgroup_64.npz", EMOJI),
+    "avatars": ("dicebear_64.npz", AVATARS),
+    "icon packs": ("icons_color_pack_64.npz", ICONS),
+    "clip art": ("openclipart_64.npz", CLIP_ART),
+    "pixel art": ("crawl_tiles_32.npz", TILES),
+    "photographs": ("caltech101_64.npz", PHOTOGRAPHS),
+}
+SHOTS = 8
+WANTED = (REALS, *(f"copies, {strength} jitter" for strength in JITTERS))
+
+
+def main() -> None:
+    """Scores the model and its rivals on each set, prints every row, and rewrites the README's table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", nargs="?", default="picture")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--tasks", type=int, default=24, help="at most, of each set")
+    parser.add_argument("--steps", type=int, default=EvaluateConfig.steps)
+    parser.add_argument("--sheets", type=Path, help="a folder for sheets of samples")
+    parser.add_argument("--dry", action="store_true", help="leave the README as it is")
+    options = parser.parse_args()
+    lines = [
+        "| set | who draws | recognizability, % | diversity | kernel distance | told apart, % | copies, % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, (file, tasks) in SETS.items():
+        settings = EvaluateConfig(shots=(SHOTS,), tasks=options.tasks, steps=options.steps)
+        setup = set_up([options.model], DataConfig(str(options.data / file), only=tasks), settings)
+        drawn = draw_tasks(setup.source, SHOTS, settings.tasks, settings.seed, setup.judges)
+        rows = score(setup, drawn)
+        if options.sheets:
+            sheet(options.sheets / f"{name.replace(' ', '-')}.png", drawn, rows[0])
+        for row in rows:
+            lines.append(line(f"{name} ({len(drawn)})", row, rows[1]))
+            print(lines[-1], flush=True)
+    if not options.dry:
+        rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
+
+
+def score(setup: Setup, tasks: list[EvaluationTask]) -> list[Row]:
+    """The model's row, then those of held-out images and of turned copies."""
+    settings, model = setup.settings, setup.models[0]
+    rivals = [model_rival(model, model.name, settings.steps, settings.seed)]
+    rivals += [rival for rival in references(model, settings.steps, settings.seed) if rival.name in WANTED]
+    ruler = ruler_of(setup, tasks)
+    return [score_row(setup, ruler, rival, tasks, None, tell) for rival in rivals]
+
+
+def line(name: str, row: Row, reals: Row) -> str:
+    """One row of the table; diversity in units of held-out images'."""
+    f = row.score.figures
+    cells = [
+        name,
+        f"**{row.name}**" if row.kind == "model" else row.name,
+        f"{100 * f['recognizability'].mean:.1f} ± {50 * (f['recognizability'].high - f['recognizability'].low):.1f}",
+        f"{f['diversity'].mean / reals.score.figures['diversity'].mean:.2f}",
+        f"{f['kernel'].mean:.3f} ± {(f['kernel'].high - f['kernel'].low) / 2:.3f}",
+        f"{100 * f['neighbour'].mean:.0f}",
+        f"{100 * f['copies'].mean:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def sheet(path: Path, tasks: list[EvaluationTask], row: Row) -> None:
+    """Support left, then samples, one task a row."""
+    path.parent.mkdir(exist_ok=True)
+    shown = [
+        torch.cat([task.support, torch.zeros(1, *task.support.shape[1:]), s.float() / 127.5 - 1])
+        for task, s in zip(tasks, row.samples, strict=True)
+    ]
+    pixels = tile(to_bytes(torch.cat(shown[::2][:12])), len(shown[0]))
+    write_png(path, picture(pixels), {"kind": "development", "shots": SHOTS})
+
+
+if __name__ == "__main__":
+    main()
