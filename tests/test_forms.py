@@ -1,6 +1,7 @@
 """How pictures are fitted into a square, and how results get their folder's form back."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +93,54 @@ def test_a_folder_of_many_colours_keeps_the_most_needed() -> None:
     form = common_form([outline(image) for image in images], "pad")
     assert form.block == 1 and 200 < len(form.palette) <= 256
     assert from_dict(Form, to_dict(form)) == form
+
+
+def disc(side: int, colour: tuple[int, int, int], level: int) -> tuple[Image.Image, np.ndarray[Any, Any]]:
+    """A soft-edged disc with a hole, transparent outside; and its alpha. On a ground of `level` it is an opaque picture."""
+    axis = np.linspace(-1, 1, side)
+    radius = np.hypot(*np.meshgrid(axis, axis))
+    alpha = np.clip((0.7 - radius) * side / 2 + 0.5, 0, 1)
+    pixels = np.broadcast_to(np.array(colour), (side, side, 3)).copy()
+    pixels[radius < 0.15] = level  # as light as the ground, but within
+    return Image.fromarray(np.dstack([pixels, 255 * alpha]).round().astype(np.uint8), "RGBA"), alpha
+
+
+@pytest.mark.parametrize(("colour", "level"), [((200, 40, 60), 255), ((250, 240, 230), 0)])
+def test_transparent_pictures_are_cut_out_again(colour: tuple[int, int, int], level: int, tmp_path: Path) -> None:
+    image, alpha = disc(64, colour, level)
+    image.save(tmp_path / "a.png")
+    image.transpose(Image.Transpose.TRANSPOSE).save(tmp_path / "b.png")
+    support = read_folder(tmp_path, size=64, channels=3)
+    assert support.form.clear == level and support.form.words.endswith("transparent")
+    pixels = ((support.images + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    assert given_back(pixels, support.form, "auto", opaque=True).shape == (2, 64, 64, 3)
+    back = given_back(pixels, support.form, "auto")[0].float()
+    assert (back[..., 3] / 255 - torch.from_numpy(alpha)).abs().max() < 0.05
+    seen = back[..., 3] > 128
+    assert (back[..., :3] - torch.tensor(colour)).abs().amax(2)[seen].quantile(0.5) < 3
+    assert back[32, 32, 3] == 255, "what is light within is no ground"
+
+
+def test_transparent_pixel_art(tmp_path: Path) -> None:
+    rgb = np.asarray(sprite(16, 16))
+    clear = (rgb == WHITE).all(2) | (np.arange(16)[None] < 3)
+    for name, pixels in (("a", rgb), ("b", rgb[::-1])):
+        mask = clear if name == "a" else clear[::-1]
+        Image.fromarray(np.dstack([pixels, 255 * ~mask]).astype(np.uint8), "RGBA").save(tmp_path / f"{name}.png")
+    support = read_folder(tmp_path, size=64, channels=3)
+    back = given_back(((support.images + 1) * 127.5).round().byte().permute(0, 2, 3, 1), support.form, "auto")
+    assert back.shape == (2, 16, 16, 4) and (back[:, :, :3, 3] == 0).all()
+    assert set(back[..., 3].unique().tolist()) == {0, 255}
+    drawn = {tuple(c) for c in back[back[..., 3] == 255][:, :3].tolist()}
+    assert {RED, GREEN} <= drawn <= {RED, GREEN, WHITE}
+
+
+def test_a_folder_that_is_partly_transparent_has_a_ground(tmp_path: Path) -> None:
+    image, _ = disc(64, (200, 40, 60), 255)
+    image.save(tmp_path / "a.png")
+    for i in range(2):
+        photograph(64 + i, 64 + i).save(tmp_path / f"{i}.png")
+    assert read_folder(tmp_path, size=64, channels=3).form.clear == -1
 
 
 @pytest.mark.parametrize("text", ["", "0", "x", "10x", "-3", "5000", "10x10x10", "big", "1.5", "٣"])

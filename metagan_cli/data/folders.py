@@ -88,7 +88,7 @@ def read_folder(
         notes=tuple(notes),
         warnings=tuple(_warnings(images, duplicates)),
         duplicates=duplicates,
-        form=common_form([image.outline for _, image in read], fit),
+        form=common_form([image.outline for _, image in read], fit, [image.ground for _, image in read]),
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) * 2 > len(read),
     )

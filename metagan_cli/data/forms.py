@@ -2,7 +2,7 @@
 
 Other shapes are padded to a square with the colour of their border, or cropped to their middle. Pixel art is seen by its
 own pixels, drawn alike large in a file or not: each of them becomes a block of the square, and one pixel of the folder's
-colours again in a result.
+colours again in a result. Transparent pictures are laid on white or black, and results are cut out of it again.
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ GRAYS, COLOURS = 16, 256  # and at most so many gray levels or colours
 MOSTLY = 0.75  # share of a folder's images that make it pixel art
 PALETTE = 256  # colours of a folder
 ALIKE = 1.02  # how much longer the sides of one picture may be than those of another of the same shape
+GROUND = 12  # levels by which painted ground may differ from the ground
 LARGEST = 4096  # pixels a side of a result
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
@@ -49,10 +50,11 @@ class Form:
     fit: str = "pad"
     block: int = 0  # pixels a side of one drawn pixel; 0 where they are no pixel art
     palette: tuple[tuple[int, ...], ...] = ()  # of pixel art: gray levels or colours
+    clear: int = -1  # the gray level of the ground that transparent pictures were laid on; -1 where they are opaque
 
     def __post_init__(self) -> None:
         sides = (self.width, self.height, self.block)
-        if min(sides) < 0 or (self.width > 0) != (self.height > 0) or self.fit not in FITS:
+        if min(sides) < 0 or not -1 <= self.clear < 256 or (self.width > 0) != (self.height > 0) or self.fit not in FITS:
             raise UsageError(f"a form of {self.width} x {self.height} pixels, {self.fit}, does not exist")
         levels = [value for colour in self.palette for value in colour]
         drawn = self.block > 0
@@ -62,9 +64,10 @@ class Form:
     @property
     def words(self) -> str:
         """The form as a user would say it, or nothing."""
+        clear = ", transparent" if self.clear >= 0 else ""
         if self.block:
-            return f"pixel art of {self.width // self.block} x {self.height // self.block}, {len(self.palette)} colours"
-        return f"{self.width} x {self.height}" if self.width else "of several shapes"
+            return f"pixel art of {self.width // self.block} x {self.height // self.block}, {len(self.palette)} colours{clear}"
+        return (f"{self.width} x {self.height}" if self.width else "of several shapes") + clear
 
     def size(self, side: int, wanted: str) -> tuple[int, int]:
         """Width and height of results of a model of `side` pixels, as wanted by `check_size`'s words."""
@@ -102,21 +105,23 @@ def outline(pixels: Array) -> Outline:
     return Outline(width, height, block, colours) if len(colours) <= most else none
 
 
-def common_form(outlines: Sequence[Outline], fit: str) -> Form:
-    """The form of a folder: pixel art where most of its images are, a shape where all have it."""
+def common_form(outlines: Sequence[Outline], fit: str, grounds: Sequence[int | None] = ()) -> Form:
+    """The form of a folder: pixel art or transparent where most of its images are, a shape where all have it."""
+    found, times = Counter(grounds).most_common(1)[0] if grounds else (None, 0)
+    clear = found if found is not None and times >= MOSTLY * len(grounds) else -1
     drawn = [o for o in outlines if o.block]
     if len(drawn) >= MOSTLY * len(outlines):
         (width, height), _ = Counter((o.width, o.height) for o in drawn).most_common(1)[0]
         width, height = (min(width, height),) * 2 if fit == "crop" else (width, height)
-        return Form(width, height, fit, gcd(*(o.block for o in drawn)), _palette([o.colours for o in drawn]))
+        return Form(width, height, fit, gcd(*(o.block for o in drawn)), _palette([o.colours for o in drawn]), clear)
     slopes = [o.width / o.height for o in outlines]
     if fit == "crop":
         side = int(np.median([min(o.width, o.height) for o in outlines]))
-        return Form(side, side, fit)
+        return Form(side, side, fit, clear=clear)
     if max(slopes) > ALIKE * min(slopes):
-        return Form(fit=fit)
+        return Form(fit=fit, clear=clear)
     middle = outlines[int(np.argsort([o.width for o in outlines])[len(outlines) // 2])]
-    return Form(middle.width, middle.height, fit)
+    return Form(middle.width, middle.height, fit, clear=clear)
 
 
 def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
@@ -168,16 +173,22 @@ def _blown_up(drawn: Array, size: int, ground: Array) -> Array:
     return square.repeat(size // cells, 0).repeat(size // cells, 1)
 
 
-def given_back(images: Tensor, form: Form, wanted: str) -> Tensor:
-    """Results uint8 [N, S, S, C] in their folder's form and the wanted size: [N, H, W, C]."""
+def given_back(images: Tensor, form: Form, wanted: str, opaque: bool = False) -> Tensor:
+    """Results uint8 [N, S, S, C] in their folder's form and the wanted size: [N, H, W, C].
+
+    Of transparent pictures C becomes 4, unless they have to be opaque.
+    """
     side = images.shape[1]
     width, height = form.size(side, wanted)
     if form.block and max(form.width, form.height) // form.block <= side:
-        return _resized(_drawn_pixels(images, form), width, height, Image.Resampling.NEAREST)
+        images = _drawn_pixels(images, form)
+        images = images if opaque or form.clear < 0 else _cut_out(images, form.clear, soft=False)
+        return _resized(images, width, height, Image.Resampling.NEAREST)
     if form.width and "x" not in wanted:
         inner_width, inner_height = form.size(side, "model")
         top, left = (side - inner_height) // 2, (side - inner_width) // 2
         images = images[:, top : top + inner_height, left : left + inner_width]
+    images = images if opaque or form.clear < 0 else _cut_out(images, form.clear, soft=True)
     smaller = width < images.shape[2]
     return _resized(images, width, height, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
 
@@ -191,6 +202,29 @@ def _drawn_pixels(images: Tensor, form: Form) -> Tensor:
     palette = torch.tensor(form.palette, dtype=torch.float32)
     nearest = torch.cdist(means[:, top : top + height, left : left + width].flatten(0, 2), palette).argmin(1)
     return palette.byte()[nearest].view(len(images), height, width, -1)
+
+
+def _cut_out(images: Tensor, ground: int, soft: bool) -> Tensor:
+    """Pictures uint8 [N, H, W, C] as [N, H, W, 4], transparent where the ground reaches in from the border.
+
+    Where soft, a pixel at its edge that lies between ground and drawing in colour is as opaque as it is far on that way.
+    """
+    colour = images.permute(0, 3, 1, 2).expand(-1, 3, -1, -1).float()
+    apart = (colour - ground).abs().amax(1, keepdim=True)
+    open_ = (apart <= GROUND).float()
+    rim = F.pad(torch.zeros_like(open_)[..., 1:-1, 1:-1], (1, 1, 1, 1), value=1.0)
+    outside, before = open_ * rim, torch.zeros(())
+    while outside.sum() > before:
+        before = outside.sum()
+        outside = F.max_pool2d(outside, 3, 1, 1) * open_
+    alpha = 1 - outside
+    if soft:
+        edge = F.max_pool2d(outside, 3, 1, 1) * alpha
+        inner = F.max_pool2d(apart * (1 - outside), 5, 1, 2).clamp(min=1)  # the drawing's own colour is the furthest one near
+        share = (apart / inner).clamp(1 / 255, 1)
+        alpha = torch.where(edge > 0, share, alpha)
+        colour = torch.where(edge > 0, (ground + (colour - ground) / share).clamp(0, 255), colour)
+    return torch.cat([colour, 255 * alpha], 1).round().byte().permute(0, 2, 3, 1).contiguous()
 
 
 def _resized(images: Tensor, width: int, height: int, method: Image.Resampling) -> Tensor:

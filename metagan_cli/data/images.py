@@ -40,6 +40,7 @@ class ReadImage:
     pixels: Array  # uint8 [size, size, C]
     outline: Outline
     colourful: bool  # whether its source has colours
+    ground: int | None  # the gray level that its transparent parts were laid on
     notes: tuple[str, ...]  # what was done to it that its owner should know
 
 
@@ -55,7 +56,7 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadIm
             image, notes = _decode(path, data)
             if min(image.size) < MIN_SIDE:
                 raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
-            rgb, ground_note = _on_ground(image)
+            rgb, ground = _on_ground(image)
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
             chosen = rgb if channels == 3 else rgb.convert("L")
             form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
@@ -66,7 +67,9 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadIm
         raise InputError(f"{shown(path)}: needs more memory than there is") from error
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
         raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
-    return ReadImage(pixels, form, colourful, (*notes, *ground_note))
+    if ground is not None:
+        notes.append(f"transparent: put on {'white' if ground else 'black'}")
+    return ReadImage(pixels, form, colourful, ground, tuple(notes))
 
 
 def shown(path: Path | str) -> str:
@@ -162,19 +165,19 @@ def _plain(path: Path, image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _on_ground(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Transparent pictures on white, or on black where what they show is itself light."""
+def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
+    """Transparent pictures on white, or on black where what they show is itself light; and that ground's gray level."""
     if "A" not in image.mode:
-        return image.convert("RGB"), []
+        return image.convert("RGB"), None
     rgba = image.convert("RGBA")
     alpha = np.asarray(rgba.getchannel("A")).astype(np.float64)
     if alpha.min() == 255:
-        return rgba.convert("RGB"), []
+        return rgba.convert("RGB"), None
     light = np.asarray(rgba.convert("RGB").convert("L"))
     mean = float((light * alpha).sum() / max(float(alpha.sum()), 1.0))
-    name, value = ("black", 0) if mean > 200 else ("white", 255)
-    ground = Image.new("RGBA", rgba.size, (value, value, value, 255))
-    return Image.alpha_composite(ground, rgba).convert("RGB"), [f"transparent: put on {name}"]
+    level = 0 if mean > 200 else 255
+    ground = Image.new("RGBA", rgba.size, (level, level, level, 255))
+    return Image.alpha_composite(ground, rgba).convert("RGB"), level
 
 
 def _reason(error: Exception) -> str:

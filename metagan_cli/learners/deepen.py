@@ -35,10 +35,10 @@ MODULATION = (
     ".scale_second.",
     ".noise",
 )  # names of what opens first
-RATES = {"modulation": 1e-3, "all": 2e-4}  # of Adam
+RATES = {"modulation": 2e-4, "all": 1e-4}  # of Adam
 HELD_OUT = 5  # one in so many support images is held out, one at least
 FEWEST = 2  # images that the game needs beside them, over its own fewest
-STRETCH, MOST = 6, 10  # steps between two looks at the held-out images; stretches of a depth
+STRETCH, MOST = 6, 5  # steps between two looks at the held-out images; stretches of a depth
 LOOKS = 24  # samples that they are looked at with
 
 

@@ -23,9 +23,9 @@ def to_bytes(images: Tensor, light_on_dark: bool = True) -> Tensor:
 
 
 def tile(images: Tensor, columns: int, ground: int = 255, gap: int = GAP) -> Tensor:
-    """Pictures uint8 [N, H, W, C] side by side as one, row by row."""
+    """Pictures uint8 [N, H, W, C] side by side as one, row by row; between transparent ones it is transparent."""
     n, height, width, channels = images.shape
-    rows = -(-n // columns)
+    rows, ground = -(-n // columns), 0 if channels == 4 else ground
     sheet = torch.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), ground, dtype=torch.uint8)
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + gap) + gap, (i % columns) * (width + gap) + gap

@@ -1,7 +1,7 @@
 """Who draws in an evaluation: models, and the rivals that they are compared with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -94,19 +94,44 @@ def _draw_jittered(strength: str, seed: int, task: EvaluationTask, tasks: Sequen
 def _draw_from_scratch(
     config: ModelConfig, steps: int, seed: int, task: EvaluationTask, tasks: Sequence[EvaluationTask], count: int
 ) -> Tensor:
-    """Samples of networks that learned from this task's support images alone, by the outer loop's own losses."""
-    queries = TrainConfig.queries
-    train = TrainConfig(steps=steps, seed=seed + task.number, shots=(1,), tasks_per_batch=1, inner_steps=0, head_start=0, ema=0.0)
-    recipe = Recipe("scratch", config, replace(train, queries=queries))
-    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
-    for step in range(steps):
-        rng = generator_for(train.seed, "scratch", step)
-        chosen = torch.randint(len(task.support), (queries,), generator=rng)
-        loop.step(step, Episode(task.support[None], task.support[chosen][None]))
-    nets, learner = loop.averaged()
-    with torch.no_grad():
-        state = learner.begin(nets, task.support[None])
-    return Sampler(nets, state, drafts=1).draw(range(count))
+    scratch = Scratch(config, steps, seed, task)
+    scratch.train(steps)
+    return scratch.draw(count)
+
+
+class Scratch:
+    """Networks that learn from one task's support images alone, by the outer loop's own losses."""
+
+    def __init__(self, config: ModelConfig, steps: int, seed: int, task: EvaluationTask) -> None:
+        """Before the first of `steps` steps."""
+        queries = TrainConfig.queries
+        train = TrainConfig(
+            steps=steps,
+            seed=seed + task.number,
+            shots=(1,),
+            queries=queries,
+            tasks_per_batch=1,
+            inner_steps=0,
+            head_start=0,
+            ema=0.0,
+        )
+        self.loop, self.support = OuterLoop(Recipe("scratch", config, train), torch.device("cpu"), torch.float32), task.support
+        self.taken = 0
+
+    def train(self, steps: int) -> None:
+        """Goes on until so many steps are taken in all."""
+        train = self.loop.recipe.train
+        while self.taken < steps:
+            rng = generator_for(train.seed, "scratch", self.taken)
+            chosen = torch.randint(len(self.support), (train.queries,), generator=rng)
+            self.loop.step(self.taken, Episode(self.support[None], self.support[chosen][None]))
+            self.taken += 1
+
+    @torch.no_grad()
+    def draw(self, count: int) -> Tensor:
+        """Samples [count, C, S, S] of the networks as they are now."""
+        nets, learner = self.loop.averaged()
+        return Sampler(nets, learner.begin(nets, self.support[None]), drafts=1).draw(range(count))
 
 
 def _device(model: BaseModel) -> torch.device:

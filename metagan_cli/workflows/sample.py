@@ -26,6 +26,7 @@ from metagan_cli.workflows.adapt import adapt_folder
 GRID_LIMIT = 10_000  # images in one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
+CLEAR = (".png", ".webp")  # what can be transparent
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -212,7 +213,8 @@ def _write_sheet(out: Path, images: Tensor, ready: Ready, request: SampleRequest
 
 def _as_files(images: Tensor, ready: Ready, request: SampleRequest) -> Tensor:
     """Images [N, C, S, S] in [-1, 1] as uint8 [N, H, W, C] in the folder's form and the wanted size."""
-    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size)
+    opaque = request.out is not None and request.out.suffix.lower() not in CLEAR
+    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size, opaque)
 
 
 def _support_columns(count: int, rows: int) -> int:
@@ -220,9 +222,10 @@ def _support_columns(count: int, rows: int) -> int:
 
 
 def _beside(left: Tensor, right: Tensor, gap: int = 12) -> Tensor:
-    """Two sheets uint8 [H, W, C] side by side on mid-gray, from the top."""
+    """Two sheets uint8 [H, W, C] side by side on mid-gray, or on nothing, from the top."""
     height = max(left.shape[0], right.shape[0])
-    whole = torch.full((height, left.shape[1] + gap + right.shape[1], left.shape[2]), 128, dtype=torch.uint8)
+    between = 0 if left.shape[2] == 4 else 128
+    whole = torch.full((height, left.shape[1] + gap + right.shape[1], left.shape[2]), between, dtype=torch.uint8)
     whole[: left.shape[0], : left.shape[1]] = left
     whole[: right.shape[0], left.shape[1] + gap :] = right
     return whole

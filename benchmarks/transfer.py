@@ -1,0 +1,91 @@
+"""Transfer to what a model never saw: textures, tissue and skies, against networks that learn from each folder alone.
+
+python benchmarks/transfer.py [MODEL] [--sheet sheet.png]    # pip install scikit-image first: its pictures are cut into patches
+
+Each task is one picture; its patches are support and held-out images. Prints a Markdown table: the kernel distance after some
+inner steps of adaptation, and after many more steps of training from scratch.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import skimage
+import torch
+from PIL import Image
+from torch import Tensor
+
+from metagan_cli.config import EvaluateConfig
+from metagan_cli.evaluation.metrics import figure
+from metagan_cli.evaluation.scores import Ruler
+from metagan_cli.rng import generator_for
+from metagan_cli.store.features import load_judges
+from metagan_cli.store.grids import picture, tile, to_bytes, write_png
+from metagan_cli.store.shipped import find_features
+from metagan_cli.workflows.evaluate import ready_model
+from metagan_cli.workflows.rivals import EvaluationTask, Scratch, model_rival
+
+PICTURES = ("brick.png", "grass.png", "gravel.png", "ihc.png", "retina.jpg", "moon.png", "hubble_deep_field.jpg", "coins.png")
+PATCH = 0.25  # side of a patch as a share of its picture's shorter side
+SHOTS, HELD_OUT = 8, 9
+INNER, SCRATCH = (0, 1, 2, 4, 8), (1, 8, 50, 100, 200, 400, 800)
+
+
+def main() -> None:
+    """Prints the learning curves as a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", nargs="?", default="picture")
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--pictures", type=int, default=len(PICTURES))
+    parser.add_argument("--scratch", type=int, default=SCRATCH[-1], help="most steps from scratch")
+    options = parser.parse_args()
+    model, (judges, _) = ready_model(options.model), load_judges(find_features("judges", 3))
+    tasks = [task_of(number, name, model.config.image_size) for number, name in enumerate(PICTURES[: options.pictures])]
+    ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
+    print("| who draws | steps | kernel distance | told apart, % |\n|---|---|---|---|")
+    for steps in INNER:
+        rival = model_rival(model, model.name, steps, 0)
+        drawn = [rival.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
+        print(line(f"**{model.name}**", f"{steps} inner" if steps else "feed-forward", ruler, drawn), flush=True)
+        if options.sheet and steps == EvaluateConfig.steps:
+            sheet(options.sheet, tasks, drawn)
+    runs = [Scratch(model.config, SCRATCH[-1], 0, task) for task in tasks]
+    for steps in (s for s in SCRATCH if s <= options.scratch):
+        for run in runs:
+            run.train(steps)
+        print(line("from scratch", f"{steps}", ruler, [run.draw(EvaluateConfig.samples) for run in runs]), flush=True)
+
+
+def task_of(number: int, name: str, size: int) -> EvaluationTask:
+    """Patches of one picture."""
+    image = Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+    patches = list(cut(image, size, SHOTS + 2 * HELD_OUT, generator_for(number, "patches")))
+    support, more, truth = torch.stack(patches).split([SHOTS, HELD_OUT, HELD_OUT])
+    return EvaluationTask(number, name, support, more, truth)
+
+
+def cut(image: Image.Image, size: int, count: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Patches [3, size, size] in [-1, 1] at random places."""
+    side = round(PATCH * min(image.size))
+    for _ in range(count):
+        left, top = (int(torch.randint(length - side, (), generator=rng)) for length in image.size)
+        patch = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
+        yield torch.from_numpy(np.asarray(patch).copy()).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def line(name: str, steps: str, ruler: Ruler, drawn: list[Tensor]) -> str:
+    """One row of the table."""
+    values = ruler.measure(torch.stack(drawn), torch.arange(len(drawn))).values
+    kernel, told = figure(values["kernel"]), 100 * float(values["neighbour"].mean())
+    return f"| {name} | {steps} | {kernel.mean:.3f} ({kernel.low:.3f} to {kernel.high:.3f}) | {told:.0f} |"
+
+
+def sheet(path: Path, tasks: list[EvaluationTask], drawn: list[Tensor]) -> None:
+    """Support left, then samples, one task a row."""
+    rows = [torch.cat([t.support, torch.zeros(1, *t.support.shape[1:]), d]) for t, d in zip(tasks, drawn, strict=True)]
+    write_png(path, picture(tile(to_bytes(torch.cat(rows)), len(rows[0]))), {"kind": "transfer"})
+
+
+if __name__ == "__main__":
+    main()
