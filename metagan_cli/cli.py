@@ -378,7 +378,10 @@ def _tell_progress(console: Console, progress: "Progress") -> None:
 
 @app.command(epilog="Example: metagan evaluate glyph --data ./task_folders --shots 1,5 --report report.html")
 def evaluate(
-    model: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Names or files.  [default: glyph]")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL...]", help="Names or files.  [default: for a folder what suits it, else glyph]"),
+    ] = None,
     data: Annotated[
         str, typer.Option("--data", metavar="SOURCE", help="A folder of task folders, or of images; .npz, or a built-in source.")
     ] = "doodles",
@@ -418,7 +421,7 @@ def evaluate(
 
     if report is not None:
         workflow.check_report(report, overwrite)
-    names = tuple(model or ["glyph"])
+    names = tuple(model or [workflow.default_model(data)])
     if is_single_folder(data):
         left = leave_one_out(Path(data), workflow.ready_model(names[0], device), settings, tell)
         console.result("evaluate", {"left_out": left.as_dict()}, _left_out_lines(left))
@@ -499,18 +502,20 @@ def inspect(
 
 
 @app.command(epilog="Example: metagan models")
-def models(as_json: AsJson = False) -> None:
-    """List the shipped models."""
+def models(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Just this one.")] = None, as_json: AsJson = False
+) -> None:
+    """List the shipped models with their cards: data, licences, figures, and what they cannot do."""
     from metagan_cli.store.shipped import shipped_models
 
-    found = shipped_models()
+    found = [model for model in shipped_models() if name in (None, model.name)]
+    if name and not found:
+        raise UsageError(f"models {name}: ships not; metagan models lists those that do")
     values = [
-        {"name": m.name, "path": str(m.path), "card": str(m.card), "size": m.image_size, "channels": m.channels} for m in found
-    ]
-    lines = [
-        f"{m.name:<10} {m.image_size} px, {'gray' if m.channels == 1 else 'colour'}: {m.about}\n{'':<10} card: {m.card}"
+        {"name": m.name, "path": str(m.path), "card": str(m.card), "size": m.image_size, "channels": m.channels, "text": m.text}
         for m in found
     ]
+    lines = [f"{m.name:<10} {m.image_size} px, {'gray' if m.channels == 1 else 'colour'}: {m.about}\n\n{m.text}" for m in found]
     Console(as_json=as_json).result("models", {"models": values}, lines or ["no models are shipped with this installation"])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import draw_folder, hashes, refused, run
+from PIL import Image
 
 from metagan_cli.store.shipped import shipped_models
 
@@ -46,6 +47,41 @@ def test_a_budget_ends_the_inner_steps(tiny_model: Path, tmp_path: Path) -> None
     assert ran.code == 0 and 0 < json.loads(ran.out)["inner_steps"] < 1000
 
 
+def test_depth(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 5)
+    told = {}
+    for depth in ("auto", "state", "all"):
+        ran = run("adapt", "images", "--from", tiny_model, "--depth", depth, "--steps", "0", "--json", cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        told[depth] = json.loads(ran.out)["depth"]
+    assert told["auto"] == told["state"] == {"depth": "state"}  # the tiny model does not know what is far
+    assert told["all"]["held_out"] == 1 and told["all"]["steps"] >= 6 and len(told["all"]["scores"]) >= 2
+    assert run("sample", "-n", "3", cwd=tmp_path).code == 0
+
+
+def test_results_have_the_form_of_their_folder(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "sprites").mkdir()
+    for i in range(5):
+        sprite = Image.new("RGBA", (12, 8), (0, 0, 0, 0))
+        sprite.paste((20, 20, 20, 255), (2 + i, 2, 6 + i, 7))
+        sprite.save(tmp_path / "sprites" / f"{i}.png")
+    ran = run("adapt", "sprites", "--from", tiny_model, "--json", cwd=tmp_path)
+    assert json.loads(ran.out)["form"]["block"] == 1 and "put on white" in ran.err
+    for options, size in (
+        ([], (12, 8)),
+        (["--scale", "4"], (48, 32)),
+        (["--size", "model"], (32, 21)),
+        (["--size", "40x40"], (40, 40)),
+    ):
+        assert run("sample", "-n", "2", "--each", "d", *options, cwd=tmp_path).code == 0
+        with Image.open(tmp_path / "d" / "000001.png") as image:
+            assert image.size == size and image.mode == "RGBA"
+    assert run("sample", "-n", "2", "-o", "a.jpg", cwd=tmp_path).code == 0
+    assert run("sample", "-n", "4", "-o", "a.png", "--with-support", "--columns", "2", cwd=tmp_path).code == 0
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.mode == "RGBA" and sheet.height == 2 * 10 + 2
+
+
 def test_few_images_take_no_inner_step(tiny_model: Path, tmp_path: Path) -> None:
     draw_folder(tmp_path / "images", 2)
     ran = run("adapt", "images", "--from", tiny_model, "--json", cwd=tmp_path)
@@ -71,8 +107,10 @@ def test_inspect(tiny_model: Path, adapted: Path, tmp_path: Path) -> None:
 def test_models_and_doctor(tmp_path: Path) -> None:
     told = json.loads(run("models", "--json", cwd=tmp_path).out)["models"]
     assert [m["name"] for m in told] == [m.name for m in shipped_models()]
+    shown = run("models", cwd=tmp_path).out
     for model in told:
         card = Path(model["card"]).read_text()
+        assert card in shown and card in run("models", model["name"], cwd=tmp_path).out
         assert all(word in card for word in ("Data", "Licence", "Seed", "Hardware", "cannot"))
         assert Path(model["path"]).stat().st_size <= 20 * 2**20
     ran = run("doctor", "--json", cwd=tmp_path)

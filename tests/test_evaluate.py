@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import draw_folder
+from PIL import Image
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.sources import open_source
@@ -16,6 +17,7 @@ from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.judges import build_judges
 from metagan_cli.store.features import save_judges
 from metagan_cli.store.samples import SampleCache
+from metagan_cli.store.shipped import choose_model
 from metagan_cli.workflows import evaluate as workflow
 from metagan_cli.workflows import gains as gains_workflow
 from metagan_cli.workflows import learning_curve as curve_workflow
@@ -48,6 +50,17 @@ def silent(what: str, done: int, whole: int) -> None:
 @pytest.fixture
 def evaluated(setup: workflow.Setup) -> workflow.Evaluated:
     return workflow.evaluate(setup, cache=None, report=silent)
+
+
+def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / "tasks" / str(i)).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (200, 30, 60 * i)).save(tmp_path / "tasks" / str(i) / "a.png")
+    draw_folder(tmp_path / "gray", 3)
+    (tmp_path / "empty").mkdir()
+    assert workflow.default_model(str(tmp_path / "tasks")) == choose_model(colourful=True).name
+    chosen = [workflow.default_model(str(tmp_path / name)) for name in ("gray", "empty", "missing.npz")]
+    assert chosen == ["glyph", "glyph", "glyph"]
 
 
 def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:

@@ -33,6 +33,27 @@ def test_exactly_as_many_as_asked(count: int, adapted: Path, tmp_path: Path) -> 
         assert sheet.size == (5 * 34 + 2, -(-count // 5) * 34 + 2)
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("sample", "--size", "0"),
+        ("sample", "--size", "big"),
+        ("sample", "--size", "48x"),
+        ("sample", "--depth", "deep"),
+        ("adapt", "--depth", "2"),
+        ("adapt", "--fit", "stretch"),
+    ],
+)
+def test_sizes_depths_and_fits(command: str, option: str, value: str, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 3)
+    assert f"{option} {value}" in refused(2, command, "images", option, value, cwd=tmp_path)
+
+
+def test_a_picture_of_too_many_pixels(adapted: Path, tmp_path: Path) -> None:
+    line = refused(2, "sample", adapted, "-n", "100", "--size", "4096", cwd=tmp_path)
+    assert "million pixels" in line and "--each" in line
+
+
 SEEDS = [("--seed", "-1"), ("--seed", str(2**64)), ("--seed", "one"), ("--seeds", "5-1"), ("--seeds", "1,,2"), ("--seeds", "x")]
 
 

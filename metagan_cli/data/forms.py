@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from metagan_cli.config import FITS
 from metagan_cli.errors import UsageError
 
-FITS = ("pad", "crop")
 COARSEST, FINEST = 8, 40  # drawn pixels on the longer side of what counts as pixel art
 GRAYS, COLOURS = 16, 256  # and at most so many gray levels or colours
 MOSTLY = 0.75  # share of a folder's images that make it pixel art

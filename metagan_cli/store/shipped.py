@@ -19,6 +19,7 @@ class ShippedModel:
     path: Path
     card: Path
     about: str  # the card's first line of text
+    text: str  # all of the card
     image_size: int
     channels: int
 
@@ -69,6 +70,7 @@ def choose_model(colourful: bool) -> ShippedModel:
 
 def _describe(name: str, path: Path, metadata: dict[str, Any]) -> ShippedModel:
     card = path.with_suffix(".md")
-    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
-    about = next((line for line in lines if line and not line.startswith("#")), "")
-    return ShippedModel(name, path, card, about, int(metadata["model"]["image_size"]), int(metadata["model"]["channels"]))
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    about = next((line for line in text.splitlines() if line and not line.startswith("#")), "")
+    model = metadata["model"]
+    return ShippedModel(name, path, card, about, text, int(model["image_size"]), int(model["channels"]))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.data.folders import read_folder
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_device
@@ -23,10 +24,11 @@ from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.samples import SampleCache, default_folder
-from metagan_cli.store.shipped import find_features, find_model
+from metagan_cli.store.shipped import choose_model, find_features, find_model
 from metagan_cli.workflows.rivals import REALS, EvaluationTask, Rival, model_rival, references
 
 HELD_OUT = (9, 8, 7, 6, 5, 4)  # real images of a task on either side of a comparison: the most that the tasks allow
+LOOK, LOOKS = 32, 16  # pixels a side, and images of a folder that are looked at to choose a model
 MARK = "made by metagan evaluate"  # what a report of ours carries
 
 T = TypeVar("T")
@@ -57,6 +59,19 @@ def set_up(models: Sequence[str], data: DataConfig, settings: EvaluateConfig, de
     judges, digest = load_judges(find_features("judges", config.channels))
     source = open_source(data, config.image_size, config.channels).whole()
     return Setup(loaded, judges, digest, source, settings, cached_inception())
+
+
+def default_model(source: str) -> str:
+    """The shipped model that suits a folder of images or of task folders; of any other source, glyph."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return "glyph"
+    first = next(iter(sorted(place for place in folder.iterdir() if place.is_dir())), folder)
+    try:
+        look = read_folder(first, size=LOOK, channels=3, skip_bad=True, most=LOOKS)
+    except InputError:  # which the evaluation itself will explain
+        return "glyph"
+    return choose_model(look.colourful).name
 
 
 def ready_model(name: str, device: str = "auto") -> BaseModel:

@@ -24,6 +24,7 @@ from metagan_cli.store.shipped import shipped_models
 from metagan_cli.workflows.adapt import adapt_folder
 
 GRID_LIMIT = 10_000  # images in one picture
+AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
@@ -138,6 +139,7 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
     """Draws the images of a request and writes them. Raises UsageError or OutputError, the former before any work."""
     start = time.monotonic()
     check_request(request)
+    _check_area(request, ready)
     text = {
         "kind": "sample",
         "model": ready.hash,
@@ -165,6 +167,17 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
     report = copy_report(drawn[:TESTED], ready.state.bases[0].float().cpu()) if request.walk_count is None else None
     count = request.walk_count or len(request.seeds)
     return Sampled(count, request.out, request.each, report, time.monotonic() - start, ready.warnings)
+
+
+def _check_area(request: SampleRequest, ready: Ready) -> None:
+    width, height = ready.form.size(ready.base.config.image_size, request.size)
+    count = request.walk_count or len(request.seeds)
+    area = width * height * request.scale**2 * (count if request.out is not None else 1)
+    if area > AREA_LIMIT:
+        raise UsageError(
+            f"--size {request.size}: a picture of {area // 10**6} million pixels is more than {AREA_LIMIT // 10**6}; "
+            "ask for smaller or fewer images, or for single ones with --each"
+        )
 
 
 def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Tensor]]:
