@@ -16,6 +16,7 @@ from metagan_cli.state import Latents, TaskState, draw_latents
 CHUNK = 16  # every forward pass has this many samples: results of a convolution may depend on the batch's shape
 BLOCK = 4 * CHUNK  # samples that are judged together
 DRAFTS = 4  # most drafts of one sample
+GOLDEN = 0x9E3779B97F4A7C15  # 2^64 by the golden ratio: its multiples fall evenly (Weyl's sequence; Knuth vol. 3, 6.4)
 REFUSED = 0.25  # share of drafts that the discriminator sends back
 COPY = 1e3  # taken from the score of a copy: more than all scores differ
 REFERENCES, PEERS = 32, 2  # drafts, at least, that set the bar; how many of them each draft is judged beside
@@ -127,12 +128,12 @@ def _filled(rows: Tensor) -> Tensor:
 def latents_of(seeds: Sequence[int], sizes: tuple[int, int], truncation: float = 1.0, draft: int = 0) -> Latents:
     """The latents of N seeds, as one task: z and noise shrunk by the truncation in [0, 1].
 
-    All drafts of a seed start from the same support image.
+    All drafts of a seed start from the same support image, and any run of seeds starts from all of them evenly.
     """
-    first = [draw_latents(1, 1, sizes, generator_for(seed, "sample")) for seed in seeds]
-    drawn = [draw_latents(1, 1, sizes, generator_for(seed, "sample", draft)) for seed in seeds] if draft else first
+    drawn = [draw_latents(1, 1, sizes, generator_for(seed, "sample", draft)) for seed in seeds]
     z, noise = (torch.cat([getattr(d, name) for d in drawn], 1) for name in ("z", "noise"))
-    return Latents(z * truncation, noise * truncation, torch.cat([d.pick for d in first], 1))
+    pick = torch.tensor([[seed * GOLDEN % 2**64 / 2**64 for seed in seeds]])
+    return Latents(z * truncation, noise * truncation, pick)
 
 
 def between(stops: Latents, count: int) -> Latents:

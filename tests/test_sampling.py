@@ -27,6 +27,15 @@ def test_a_sample_depends_on_its_seed_alone(sampler: Sampler) -> None:
     assert len({image.numpy().tobytes() for image in many}) == len(many)
 
 
+@pytest.mark.parametrize("first", [0, 17, 2**63, 2**64 - 40])
+@pytest.mark.parametrize("shots", [2, 5, 8])
+def test_a_run_of_seeds_starts_from_all_examples_evenly(first: int, shots: int) -> None:
+    index = latents_of(range(first, first + 5 * shots), (2, 2)).base_index(shots)[0]
+    counts = torch.bincount(index, minlength=shots)
+    assert counts.min() >= 3 and counts.max() <= 7
+    assert len(set(index[:4].tolist())) > 1
+
+
 def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
     for part in (sampler.nets.generator.affine, sampler.nets.generator.out, sampler.nets.discriminator.head):
         for weight in part.parameters():
