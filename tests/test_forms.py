@@ -83,6 +83,14 @@ def test_cropping_takes_the_middle() -> None:
     assert form.size(64, "auto") == (64, 64) and form.size(64, "folder") == (60, 60)
 
 
+def test_cropped_pixel_art_keeps_to_its_pixels() -> None:
+    image = sprite(13, 10, 20)
+    form = common_form([outline(np.asarray(image))], "crop")
+    back = given_back(torch.from_numpy(squared(image, 64, "crop", form.block))[None], form, "auto")[0].numpy()
+    drawn = np.asarray(sprite(13, 10))
+    assert back.shape == (200, 200, 3) and any(np.array_equal(back[::20, ::20], drawn[:, x : x + 10]) for x in range(4))
+
+
 def test_a_folder_of_several_shapes_has_squares() -> None:
     form = common_form([outline(np.asarray(photograph(*size))) for size in ((120, 60), (60, 120))], "pad")
     assert form == Form() and form.size(64, "folder") == (64, 64)

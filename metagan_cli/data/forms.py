@@ -135,14 +135,16 @@ def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
 
 def squared(image: Image.Image, size: int, fit: str, block: int) -> Array:
     """A picture as uint8 [size, size, C]: padded with the median of its border, or its middle alone, and resized."""
+    if block:
+        image = Image.fromarray(np.asarray(image)[::block, ::block])
     if fit == "crop" and image.width != image.height:
         image = ImageOps.fit(image, (min(image.size),) * 2, Image.Resampling.NEAREST)
     pixels = np.asarray(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     ground = np.median(rim, axis=0).astype(np.uint8)
-    if block and max(image.size) // block <= size:
-        return _blown_up(pixels[::block, ::block], size, ground)
+    if block and max(image.size) <= size:
+        return _blown_up(pixels, size, ground)
     ground_colour = tuple(int(v) for v in ground) if len(ground) > 1 else int(ground[0])
     if image.width != image.height:
         side = max(image.size)
