@@ -1,22 +1,26 @@
-"""Transfer to what a model never saw: textures, tissue and skies, against networks that learn from each folder alone.
+"""Transfer to what a model never saw, against networks that learn from each folder alone.
 
-python benchmarks/transfer.py [MODEL] [--sheet sheet.png]    # pip install scikit-image first: its pictures are cut into patches
+python benchmarks/transfer.py drawn       # the folders of gallery.py
+python benchmarks/transfer.py patches     # of textures, tissue, skies; pip install scikit-image first: its pictures are cut up
 
-Each task is one picture; its patches are support and held-out images. Prints a Markdown table: the kernel distance after some
-inner steps of adaptation, and after many more steps of training from scratch.
+Prints a Markdown table: the kernel distance after some inner steps of adaptation, and after many more steps of training from
+scratch, both on eight images of each task.
 """
 
 import argparse
+import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import skimage
 import torch
+from gallery import DRAWN
 from PIL import Image
 from torch import Tensor
 
 from metagan_cli.config import EvaluateConfig
+from metagan_cli.data.folders import read_folder
 from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler
 from metagan_cli.rng import generator_for
@@ -29,27 +33,28 @@ from metagan_cli.workflows.rivals import EvaluationTask, Scratch, model_rival
 PICTURES = ("brick.png", "grass.png", "gravel.png", "ihc.png", "retina.jpg", "moon.png", "hubble_deep_field.jpg", "coins.png")
 PATCH = 0.25  # side of a patch as a share of its picture's shorter side
 SHOTS, HELD_OUT = 8, 9
-INNER, SCRATCH = (0, 1, 2, 4, 8), (1, 8, 50, 100, 200, 400, 800)
+INNER, SCRATCH = (0, 1, 2, 4, 8, 16), (1, 8, 50, 100, 200, 400, 800)
 
 
 def main() -> None:
     """Prints the learning curves as a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("model", nargs="?", default="picture")
+    parser.add_argument("tasks", choices=["drawn", "patches"])
+    parser.add_argument("--model", default="picture")
     parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--pictures", type=int, default=len(PICTURES))
     parser.add_argument("--scratch", type=int, default=SCRATCH[-1], help="most steps from scratch")
     options = parser.parse_args()
     model, (judges, _) = ready_model(options.model), load_judges(find_features("judges", 3))
-    tasks = [task_of(number, name, model.config.image_size) for number, name in enumerate(PICTURES[: options.pictures])]
+    made = drawn(model.config.image_size) if options.tasks == "drawn" else patches(model.config.image_size)
+    tasks = [EvaluationTask(i, name, *images.split([SHOTS, HELD_OUT, HELD_OUT])) for i, (name, images) in enumerate(made)]
     ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
     print("| who draws | steps | kernel distance | told apart, % |\n|---|---|---|---|")
     for steps in INNER:
         rival = model_rival(model, model.name, steps, 0)
-        drawn = [rival.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
-        print(line(f"**{model.name}**", f"{steps} inner" if steps else "feed-forward", ruler, drawn), flush=True)
+        samples = [rival.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
+        print(line(f"**{model.name}**", f"{steps} inner" if steps else "feed-forward", ruler, samples), flush=True)
         if options.sheet and steps == EvaluateConfig.steps:
-            sheet(options.sheet, tasks, drawn)
+            sheet(options.sheet, tasks, samples)
     runs = [Scratch(model.config, SCRATCH[-1], 0, task) for task in tasks]
     for steps in (s for s in SCRATCH if s <= options.scratch):
         for run in runs:
@@ -57,12 +62,22 @@ def main() -> None:
         print(line("from scratch", f"{steps}", ruler, [run.draw(EvaluateConfig.samples) for run in runs]), flush=True)
 
 
-def task_of(number: int, name: str, size: int) -> EvaluationTask:
-    """Patches of one picture."""
-    image = Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
-    patches = list(cut(image, size, SHOTS + 2 * HELD_OUT, generator_for(number, "patches")))
-    support, more, truth = torch.stack(patches).split([SHOTS, HELD_OUT, HELD_OUT])
-    return EvaluationTask(number, name, support, more, truth)
+def drawn(size: int) -> Iterator[tuple[str, Tensor]]:
+    """Names and images [SHOTS + 2 HELD_OUT, 3, size, size] of the folders that the gallery draws, read as adapt reads them."""
+    for name, draw in DRAWN.items():
+        with tempfile.TemporaryDirectory() as folder:
+            for i in range(SHOTS + 2 * HELD_OUT):
+                draw(random.Random(f"{name} {i}")).save(Path(folder) / f"{i}.png")
+            yield name, read_folder(Path(folder), size=size, channels=3).images
+
+
+def patches(size: int) -> Iterator[tuple[str, Tensor]]:
+    """Names and patches [SHOTS + 2 HELD_OUT, 3, size, size] of scikit-image's pictures."""
+    import skimage
+
+    for number, name in enumerate(PICTURES):
+        image = Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+        yield name, torch.stack(list(cut(image, size, SHOTS + 2 * HELD_OUT, generator_for(number, "patches"))))
 
 
 def cut(image: Image.Image, size: int, count: int, rng: torch.Generator) -> Iterator[Tensor]:
@@ -74,16 +89,16 @@ def cut(image: Image.Image, size: int, count: int, rng: torch.Generator) -> Iter
         yield torch.from_numpy(np.asarray(patch).copy()).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def line(name: str, steps: str, ruler: Ruler, drawn: list[Tensor]) -> str:
+def line(name: str, steps: str, ruler: Ruler, samples: list[Tensor]) -> str:
     """One row of the table."""
-    values = ruler.measure(torch.stack(drawn), torch.arange(len(drawn))).values
+    values = ruler.measure(torch.stack(samples), torch.arange(len(samples))).values
     kernel, told = figure(values["kernel"]), 100 * float(values["neighbour"].mean())
     return f"| {name} | {steps} | {kernel.mean:.3f} ({kernel.low:.3f} to {kernel.high:.3f}) | {told:.0f} |"
 
 
-def sheet(path: Path, tasks: list[EvaluationTask], drawn: list[Tensor]) -> None:
+def sheet(path: Path, tasks: list[EvaluationTask], samples: list[Tensor]) -> None:
     """Support left, then samples, one task a row."""
-    rows = [torch.cat([t.support, torch.zeros(1, *t.support.shape[1:]), d]) for t, d in zip(tasks, drawn, strict=True)]
+    rows = [torch.cat([t.support, torch.zeros(1, *t.support.shape[1:]), d]) for t, d in zip(tasks, samples, strict=True)]
     write_png(path, picture(tile(to_bytes(torch.cat(rows)), len(rows[0]))), {"kind": "transfer"})
 
 
