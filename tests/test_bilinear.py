@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.bilinear import sample_bilinear, twice_differentiable
+from metagan_cli.bilinear import sample_bilinear, sample_pictures, twice_differentiable
 from metagan_cli.rng import generator_for
 
 
@@ -24,3 +24,14 @@ def test_both_derivatives() -> None:
     with twice_differentiable():
         assert torch.autograd.gradcheck(sample_bilinear, (images, grid))
         assert torch.autograd.gradgradcheck(sample_bilinear, (images, grid))
+
+
+def test_beyond_a_plain_border_the_ground_goes_on_and_beyond_others_the_mirror_image() -> None:
+    plain = torch.tensor([0.5, -0.2, 0.9]).view(3, 1, 1).expand(3, 16, 16).clone()
+    plain[:, 5:16, 7:9] = -1.0  # a stem that touches the border
+    full = torch.randn(3, 16, 16, generator=generator_for(0, "full")).clamp(-1, 1)
+    straight = F.affine_grid(2 * torch.eye(2, 3).expand(2, -1, -1), [2, 3, 32, 32], align_corners=False)
+    small = sample_pictures(torch.stack([plain, full]), straight)
+    assert torch.allclose(small[:, :, 8:24, 8:24], torch.stack([plain, full]), atol=1e-5)
+    assert torch.allclose(small[0, :, 25:], plain[:, :1, :1].expand(3, 7, 32), atol=1e-5)
+    assert torch.allclose(small[1, :, 8:24, 25:31], full[:, :, 8:14].flip(2), atol=1e-5)

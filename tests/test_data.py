@@ -349,3 +349,19 @@ def test_packed_training_data(name: str) -> None:
     split = open_source(DataConfig(str(SHARED / f"{name}.npz")), 64, 1)
     image = split.train.draw(0, 2, generator_for(0, "t"))
     assert image.shape == (2, 1, 64, 64) and split.held_out.tasks(2) > 0
+
+
+def test_small_pictures_are_enlarged_pixel_by_pixel_where_that_fits() -> None:
+    drawn = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    large = prepare(drawn, 64, 3)
+    assert torch.equal(large[:, :, ::4, ::4], torch.from_numpy(drawn).permute(0, 3, 1, 2))
+    assert torch.equal(large, large[:, :, ::4, ::4].repeat_interleave(4, 2).repeat_interleave(4, 3))
+    assert len(prepare(drawn[:1], 40, 3).unique()) > len(np.unique(drawn[:1])) / 2  # 16 does not divide 40: smoothed
+
+
+def test_many_colour_tasks_are_left_upright() -> None:
+    bars = torch.ones(200, 1, 3, 16, 16)
+    bars[..., 4:9, :] = -1.0
+    moved = augment(bars, generator_for(0, "upright"))
+    level = (moved == moved[..., :1]).flatten(1).all(1).float().mean()
+    assert 0.3 < level < 0.5
