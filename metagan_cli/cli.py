@@ -138,9 +138,18 @@ def _adapt_lines(adapted: "Adapted", out: Path) -> list[str]:
     return [
         f"read     {used}, {support.form.words}, {look}; {len(support.skipped)} skipped",
         f"base     {adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps",
+        *_depth_line(adapted),
         f"copies   {report.copies} of {report.samples} test samples; {near}",
         f"wrote    {out} in {adapted.seconds:.1f} s",
     ]
+
+
+def _depth_line(adapted: "Adapted") -> list[str]:
+    if adapted.deepened is None:
+        return []
+    tried = adapted.deepened
+    opened = "nothing but the state, more did not help" if tried.depth == DEPTHS[0] else tried.depth
+    return [f"opened   {opened}: {tried.steps} steps, judged by {tried.held_out} held-out images"]
 
 
 def _tell_support(console: Console, support: "Support") -> None:

@@ -55,6 +55,9 @@ def test_depth(tiny_model: Path, tmp_path: Path) -> None:
         assert ran.code == 0, ran.err
         told[depth] = json.loads(ran.out)["depth"]
     assert told["auto"] == told["state"] == {"depth": "state"}  # the tiny model does not know what is far
+    draw_folder(tmp_path / "few", 3)
+    few = run("adapt", "few", "--from", tiny_model, "--depth", "all", "-o", "few.safetensors", cwd=tmp_path)
+    assert few.code == 0 and "too few images to hold one out" in few.complaints("warning")[0]
     assert told["all"]["held_out"] == 1 and told["all"]["steps"] >= 6 and len(told["all"]["scores"]) >= 2
     assert run("sample", "-n", "3", cwd=tmp_path).code == 0
 
@@ -135,7 +138,9 @@ def test_a_far_folder_is_said(tmp_path: Path) -> None:
         coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8)).resize((200, 200), Image.Resampling.BICUBIC)
         noisy = np.asarray(coarse, np.int16) + rng.integers(-12, 13, (200, 200, 3))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "photos" / f"{i}.png")
-    ran = run("adapt", "photos", cwd=tmp_path, timeout=300)
+    chosen = json.loads(run("adapt", "photos", "--json", cwd=tmp_path, timeout=300).out)
+    assert chosen["base"] == "picture"
+    ran = run("adapt", "photos", "--from", "glyph", cwd=tmp_path, timeout=300)
     assert ran.code == 0, ran.err
     assert len([line for line in ran.complaints("warning") if "far from what 'glyph' was trained on" in line]) == 1
 

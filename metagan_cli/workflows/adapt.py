@@ -59,7 +59,11 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far=distance is not None and distance > 1)
     report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
-    warnings = (*support.warnings, *_domain_warning(distance, base.name), *_copy_warning(report))
+    asked = settings.depth not in ("auto", DEPTHS[0])
+    shallow = (
+        ["--depth: only the state was adapted: too few images to hold one out, or no time"] if asked and deepened is None else []
+    )
+    warnings = (*support.warnings, *shallow, *_domain_warning(distance, base.name), *_copy_warning(report))
     metadata = {
         "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
         "form": to_dict(support.form),
