@@ -11,6 +11,7 @@ Needs the Omniglot file of the training data; nothing here is for training.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,11 @@ def line(label: str, rows: list[dict[str, float]]) -> str:
     )
 
 
-def sheet(path: Path, tasks: Tensor, drawn: list[Tensor], shots: int) -> None:
-    """Support left, then samples, one task a row."""
-    rows = [torch.cat([task[:shots], torch.zeros(1, *task.shape[1:]), s]) for task, s in zip(tasks, drawn, strict=True)]
-    pixels = tile(to_bytes(torch.cat(rows), light_on_dark=False), shots + 1 + SAMPLES)
-    write_png(path, picture(pixels), {"kind": "development", "shots": shots})
+def sheet(path: Path, supports: Sequence[Tensor], drawn: Sequence[Tensor]) -> None:
+    """Support left, then samples, one task a row; images [., C, S, S] in [-1, 1]."""
+    rows = [torch.cat([s, torch.zeros(1, *s.shape[1:]), images]) for s, images in zip(supports, drawn, strict=True)]
+    pixels = tile(to_bytes(torch.cat(rows), light_on_dark=False), len(rows[0]))
+    write_png(path, picture(pixels), {"kind": "development", "shots": len(supports[0])})
 
 
 def main() -> None:
@@ -105,7 +106,7 @@ def main() -> None:
             if options.sheet:
                 options.sheet.mkdir(exist_ok=True)
                 some = slice(None, None, max(1, len(tasks) // 14))
-                sheet(options.sheet / f"{shots}-shot-{steps}.png", tasks[some], drawn[some], shots)
+                sheet(options.sheet / f"{shots}-shot-{steps}.png", [task[:shots] for task in tasks[some]], drawn[some])
     print(line("    1  real", [measure(task[1:11], task[:1], task[-HELD_OUT:]) for task in tasks]))
 
 

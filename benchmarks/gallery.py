@@ -206,12 +206,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = options.folders or Path(temporary)
         rows = [row(ROOT / "examples", options.base)] if options.base == AdaptConfig.base else []
-        for name, draw in DRAWN.items():
+        for name in DRAWN:
             (root / name).mkdir(parents=True, exist_ok=True)
-            for i in range(EXAMPLES):
-                draw(random.Random(f"{name} {i}")).save(root / name / f"{i}.png")
+            draw_folder(root / name, name, EXAMPLES)
             rows.append(row(root / name, options.base))
     write_png(options.out, picture(torch.cat(rows)), {"kind": "gallery"})
+
+
+def draw_folder(folder: Path, name: str, count: int) -> None:
+    """Draws that many images of one of DRAWN into a folder."""
+    for i in range(count):
+        DRAWN[name](random.Random(f"{name} {i}")).save(folder / f"{i}.png")
 
 
 def row(folder: Path, base: str) -> Tensor:

@@ -8,13 +8,11 @@ Needs the colour sets of the training data, whose development tasks no model and
 import argparse
 from pathlib import Path
 
-import torch
-from development import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
-from results import README, rewrite, tell
+from development import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES, sheet
+from results import README, line, rewrite, tell
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.references import JITTERS
-from metagan_cli.store.grids import picture, tile, to_bytes, write_png
 from metagan_cli.workflows.evaluate import Row, Setup, draw_tasks, ruler_of, score_row, set_up
 from metagan_cli.workflows.rivals import REALS, EvaluationTask, model_rival, references
 
@@ -51,9 +49,13 @@ def main() -> None:
         drawn = draw_tasks(setup.source, SHOTS, settings.tasks, settings.seed, setup.judges)
         rows = score(setup, drawn)
         if options.sheets:
-            sheet(options.sheets / f"{name.replace(' ', '-')}.png", drawn, rows[0])
+            options.sheets.mkdir(exist_ok=True)
+            samples = rows[0].samples.float() / 127.5 - 1
+            shown = slice(None, None, 2)
+            sheet(options.sheets / f"{name.replace(' ', '-')}.png", [task.support for task in drawn][shown], samples[shown])
         for row in rows:
-            lines.append(line(f"{name} ({len(drawn)})", row, rows[1]))
+            diversity, real = (r.score.figures["diversity"].mean for r in (row, rows[1]))
+            lines.append(line(f"{name} ({len(drawn)})", row, diversity / real))
             print(lines[-1], flush=True)
     if not options.dry:
         rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
@@ -66,32 +68,6 @@ def score(setup: Setup, tasks: list[EvaluationTask]) -> list[Row]:
     rivals += [rival for rival in references(model, settings.steps, settings.seed) if rival.name in WANTED]
     ruler = ruler_of(setup, tasks)
     return [score_row(setup, ruler, rival, tasks, None, tell) for rival in rivals]
-
-
-def line(name: str, row: Row, reals: Row) -> str:
-    """One row of the table; diversity in units of held-out images'."""
-    f = row.score.figures
-    cells = [
-        name,
-        f"**{row.name}**" if row.kind == "model" else row.name,
-        f"{100 * f['recognizability'].mean:.1f} ± {50 * (f['recognizability'].high - f['recognizability'].low):.1f}",
-        f"{f['diversity'].mean / reals.score.figures['diversity'].mean:.2f}",
-        f"{f['kernel'].mean:.3f} ± {(f['kernel'].high - f['kernel'].low) / 2:.3f}",
-        f"{100 * f['neighbour'].mean:.0f}",
-        f"{100 * f['copies'].mean:.0f}",
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def sheet(path: Path, tasks: list[EvaluationTask], row: Row) -> None:
-    """Support left, then samples, one task a row."""
-    path.parent.mkdir(exist_ok=True)
-    shown = [
-        torch.cat([task.support, torch.zeros(1, *task.support.shape[1:]), s.float() / 127.5 - 1])
-        for task, s in zip(tasks, row.samples, strict=True)
-    ]
-    pixels = tile(to_bytes(torch.cat(shown[::2][:12])), len(shown[0]))
-    write_png(path, picture(pixels), {"kind": "development", "shots": SHOTS})
 
 
 if __name__ == "__main__":

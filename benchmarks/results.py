@@ -62,7 +62,7 @@ def table(evaluated: Evaluated) -> str:
     lines = [
         "| examples | who draws | recognizability, % | diversity | kernel distance | told apart, % | copies, % |",
         "|---|---|---|---|---|---|---|",
-        *(line(row, evaluated) for row in evaluated.rows),
+        *(line(str(row.shots), row, evaluated.relative_diversity(row)) for row in evaluated.rows),
     ]
     return "\n".join(lines) + "\n"
 
@@ -78,15 +78,15 @@ def gain_table(gains: Sequence[Gain]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def line(row: Row, evaluated: Evaluated) -> str:
-    """One row: figures with half their 95 % interval where it says much."""
+def line(label: str, row: Row, diversity: float) -> str:
+    """One row under a label: figures with half their 95 % interval where it says much; diversity in units of real images'."""
     f = row.score.figures
     known, name = f["recognizability"], f"**{row.name}**" if row.kind == "model" else row.name
     cells = [
-        str(row.shots),
+        label,
         name,
         f"{100 * known.mean:.1f} ± {50 * (known.high - known.low):.1f}",
-        f"{evaluated.relative_diversity(row):.2f}",
+        f"{diversity:.2f}",
         f"{f['kernel'].mean:.3f} ± {(f['kernel'].high - f['kernel'].low) / 2:.3f}",
         f"{100 * f['neighbour'].mean:.0f}",
         f"{100 * f['copies'].mean:.0f}",

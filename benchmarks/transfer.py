@@ -8,14 +8,14 @@ scratch, both on eight images of each task.
 """
 
 import argparse
-import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from gallery import DRAWN
+from development import sheet
+from gallery import DRAWN, draw_folder
 from PIL import Image
 from torch import Tensor
 
@@ -25,7 +25,6 @@ from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges
-from metagan_cli.store.grids import picture, tile, to_bytes, write_png
 from metagan_cli.store.shipped import find_features
 from metagan_cli.workflows.evaluate import ready_model
 from metagan_cli.workflows.rivals import EvaluationTask, Scratch, model_rival
@@ -54,7 +53,7 @@ def main() -> None:
         samples = [rival.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
         print(line(f"**{model.name}**", f"{steps} inner" if steps else "feed-forward", ruler, samples), flush=True)
         if options.sheet and steps == EvaluateConfig.steps:
-            sheet(options.sheet, tasks, samples)
+            sheet(options.sheet, [task.support for task in tasks], samples)
     runs = [Scratch(model.config, SCRATCH[-1], 0, task) for task in tasks]
     for steps in (s for s in SCRATCH if s <= options.scratch):
         for run in runs:
@@ -64,10 +63,9 @@ def main() -> None:
 
 def drawn(size: int) -> Iterator[tuple[str, Tensor]]:
     """Names and images [SHOTS + 2 HELD_OUT, 3, size, size] of the folders that the gallery draws, read as adapt reads them."""
-    for name, draw in DRAWN.items():
+    for name in DRAWN:
         with tempfile.TemporaryDirectory() as folder:
-            for i in range(SHOTS + 2 * HELD_OUT):
-                draw(random.Random(f"{name} {i}")).save(Path(folder) / f"{i}.png")
+            draw_folder(Path(folder), name, SHOTS + 2 * HELD_OUT)
             yield name, read_folder(Path(folder), size=size, channels=3).images
 
 
@@ -94,12 +92,6 @@ def line(name: str, steps: str, ruler: Ruler, samples: list[Tensor]) -> str:
     values = ruler.measure(torch.stack(samples), torch.arange(len(samples))).values
     kernel, told = figure(values["kernel"]), 100 * float(values["neighbour"].mean())
     return f"| {name} | {steps} | {kernel.mean:.3f} ({kernel.low:.3f} to {kernel.high:.3f}) | {told:.0f} |"
-
-
-def sheet(path: Path, tasks: list[EvaluationTask], samples: list[Tensor]) -> None:
-    """Support left, then samples, one task a row."""
-    rows = [torch.cat([t.support, torch.zeros(1, *t.support.shape[1:]), d]) for t, d in zip(tasks, samples, strict=True)]
-    write_png(path, picture(tile(to_bytes(torch.cat(rows)), len(rows[0]))), {"kind": "transfer"})
 
 
 if __name__ == "__main__":

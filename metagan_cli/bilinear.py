@@ -51,12 +51,17 @@ def sample_pictures(images: Tensor, grid: Tensor) -> Tensor:
 
     Beyond any other border lies the mirror image: a picture that fills its square has no ground.
     """
-    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]], 2)
-    ground = border.median(2, keepdim=True).values
-    plain = (((border - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY)[:, None, None, None]
-    ground = torch.where(plain, ground[..., None], torch.zeros_like(ground[..., None]))
+    rim = border(images)
+    ground = rim.median(2, keepdim=True).values
+    plain = (((rim - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY)[:, None, None, None]
+    ground = ground[..., None] * plain
     places = torch.where(plain, grid, reflected(grid, images.shape[-1]))
     return sample_bilinear(images - ground, places) + ground
+
+
+def border(images: Tensor) -> Tensor:
+    """The outermost pixels of images [M, C, S, S]: [M, C, 4 S]."""
+    return torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], -1)
 
 
 def reflected(grid: Tensor, side: int) -> Tensor:

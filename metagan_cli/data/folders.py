@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metagan_cli.bilinear import border
 from metagan_cli.data.forms import Form, common_form
 from metagan_cli.data.images import ENDINGS, REFUSED, ReadImage, read_image, shown
 from metagan_cli.errors import InputError
@@ -183,8 +184,7 @@ def _notes(read: list[tuple[str, ReadImage]], found: int, channels: int) -> list
 
 def _polarity(pixels: Tensor) -> tuple[bool, Tensor]:
     """Whether the folder is light on dark, and which of its images [N, 1, S, S] are the other way round."""
-    rims = torch.cat([pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1]], -1)
-    ground = rims.float().flatten(1).median(1).values
+    ground = border(pixels).float().flatten(1).median(1).values
     light = bool(ground.median() < 128)
     return light, ground > 200 if light else ground < 55
 

@@ -63,7 +63,7 @@ class Form:
 
     @property
     def words(self) -> str:
-        """The form as a user would say it, or nothing."""
+        """The form as a user would say it."""
         clear = ", transparent" if self.clear >= 0 else ""
         if self.block:
             return f"pixel art of {self.width // self.block} x {self.height // self.block}, {len(self.palette)} colours{clear}"
@@ -95,14 +95,22 @@ def outline(pixels: Array) -> Outline:
     none = Outline(width, height, 0, pixels[:0, 0])
     if max(height, width) > LARGEST:
         return none
-    across = np.flatnonzero((pixels[:, 1:] != pixels[:, :-1]).any((0, 2))) + 1
-    down = np.flatnonzero((pixels[1:] != pixels[:-1]).any((1, 2))) + 1
-    block = int(np.gcd.reduce(np.concatenate([across, down, [width, height]])))
-    if not COARSEST <= max(height, width) // block <= FINEST:
+    for part in (pixels[height // 2 : height // 2 + 1], pixels):  # one row tells of most photographs that they are none
+        block = _block(part, width, height)
+        if max(height, width) // block > FINEST:
+            return none
+    if max(height, width) // block < COARSEST:
         return none
     colours = np.unique(pixels[::block, ::block].reshape(-1, pixels.shape[2]), axis=0)
     most = GRAYS if (colours == colours[:, :1]).all() else COLOURS
     return Outline(width, height, block, colours) if len(colours) <= most else none
+
+
+def _block(pixels: Array, width: int, height: int) -> int:
+    """The largest block whose multiples are all places where the rows and columns of [H, W, C] change, and the two sides."""
+    across = np.flatnonzero((pixels[:, 1:] != pixels[:, :-1]).any((0, 2))) + 1
+    down = np.flatnonzero((pixels[1:] != pixels[:-1]).any((1, 2))) + 1
+    return int(np.gcd.reduce(np.concatenate([across, down, [width, height]])))
 
 
 def common_form(outlines: Sequence[Outline], fit: str, grounds: Sequence[int | None] = ()) -> Form:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.bilinear import border
 from metagan_cli.config import DataConfig
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.errors import InputError
@@ -183,8 +184,3 @@ def resized(images: Tensor, size: int) -> Tensor:
         return F.interpolate(images, size=(size, size), mode="nearest")
     mode = "bilinear" if images.shape[-1] > size else "bicubic"
     return F.interpolate(images, size=(size, size), mode=mode, antialias=True, align_corners=False)
-
-
-def border(images: Tensor) -> Tensor:
-    """The outermost pixels of images [M, C, S, S]: [M, C, 4 S]."""
-    return torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], -1)

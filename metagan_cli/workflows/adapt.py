@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
+from metagan_cli.config import DEPTHS, AdaptConfig, ModelConfig, to_dict
 from metagan_cli.data.folders import Support, read_folder
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
@@ -21,7 +21,7 @@ from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
-from metagan_cli.store.shipped import choose_model, find_model
+from metagan_cli.store.shipped import ShippedModel, choose_model, find_model
 
 MOST_SHOTS = 32  # images that the state holds; of larger folders this many are used
 TRIED = 32  # samples that the copy test looks at
@@ -103,14 +103,13 @@ def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support, str]
     """The base model, the folder's images in its format, and why it was chosen."""
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
-        return base, _support(folder, base, settings), "as asked"
+        return base, _support(folder, base.config, settings), "as asked"
     first = choose_model(colourful=False)
-    base = _load(first.path, settings)
-    support = _support(folder, base, settings)
-    better = choose_model(colourful=support.colourful)
-    if better.path != first.path:
-        base = _load(better.path, settings)
-        support = _support(folder, base, settings)
+    support = _support(folder, first, settings)
+    chosen = choose_model(colourful=support.colourful)
+    base = _load(chosen.path, settings)
+    if chosen.path != first.path:
+        support = _support(folder, chosen, settings)
     return base, support, "most images have colours" if support.colourful else "most images have no colours"
 
 
@@ -121,9 +120,9 @@ def _load(path: Path, settings: AdaptConfig) -> BaseModel:
     return base
 
 
-def _support(folder: Path, base: BaseModel, settings: AdaptConfig) -> Support:
-    config = base.config
-    return read_folder(folder, size=config.image_size, channels=config.channels, fit=settings.fit, skip_bad=settings.skip_bad)
+def _support(folder: Path, like: ModelConfig | ShippedModel, settings: AdaptConfig) -> Support:
+    size, channels = like.image_size, like.channels
+    return read_folder(folder, size=size, channels=channels, fit=settings.fit, skip_bad=settings.skip_bad)
 
 
 def _adapt(

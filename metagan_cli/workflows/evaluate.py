@@ -66,7 +66,7 @@ def default_model(source: str) -> str:
     folder = Path(source)
     if not folder.is_dir():
         return "glyph"
-    first = next(iter(sorted(place for place in folder.iterdir() if place.is_dir())), folder)
+    first = min((place for place in folder.iterdir() if place.is_dir()), default=folder)
     try:
         look = read_folder(first, size=LOOK, channels=3, skip_bad=True, most=LOOKS)
     except InputError:  # which the evaluation itself will explain
