@@ -13,11 +13,12 @@ from torch import Tensor
 
 from metagan_cli.bilinear import sample_bilinear, sample_pictures
 
-KINDS = ("foreign", "erased", "pasted", "filled", "bent")
+KINDS = ("foreign", "erased", "pasted", "filled", "bent", "doubled")  # the last only of colour pictures
 RADIUS = (0.12, 0.6)  # of the disc that is erased, pasted or filled, in half sides
 BEND, BEND_CELLS = (0.16, 0.35), 4  # deviation of a bend in half sides, and the cells a side that it is drawn on
 CRISP = 1.3  # contrast regained after a bend, as softness alone would give it away
 BRUSH = 7  # pixels of 64 that ink grows to, where filled
+GHOST = (0.3, 0.7)  # what is left of the one image where two are laid over each other
 ALSO = 0.3  # share of a pack's other images that are blemished as well
 
 
@@ -37,6 +38,7 @@ def blemish(images: Tensor, rng: torch.Generator) -> Tensor:
     flat = images.flatten(0, 1)
     foreign = images.roll(1, 0).flatten(0, 1) if b > 1 else flat.flip(3)
     discs = _discs(flat - ground, rng), _discs(foreign - ground, rng)
+    share = torch.empty(b * n, 1, 1, 1).uniform_(*GHOST, generator=rng).to(flat.device)
     grown = -ground * F.max_pool2d(-ground * flat, *_window(flat.shape[-1]))
     versions = torch.stack(
         [
@@ -45,14 +47,15 @@ def blemish(images: Tensor, rng: torch.Generator) -> Tensor:
             torch.lerp(flat, foreign, discs[1]),
             torch.lerp(flat, grown, discs[0]),
             _bent(flat, ground, rng),
+            torch.lerp(flat, images.roll(1, 1).flatten(0, 1), share),
         ]
     )
-    kind = _kinds(b * n, rng).to(images.device)
+    kind = _kinds(b * n, c, rng).to(images.device)
     return torch.as_tensor(versions[kind, torch.arange(b * n, device=images.device)].unflatten(0, (b, n)))
 
 
-def _kinds(count: int, rng: torch.Generator) -> Tensor:
-    return torch.randint(len(KINDS), (count,), generator=rng)
+def _kinds(count: int, channels: int, rng: torch.Generator) -> Tensor:
+    return torch.randint(len(KINDS) if channels == 3 else len(KINDS) - 1, (count,), generator=rng)
 
 
 def _window(side: int) -> tuple[int, int, int]:

@@ -58,9 +58,7 @@ class Sampler:
 
     def walk(self, seeds: Sequence[int], count: int) -> Tensor:
         """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others."""
-        stops = [self._accepted(seeds[start : start + BLOCK])[1] for start in range(0, len(seeds), BLOCK)]
-        z, noise, pick = (torch.cat([getattr(s, name) for s in stops], 1) for name in ("z", "noise", "pick"))
-        return self._generate(between(Latents(z, noise, pick), count))
+        return self._generate(between(self._accepted(seeds)[1], count))
 
     def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
         """The samples of these seeds, and the latents that they come from."""
@@ -75,7 +73,8 @@ class Sampler:
             better = found > scores[refused]
             place = refused[better]
             images[place], scores[place] = drawn[better], found[better]
-            latents.z[:, place], latents.noise[:, place] = other.z[:, better], other.noise[:, better]
+            for name in ("z", "noise", "partner"):
+                getattr(latents, name)[:, place] = getattr(other, name)[:, better]
         return images, latents
 
     def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
@@ -95,10 +94,10 @@ class Sampler:
         """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task, chunk by chunk, each filled to CHUNK."""
         parts = []
         for start in range(0, latents.pick.shape[1], CHUNK):
-            z, noise, pick = (t[0, start : start + CHUNK] for t in (latents.z, latents.noise, latents.pick))
-            filled = Latents(_filled(z)[None], _filled(noise)[None], _filled(pick)[None])
+            some = latents.part(slice(1), slice(start, start + CHUNK))
+            filled = some.map(lambda tensor: _filled(tensor[0])[None])
             images, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
-            parts.append((images[0, : len(pick)].float() / REACH).clamp(-1, 1).cpu())
+            parts.append((images[0, : some.pick.shape[1]].float() / REACH).clamp(-1, 1).cpu())
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -131,22 +130,22 @@ def latents_of(seeds: Sequence[int], sizes: tuple[int, int], truncation: float =
     All drafts of a seed start from the same support image, and any run of seeds starts from all of them evenly.
     """
     drawn = [draw_latents(1, 1, sizes, generator_for(seed, "sample", draft)) for seed in seeds]
-    z, noise = (torch.cat([getattr(d, name) for d in drawn], 1) for name in ("z", "noise"))
+    z, noise, partner = (torch.cat([getattr(d, name) for d in drawn], 1) for name in ("z", "noise", "partner"))
     pick = torch.tensor([[seed * GOLDEN % 2**64 / 2**64 for seed in seeds]])
-    return Latents(z * truncation, noise * truncation, pick)
+    return Latents(z * truncation, noise * truncation, pick, partner)
 
 
 def between(stops: Latents, count: int) -> Latents:
     """`count` latents on the way from the first of one task's latents through all others, at even steps on the sphere (slerp).
 
-    The whole walk starts from the first one's support image: those cannot be mixed.
+    The whole walk keeps the first one's support images: the way from one to another is not a smooth one.
     """
     number = stops.pick.shape[1]
     place = torch.linspace(0, number - 1, count)
     first = place.long().clamp(max=number - 2)
     share = (place - first)[:, None]
     z, noise = (_slerp(x[0, first], x[0, first + 1], share)[None] for x in (stops.z, stops.noise))
-    return Latents(z, noise, stops.pick[:, :1].expand(1, count))
+    return Latents(z, noise, *(which[:, :1].expand(1, count) for which in (stops.pick, stops.partner)))
 
 
 def _slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Task state: the fast weights of one task, which is all that adaptation changes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -62,14 +62,28 @@ class Latents:
     z: Tensor  # [B, N, Z] standard normal
     noise: Tensor  # [B, N, M] standard normal: fine variation, in space
     pick: Tensor  # [B, N] in [0, 1): which support image to start from
+    partner: Tensor  # [B, N] in [0, 1): which of the others may lend it parts
 
     def base_index(self, shots: int) -> Tensor:
         """The support image that each sample starts from: [B, N] in 0..shots-1."""
         return (self.pick * shots).long().clamp(max=shots - 1)
 
+    def partner_index(self, shots: int) -> Tensor:
+        """The other support image, likewise; of one, itself."""
+        further = (self.partner * (shots - 1)).long().clamp(max=max(shots - 2, 0))
+        return (self.base_index(shots) + 1 + further) % shots
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Latents":
+        """The latents with each of their tensors changed."""
+        return Latents(*(change(getattr(self, f.name)) for f in fields(self)))
+
+    def part(self, tasks: slice, samples: slice) -> "Latents":
+        """Some samples of some tasks."""
+        return self.map(lambda tensor: tensor[tasks, samples])
+
     def to(self, device: torch.device) -> "Latents":
         """The same latents on a device."""
-        return Latents(self.z.to(device), self.noise.to(device), self.pick.to(device))
+        return self.map(lambda tensor: tensor.to(device))
 
 
 def draw_latents(tasks: int, count: int, sizes: tuple[int, int], generator: torch.Generator, pack: int = 1) -> Latents:
@@ -80,4 +94,4 @@ def draw_latents(tasks: int, count: int, sizes: tuple[int, int], generator: torc
     z = torch.randn(tasks, count, sizes[0], generator=generator)
     noise = torch.randn(tasks, count, sizes[1], generator=generator)
     pick = torch.rand(tasks, count // pack, generator=generator).repeat_interleave(pack, 1)
-    return Latents(z, noise, pick)
+    return Latents(z, noise, pick, torch.rand(tasks, count, generator=generator))

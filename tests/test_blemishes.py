@@ -20,7 +20,7 @@ def ink(images: torch.Tensor) -> torch.Tensor:
 
 
 def of_kind(kind: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
-    monkeypatch.setattr(blemishes, "_kinds", lambda count, rng: torch.full((count,), KINDS.index(kind)))
+    monkeypatch.setattr(blemishes, "_kinds", lambda count, channels, rng: torch.full((count,), KINDS.index(kind)))
     return blemish(images, generator_for(0, "blemish"))
 
 
@@ -52,6 +52,16 @@ def test_colour_is_erased_to_white(monkeypatch: pytest.MonkeyPatch) -> None:
     images = -drawings(32).expand(-1, -1, 3, -1, -1)
     spoilt = of_kind("erased", images, monkeypatch)
     assert (spoilt >= images - 1e-6).all() and (spoilt > images).any()
+
+
+def test_only_colour_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [blemishes._kinds(600, channels, generator_for(0, "kinds")) for channels in (1, 3)]
+    assert [len(kind.unique()) for kind in kinds] == [len(KINDS) - 1, len(KINDS)]
+    images = -drawings(32).expand(-1, -1, 3, -1, -1)
+    spoilt, other = of_kind("doubled", images, monkeypatch), images.roll(1, 1)
+    apart = images != other
+    share = ((spoilt - images) / (other - images))[apart]
+    assert torch.equal(spoilt[~apart], images[~apart]) and share.min() > 0.29 and share.max() < 0.71
 
 
 def test_one_task_alone_has_its_mirror_image_for_a_foreign_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import TINY, stirred_networks
+from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.energy import BY_SIGNATURES, by_features, energy_score
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.base import InnerGame, seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.generator import REACH, varieties
 from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
-from metagan_cli.state import Latents, TaskState, draw_latents
+from metagan_cli.state import TaskState, draw_latents
 
 
 def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:
@@ -81,8 +81,7 @@ def test_tasks_of_a_batch_do_not_meet(nets: Networks) -> None:
         assert torch.allclose(tensor[1:2], alone.tensors()[name], atol=1e-4), name
     latents = draw_latents(3, 2, nets.generator.latent_sizes, generator_for(0, "latents"))
     whole, _ = nets.generator(latents, together)
-    picked = replace(latents, z=latents.z[1:2], noise=latents.noise[1:2], pick=latents.pick[1:2])
-    single, _ = nets.generator(picked, alone)
+    single, _ = nets.generator(latents.part(slice(1, 2), slice(None)), alone)
     assert torch.allclose(whole[1:2], single, atol=1e-4)
 
 
@@ -90,7 +89,7 @@ def test_tasks_of_a_batch_do_not_meet(nets: Networks) -> None:
 def test_a_sample_does_not_know_its_place_in_the_batch(nets: Networks, samples: int) -> None:
     state = adapted(nets, drawings(1, 3))
     latents = draw_latents(1, 16, nets.generator.latent_sizes, generator_for(samples, "place"))
-    turned = Latents(*(t.roll(3, 1) for t in (latents.z, latents.noise, latents.pick)))
+    turned = latents.map(lambda tensor: tensor.roll(3, 1))
     with torch.no_grad():
         (images, _), (moved, _) = (nets.generator(drawn, state) for drawn in (latents, turned))
     assert torch.equal(images.roll(3, 1), moved)
@@ -138,6 +137,78 @@ def test_a_critic_takes_over_one_of_another_pack(pack: int) -> None:
     new.take_over(old)
     same = drawings(1, 1).expand(-1, 8, -1, -1, -1)  # one image all over: how many there are makes no difference
     assert torch.allclose(old(same, same)[0, 0], new(same, same)[0, 0], atol=1e-5)
+
+
+def colour_networks() -> tuple[Networks, torch.Tensor, TaskState]:
+    """Untrained networks for colour, three support images in which nothing is the same, and what is seen in them."""
+    nets = build_networks(replace(TINY, channels=3), generator_for(0, "weights")).eval()
+    support = gaussian("support", 1, 3, 3, 32, 32).clamp(-1, 1)
+    with torch.no_grad():
+        return nets, support, seen(nets, support)
+
+
+def test_a_partner_is_another_support_image() -> None:
+    latents = draw_latents(2, 200, (1, 1), generator_for(0, "latents"))
+    for shots in (2, 3, 8):
+        base, partner = latents.base_index(shots), latents.partner_index(shots)
+        assert (base != partner).all() and partner.min() == 0 and partner.max() == shots - 1
+        assert len(((partner - base) % shots).unique()) == shots - 1
+    assert torch.equal(latents.partner_index(1), latents.base_index(1))
+
+
+def test_what_is_lent_comes_from_the_partner() -> None:
+    nets, support, state = colour_networks()
+    latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
+    latents = replace(latents, noise=torch.zeros_like(latents.noise))
+    found = []
+    for logit in (-100.0, 100.0):
+        torch.nn.init.constant_(nets.generator.lend.bias, logit)
+        with torch.no_grad():
+            found.append(nets.generator(latents, state)[0][0])
+    base, partner = (support[0, index[0]] for index in (latents.base_index(3), latents.partner_index(3)))
+    for images, near, far in ((found[0], base, partner), (found[1], partner, base)):
+        assert (images - near).abs().mean() < 0.4 * (images - far).abs().mean()
+
+
+def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None:
+    colour, _, _ = colour_networks()
+    latents = draw_latents(2, 20, (1, 1), generator_for(0, "latents"))
+    gray, both = (some.generator.sources(latents, 4) for some in (nets, colour))
+    assert gray.sum(2).unique().tolist() == [1] and both.sum(2).unique().tolist() == [2]
+    assert torch.equal(gray.float().argmax(2), latents.base_index(4)) and (both | ~gray).all()
+
+
+def test_pictures_bend_as_a_whole() -> None:
+    nets, _, state = colour_networks()
+    stripes = torch.ones(1, 3, 3, 32, 32)
+    stripes[..., 14:18] = -1.0
+    latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
+    torch.nn.init.constant_(nets.generator.lend.bias, -100.0)
+    torch.nn.init.normal_(nets.generator.flow.weight, std=0.05, generator=generator_for(1, "flow"))
+    with torch.no_grad():
+        images = nets.generator(latents, replace(state, bases=stripes))[0][0].mean(1)
+    ink = (1 - images[:, 4:28]).clamp(min=0)
+    middle = (ink * torch.arange(32.0)).sum(2) / ink.sum(2)  # of the stripe, in each line
+    assert (middle[:, 0] - middle[:, -1]).abs().max() > 0.5  # it moves
+    assert middle.diff(dim=1).diff(dim=1).abs().max() < 0.3  # and stays a line
+
+
+def test_chance_knows_how_much_support_images_differ() -> None:
+    same = gaussian("image", 1, 1, 3, 32, 32).clamp(-1, 1).expand(1, 4, 3, 32, 32)
+    assert varieties(same).abs().max() < 1e-5 and not varieties(same[:, :1]).any()
+    shade = torch.tensor([0.0, 0.1, 0.2, 0.3])[None, :, None, None, None]
+    light, colour, layout = varieties(same / 2 + shade)[0]
+    assert light > 0.1 and colour < 1e-4 and layout > 0.1
+    light, colour, _ = varieties(same / 2 + shade * torch.tensor([1.0, 0.0, -1.0])[:, None, None])[0]
+    assert light < 1e-4 < 0.05 < colour
+    nets, support, state = colour_networks()
+    torch.nn.init.normal_(nets.generator.sway.weight, std=0.05, generator=generator_for(0, "sway"))
+    latents = draw_latents(1, 4, nets.generator.latent_sizes, generator_for(0, "latents"))
+    alike = support[:, :1].expand_as(support)
+    with torch.no_grad():
+        style = nets.generator.map(torch.cat([latents.z, state.code[:, None].expand(-1, 4, -1)], 2).flatten(0, 1))
+        sizes = [nets.generator._sizes_of_chance(style, some) for some in (support, alike)]
+    assert not torch.allclose(*sizes, rtol=0.01)
 
 
 @pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])

@@ -66,7 +66,7 @@ def test_walk_goes_through_its_seeds(sampler: Sampler) -> None:
         assert torch.allclose(frames.z[0, frame], stops.z[0, stop], atol=1e-4)
     lengths = frames.z[0].norm(dim=1)
     assert lengths.min() > 0.7 * stops.z[0].norm(dim=1).min()  # on the sphere, not through its middle
-    assert len(frames.pick.unique()) == 1
+    assert len(frames.pick.unique()) == len(frames.partner.unique()) == 1
     assert torch.allclose(sampler.walk([3, 8, 4], 9)[0], sampler.draw([3])[0], atol=1e-4)
 
 

@@ -24,13 +24,16 @@ def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest
     z, noise = gaussian("z", 2, 4, TINY.latent), gaussian("noise", 2, 4, gray.generator.latent_sizes[1])
     noise[..., -32:] = 0  # no bend, which might leave the picture
     pick = torch.tensor([[0.1, 0.4, 0.4, 0.9]] * 2)
-    dyed = torch.cat([noise, torch.zeros(2, 4, 3)], 2)
+    dyed = torch.cat([noise[..., :-32], torch.zeros(2, 4, 2 * 2**2 + 3 + 4**2)], 2)  # no bend, tint or loan of a colour model
+    for weight in (wide.generator.meet.weight, wide.generator.lend.weight):
+        torch.nn.init.zeros_(weight)
+    torch.nn.init.constant_(wide.generator.lend.bias, -100)  # nothing is lent
     for layer in (gray.generator.affine, wide.generator.affine, gray.generator.flow, wide.generator.flow):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
     with torch.no_grad():
-        images, bases = gray.generator(Latents(z, noise, pick), seen(gray, ink))
-        colour, wide_bases = wide.generator(Latents(z, dyed, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))
+        images, bases = gray.generator(Latents(z, noise, pick, pick), seen(gray, ink))
+        colour, wide_bases = wide.generator(Latents(z, dyed, pick, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))
         assert not torch.allclose(images, bases, atol=0.01)
         assert torch.allclose(colour, -images.repeat(1, 1, 3, 1, 1), atol=1e-4)
         scores = gray.discriminator(images, bases), wide.discriminator(colour, wide_bases)

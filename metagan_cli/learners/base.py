@@ -146,12 +146,11 @@ class InnerGame:
 
         Real packs are support images beside another support image; false packs are samples that start from it.
         """
-        real, fake, bases, index = self._draw(nets, state, rng)
+        real, fake, bases, others = self._draw(nets, state, rng)
         scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.judge)
         true, false = scores.chunk(2, 1)
         downward = adversarial.generator_loss(self.form, true, false)
         support, drawn = state.bases.clamp(-REACH, REACH) / REACH, fake / REACH
-        others = (index[..., None] != torch.arange(support.shape[1], device=index.device)).to(support.dtype)
         if self.energy:
             downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others)
         if self.perception and nets.perceiver is not None:
@@ -160,18 +159,22 @@ class InnerGame:
         return Round(downward, adversarial.discriminator_loss(self.form, true, false), true, false, real, fake, bases)
 
     def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Real images, samples, the support images beside both, [B, packs * pack, C, S, S] each, and the numbers of these."""
+        """Real images, samples, the support images beside both, [B, packs * pack, C, S, S] each.
+
+        And, [B, packs * pack, K] of 0 and 1, the support images that a sample has nothing from.
+        """
         device, (b, k) = state.bases.device, state.bases.shape[:2]
         chosen = adversarial.distinct(b, k, self.packs, self.pack + 1, rng).to(device)
         row = torch.arange(b, device=device)[:, None]
         real = state.bases[row, chosen[..., 1:].flatten(1)].clamp(-REACH, REACH)
-        pick = (chosen[..., 0] + 0.5) / k
+        pick = ((chosen[..., 0] + 0.5) / k).repeat_interleave(self.pack, 1)
         z_size, noise_size = nets.generator.latent_sizes
         count = self.packs * self.pack
         latents = Latents(
             torch.randn(b, count, z_size, generator=rng).to(device),
             torch.randn(b, count, noise_size, generator=rng).to(device),
-            pick.repeat_interleave(self.pack, 1),
+            pick,
+            torch.rand(b, count, generator=rng).to(device) if nets.generator.colour else pick,
         )
         fake, bases = nets.generator(latents, state)
-        return real, fake, bases, latents.base_index(k)
+        return real, fake, bases, (~nets.generator.sources(latents, k)).to(real.dtype)

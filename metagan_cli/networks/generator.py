@@ -22,11 +22,15 @@ HALF = GRID // 2
 CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
 REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
 UP = 2  # the block that doubles the side
-SWAY, SWAY_CELLS = 0.06, 4  # deviation at first, in half sides, of a bend drawn by chance; the cells a side it is drawn on
+SWAY = 0.06  # deviation at first, in half sides, of a bend drawn by chance
+SWAY_CELLS = {1: 4, 3: 2}  # cells a side that it is drawn on, by channels: hands bend strokes, straight edges of pictures stay so
 MOST_SWAY = 0.27  # and never more
 SWAY_RATE = 10.0  # by how much faster than other layers its size is learned: its gradient is faint beside its noise
+VARIETIES = 3  # ways in which support images are seen to differ, where there are colours
 DYE = (0.3, 0.2, 0.2)  # deviations at first of hue, saturation and lightness drawn by chance, where there are colours
 MOST_DYE = (2.0, 0.5, 0.5)
+LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 1.5, 4  # deviation at first, and at most, of what another support image may lend by chance
+LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
 
 
 class Modulated(nn.Module):
@@ -63,8 +67,9 @@ def gain_sizes(config: ModelConfig) -> list[int]:
 
 
 def noise_sizes(config: ModelConfig) -> list[int]:
-    """One noise value for each cell of the four blocks, then the bend by chance, then the tint where there are colours."""
-    return [HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS**2, KINDS if config.channels == 3 else 0]
+    """One noise value for each cell of the four blocks, then the bend by chance, then tint and loan where there are colours."""
+    tint, loan = (KINDS, LOAN_CELLS**2) if config.channels == 3 else (0, 0)
+    return [HALF**2, HALF**2, GRID**2, GRID**2, 2 * SWAY_CELLS[config.channels] ** 2, tint, loan]
 
 
 def _modulate(x: Tensor, affine: Tensor) -> Tensor:
@@ -77,8 +82,29 @@ def without_grid(x: Tensor) -> Tensor:
     return F.avg_pool2d(F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
+def _taken(state: TaskState, index: Tensor) -> tuple[Tensor, Tensor]:
+    """The support images [B * N, C, S, S] and their tokens [B * N, 64, D] of samples that take number `index` [B, N] each."""
+    row = torch.arange(len(index), device=index.device)[:, None]
+    return state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
+
+
+def _laid_out(tokens: Tensor) -> Tensor:
+    """Tokens [N, 64, D] as a map [N, D, 8, 8]."""
+    laid = tokens.transpose(1, 2).unflatten(2, (HALF, HALF))
+    return torch.as_tensor(laid.contiguous(memory_format=torch.channels_last))
+
+
 def _resized(flow: Tensor, side: int) -> Tensor:
     return F.interpolate(flow, size=(side, side), mode="bicubic", align_corners=False)
+
+
+def varieties(support: Tensor) -> Tensor:
+    """How much support images [B, K, 3, S, S] differ in lightness, colour and layout: deviations [B, 3], 0 of a single one."""
+    mean = support.mean((3, 4))
+    gray = mean.mean(2, keepdim=True)
+    layout = F.adaptive_avg_pool2d(support.mean(2), SWAY_CELLS[1]).flatten(2)
+    kinds = [kind.std(1, unbiased=False).mean(1) for kind in (gray, mean - gray, layout)]
+    return torch.as_tensor(torch.stack(kinds, 1))
 
 
 def each(part: Tensor, count: int) -> Tensor:
@@ -91,8 +117,9 @@ class Generator(nn.Module):
 
     A sample's base image is bent by a smooth flow: a sum of one drawn by chance, of learned deviation, and one that the features
     predict. Chance gives what hands do to all drawings alike; what is predicted, and repainted, is the task's own. Colours are
-    tinted in the same two ways: all alike by chance, and from place to place as predicted. The predicted flow and tint, the
-    affine map and the residual start near zero: training starts from a real drawing and learns to leave it.
+    tinted in the same two ways: all alike by chance, and from place to place as predicted; another support image lends parts,
+    likewise; and the predicted flow is as smooth as the other, so that edges stay straight. What is predicted, the affine map and
+    the residual start near zero: training starts from a real image and learns to leave it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -110,12 +137,17 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
         self.colour = config.channels == 3
-        chances = 2 + (KINDS if self.colour else 0)  # ways to differ by chance: across, down, and in colour
-        self.sway, self.feel = nn.Linear(style + 1, chances), conv(chances, d, 1)
-        self.flow, self.affine = conv(d, chances), nn.Linear(style, 6)
+        chances = 2 + (KINDS + 1 if self.colour else 0)  # ways to differ by chance: across, down, in colour, and by loan
+        known = 1 + (VARIETIES if self.colour else 0)
+        self.sway, self.feel = nn.Linear(style + known, chances), conv(chances, d, 1)
+        self.flow, self.affine = conv(d, 2 + (KINDS if self.colour else 0)), nn.Linear(style, 6)
         for layer in (self.flow, self.affine):
             start_small(layer, 0.01)
         start_small(self.sway, 0.01 / SWAY_RATE)
+        if self.colour:
+            self.meet, self.lend = conv(d, d, 1), conv(width, 1)
+            for layer in (self.meet, self.lend):
+                start_small(layer, 0.01)
         fold = config.image_size // GRID
         self.paint = conv(config.channels * fold**2, width)
         self.unfold = conv(width, config.fine * (fold // 2) ** 2, 1)
@@ -138,22 +170,28 @@ class Generator(nn.Module):
         if state.weights.shape[1]:
             return self._by_task(latents, state)
         b, n = latents.pick.shape
-        index, row = latents.base_index(state.bases.shape[1]), torch.arange(b, device=latents.pick.device)[:, None]
-        base, own = state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
+        base, own = _taken(state, latents.base_index(state.bases.shape[1]))
         style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
-        *noise, bend, dye = self._noise_maps(latents.noise.flatten(0, 1))
-        sizes = self._sizes_of_chance(style, state.bases.shape[1])[:, :, None, None]
-        sway, dye = sizes[:, :2] * bend, sizes[:, 2:] * dye
+        *noise, bend, dye, loan = self._noise_maps(latents.noise.flatten(0, 1))
+        sizes = self._sizes_of_chance(style, state.bases)[:, :, None, None]
+        sway, dye, loan = sizes[:, :2] * bend, sizes[:, 2 : 2 + KINDS] * dye, sizes[:, 2 + KINDS :] * loan
         first, second, third, fourth = self.blocks
 
-        x = own.transpose(1, 2).unflatten(2, (HALF, HALF)).contiguous(memory_format=torch.channels_last)
-        chance = torch.cat([_resized(sway, HALF), dye.expand(-1, -1, HALF, HALF)], 1)
-        x = first(self.inward(x) + self.place + self.feel(chance), style, gains[0:2], noise[0])
+        chance = _resized(sway, HALF)
+        if self.colour:
+            chance = torch.cat([chance, dye.expand(-1, -1, HALF, HALF), _resized(loan, HALF)], 1)
+        x = self.inward(_laid_out(own)) + self.place + self.feel(chance)
+        if self.colour:
+            other, lent = _taken(state, latents.partner_index(state.bases.shape[1]))
+            x = x + self.meet(_laid_out(lent))
+        x = first(x, style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
-        warped = self._bend(base, x, style, sway, dye)
-        h = third(x, style, gains[4:6], noise[2]) + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
+        h = third(x, style, gains[4:6], noise[2])
+        mixed = torch.lerp(base, other, self._lent(h, loan)) if self.colour else base
+        warped = self._bend(mixed, x, style, sway, dye)
+        h = h + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
         h = fourth(h, style, gains[6:8], noise[3])
         images = self._repaint(warped, h)
         return images.unflatten(0, (b, n)), base.unflatten(0, (b, n))
@@ -162,14 +200,15 @@ class Generator(nn.Module):
         """Task after task, each with the weights of its state."""
         found = []
         for task in range(state.tasks):
-            own = Latents(*(t[task : task + 1] for t in (latents.z, latents.noise, latents.pick)))
+            own = latents.part(slice(task, task + 1), slice(None))
             shared = replace(state.task(task), weights=state.weights[:1, :0])
             found.append(functional_call(self, named(self, state.weights[task]), (own, shared)))
         images, bases = zip(*found, strict=True)
         return torch.cat(images), torch.cat(bases)
 
     def _noise_maps(self, noise: Tensor) -> list[Tensor]:
-        sides, parts = (HALF, HALF, GRID, GRID, SWAY_CELLS, 1), noise.split(noise_sizes(self.config), 1)
+        sides = (HALF, HALF, GRID, GRID, SWAY_CELLS[self.config.channels], 1, LOAN_CELLS)
+        parts = noise.split(noise_sizes(self.config), 1)
         return [m.reshape(len(noise), m.shape[1] // s**2, s, s) for m, s in zip(parts, sides, strict=True)]
 
     def _gather(self, x: Tensor, tokens: Tensor, n: int) -> Tensor:
@@ -180,22 +219,38 @@ class Generator(nn.Module):
         mixed = self.gather(queries.reshape(b, n * CELLS, -1), memory)
         return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
 
-    def _sizes_of_chance(self, style: Tensor, shots: int) -> Tensor:
-        """Deviations of the bend by chance [N, 2], in half sides, or with the tint's [N, 5].
+    def sources(self, latents: Latents, shots: int) -> Tensor:
+        """Whether a sample is made of a support image: bool [B, N, K]."""
+        used = [latents.base_index(shots)] + ([latents.partner_index(shots)] if self.colour else [])
+        return F.one_hot(torch.stack(used), shots).any(0)
 
-        From many images less has to be made up than from one.
+    def _lent(self, h: Tensor, loan: Tensor) -> Tensor:
+        """What the other support image lends, from place to place: a mask [N, 1, S, S] in [0, 1]."""
+        side = self.config.image_size
+        aimed = F.interpolate(whole(self.lend(activate(h))), size=(side, side), mode="bilinear", align_corners=False)
+        return torch.sigmoid(CUT * (_resized(loan, side) + aimed - LENT))
+
+    def _sizes_of_chance(self, style: Tensor, support: Tensor) -> Tensor:
+        """Deviations of the bend by chance [N, 2], in half sides, or with the tint's and the loan's [N, 6].
+
+        From many images less has to be made up than from one, and from images that are alike.
         """
-        seen = whole(torch.cat([style, style.new_full((len(style), 1), 1 / shots)], 1))
+        b, shots = support.shape[:2]
+        known = style.new_full((b, 1), 1 / shots)
+        if self.colour:
+            known = torch.cat([known, varieties(support).to(style.dtype)], 1)
+        seen = whole(torch.cat([style, known.repeat_interleave(len(style) // b, 0)], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
-        sizes = (SWAY, SWAY, *DYE), (MOST_SWAY, MOST_SWAY, *MOST_DYE)
+        sizes = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)
         start, most = torch.tensor(sizes, device=style.device)[:, : growth.shape[1]].unbind()
         return start * growth.minimum((most / start).log()).exp()
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map, where there are colours also under two tints."""
         side, guided = self.config.image_size, whole(self.flow(activate(x)))
-        flow = _resized(sway, side) + 0.3 * _resized(guided[:, :2], side)
+        aimed = F.adaptive_avg_pool2d(guided[:, :2], SWAY_CELLS[3]) if self.colour else guided
+        flow = _resized(sway, side) + 0.3 * _resized(aimed, side)
         theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
         if self.colour:
