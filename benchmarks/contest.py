@@ -50,7 +50,7 @@ BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of c
 Draw = Callable[[EvaluationTask], Tensor]
 MODEL = ModelConfig(learner_width=80, inner_energy=2.0, inner_perception=8.0)
 # Outer steps in equal time, by the steps a minute that one core was measured to make
-MINUTES = 10
+MINUTES = 6
 PACE = {"attention": 66, "rnn": 63, "maml": 29, "fomaml": 65, "meta-sgd": 27, "reptile": 15, "figr": 33}
 TRAIN = TrainConfig(
     shots=(SHOTS,),

@@ -26,6 +26,7 @@ SIDE = 32  # the finest size that images are compared at
 COARSE = 8  # the size at which the layout is compared
 EXTENT = 0.45  # deviation of the ink from its centre, in half sides, of shapes scaled to one size
 ZOOM = (0.5, 1.5)  # and how far an axis may be scaled for that
+LEAST = 0.2  # of a batch's mean distance between real images: a task whose own are more alike is measured by this
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Yardstick:
     """What images are compared by: a sum of plain distance and a Laplace kernel of it, over several kinds of vectors.
 
     The kernel is what near neighbours feel, the plain distance reaches further. Distances are in units of the mean one between
-    real images.
+    a task's real images: a shade more may be nothing among photographs, and everything among portraits of one kind.
     """
 
     describe: Callable[[Tensor], list[Tensor]]  # images [B, N, C, S, S] to vectors [B, N, F] of several kinds
@@ -70,7 +71,8 @@ def energy_by_task(
     parts = []
     for true, false in zip(by.describe(real), by.describe(fake), strict=True):
         apart = _euclidean(true, true)
-        unit = _mean(apart, others).mean().clamp(min=1e-3)
+        own = _mean(apart, others)
+        unit = own.clamp(min=max(LEAST * float(own.mean()), 1e-3))[:, None, None]
         among_real = _mean(by.unlike(apart / unit), others)
         among_fake = _mean(by.unlike(_euclidean(false, false) / unit), independent)
         across = by.unlike(_euclidean(false, true) / unit)

@@ -82,6 +82,17 @@ def test_blank_images_and_samples_beyond_the_range_keep_a_finite_gradient() -> N
     assert fake.grad is not None and fake.grad.isfinite().all()
 
 
+def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same() -> None:
+    real, fake = (many(8, stream)[:2] for stream in ("real", "other"))
+    dim = real.clone()
+    dim[0] = -1 + 0.5 * (dim[0] + 1)  # the first task's images differ half as much
+    together, alone = energy_by_task(dim, fake), [energy_by_task(dim[i : i + 1], fake[i : i + 1]) for i in (0, 1)]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-3)
+    dim[0] = dim[0, :1] + 1e-3 * dim[0]
+    together, alone = energy_by_task(dim, fake), [energy_by_task(dim[i : i + 1], fake[i : i + 1]) for i in (0, 1)]
+    assert torch.allclose(together[1], alone[1], atol=1e-3) and together[0] < 0.5 * alone[0]
+
+
 def test_colour() -> None:
     real = many(8, "real").expand(-1, -1, 3, -1, -1)
     tinted = real.clone()

@@ -1,10 +1,13 @@
-"""The copy test and the domain measure: they tell apart what they are for."""
+"""The copy test, the domain measure and the gain: they tell apart what they are for."""
 
+import pytest
 import torch
 
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.evaluation.copies import copy_report, distances, spread
 from metagan_cli.evaluation.domain import domain_from_dict, fit_domain
+from metagan_cli.evaluation.gain import augmentation_gain, by_prototypes
+from metagan_cli.evaluation.judges import PROJECTION, build_judges, see
 from metagan_cli.rng import generator_for
 
 
@@ -47,3 +50,30 @@ def test_domain_knows_near_from_far() -> None:
     assert domain.distance(noise) > 3 and domain.distance(shades) > 3
     again = domain_from_dict(domain.as_dict())
     assert again.distance(noise) == domain.distance(noise)
+
+
+def test_a_classifier_begins_with_the_nearest_mean() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = build_judges(1).identity.eval()
+    real, test = (torch.stack([see(task(number, 8)[part]) for number in range(4)]) for part in (slice(5), slice(5, 8)))
+    layer = by_prototypes(net, real)
+    with torch.no_grad():
+        means = torch.stack([net(pictures)[1].mean(0) for pictures in real])
+        features = net(test.flatten(0, 1))[1]
+        near = -torch.cdist(features, means, compute_mode="donot_use_mm_for_euclid_dist").square()
+        scores = layer(features)
+    assert layer.weight.shape == (4, PROJECTION)
+    assert torch.allclose(scores - scores[:, :1], near - near[:, :1], atol=1e-3)
+
+
+def test_gain_is_of_images_that_show_the_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metagan_cli.evaluation.gain.FEWEST_STEPS", 60)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = build_judges(1).identity
+    tasks = torch.stack([task(number, 24) for number in range(3, 7)])
+    real, more, test = tasks.split([2, 16, 6], 1)
+    right, wrong = (augmentation_gain(net, real, some, test) for some in (more, more.roll(1, 0)))
+    assert right.real == wrong.real and right.augmented == wrong.augmented
+    assert right.generated > max(wrong.generated, 0.5) + 0.2

@@ -211,6 +211,18 @@ def test_chance_knows_how_much_support_images_differ() -> None:
     assert not torch.allclose(*sizes, rtol=0.01)
 
 
+def test_only_images_of_one_layout_lend() -> None:
+    nets, support, state = colour_networks()
+    style = nets.generator.map(torch.cat([torch.zeros(1, TINY.latent), state.code], 1))
+    far = torch.ones(1, 4, 3, 32, 32)
+    for place in range(4):  # a dark quarter each, everywhere else
+        far[:, place, :, 16 * (place // 2) :, 16 * (place % 2) :][..., :16, :16] = -1.0
+    near = torch.where(torch.rand(1, 4, 3, 32, 32, generator=generator_for(0, "dots")) < 0.02, -1.0, support[:, :1])
+    with torch.no_grad():
+        loans = [float(nets.generator._sizes_of_chance(style, some)[0, -1]) for some in (near, far)]
+    assert loans[0] > 0.3 and loans[1] == 0.0
+
+
 @pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])
 def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> None:
     support = drawings(2, 6)

@@ -30,6 +30,7 @@ VARIETIES = 3  # ways in which support images are seen to differ, where there ar
 DYE = (0.3, 0.2, 0.2)  # deviations at first of hue, saturation and lightness drawn by chance, where there are colours
 MOST_DYE = (2.0, 0.5, 0.5)
 LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 1.5, 4  # deviation at first, and at most, of what another support image may lend by chance
+APART = (0.1, 0.3)  # layouts that differ less than this lend all of that, and more than this nothing: parts would not fit
 LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
 
 
@@ -100,10 +101,12 @@ def _resized(flow: Tensor, side: int) -> Tensor:
 
 def varieties(support: Tensor) -> Tensor:
     """How much support images [B, K, 3, S, S] differ in lightness, colour and layout: deviations [B, 3], 0 of a single one."""
+    shots = support.shape[1]
+    unbiased = math.sqrt(shots / max(shots - 1, 1))
     mean = support.mean((3, 4))
     gray = mean.mean(2, keepdim=True)
     layout = F.adaptive_avg_pool2d(support.mean(2), SWAY_CELLS[1]).flatten(2)
-    kinds = [kind.std(1, unbiased=False).mean(1) for kind in (gray, mean - gray, layout)]
+    kinds = [unbiased * kind.std(1, unbiased=False).mean(1) for kind in (gray, mean - gray, layout)]
     return torch.as_tensor(torch.stack(kinds, 1))
 
 
@@ -233,18 +236,21 @@ class Generator(nn.Module):
     def _sizes_of_chance(self, style: Tensor, support: Tensor) -> Tensor:
         """Deviations of the bend by chance [N, 2], in half sides, or with the tint's and the loan's [N, 6].
 
-        From many images less has to be made up than from one, and from images that are alike.
+        From many images less has to be made up than from one, and from images that are alike. Only those of one layout lend.
         """
         b, shots = support.shape[:2]
         known = style.new_full((b, 1), 1 / shots)
         if self.colour:
-            known = torch.cat([known, varieties(support).to(style.dtype)], 1)
+            various = varieties(support)
+            fits = ((APART[1] - various[:, 2:]) / (APART[1] - APART[0])).clamp(0, 1).repeat_interleave(len(style) // b, 0)
+            known = torch.cat([known, various.to(style.dtype)], 1)
         seen = whole(torch.cat([style, known.repeat_interleave(len(style) // b, 0)], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
-        sizes = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)
-        start, most = torch.tensor(sizes, device=style.device)[:, : growth.shape[1]].unbind()
-        return start * growth.minimum((most / start).log()).exp()
+        limits = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)
+        start, most = torch.tensor(limits, device=style.device)[:, : growth.shape[1]].unbind()
+        sizes = start * growth.minimum((most / start).log()).exp()
+        return torch.cat([sizes[:, :-1], fits * sizes[:, -1:]], 1) if self.colour else sizes
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map, where there are colours also under two tints."""

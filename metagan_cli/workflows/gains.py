@@ -2,7 +2,7 @@
 
 import torch
 
-from metagan_cli.evaluation.gain import Gain, augmentation_gain
+from metagan_cli.evaluation.gain import GENERATED, Gain, augmentation_gain
 from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.rng import generator_for
 from metagan_cli.workflows.evaluate import Report, Setup
@@ -25,7 +25,7 @@ def augmentation_gains(setup: Setup, report: Report) -> list[Gain]:
             images = setup.source.draw(number, each, generator_for(settings.seed, "gain", number)).float() / 127.5 - 1
             support, truth = images.split([shots, FEWEST_TESTS])
             tasks.append(EvaluationTask(done, setup.source.title(number, each), support, truth, truth))
-            made.append(rival.draw(tasks[-1], tasks, settings.samples))
+            made.append(rival.draw(tasks[-1], tasks, GENERATED))
             report(f"augmentation gain, {shots} shots", done + 1, len(numbers))
         real, test = (torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth"))
         gains.append(augmentation_gain(setup.judges.identity, real, torch.stack(made), test, settings.seed))
