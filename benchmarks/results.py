@@ -70,8 +70,9 @@ def table(evaluated: Evaluated) -> str:
 def gain_table(gains: Sequence[Gain]) -> str:
     """What is measured, and the accuracies, as Markdown."""
     about = (
-        "Generated images as training data: the judge that recognises begins with the examples' prototypes and learns all characters of\n"
-        "those alphabets from a few real images of each, and 64 others; tested on five more (accuracy in per cent, no inner steps):"
+        "Generated images as training data: the judge that recognises begins with the examples' prototypes and learns all\n"
+        "characters of those alphabets from a few real images of each and 64 others; tested on five more (accuracy in per cent,\n"
+        "no inner steps):"
     )
     lines = [about, "", "| real images a class | those alone | with turned copies | with generated images |", "|---|---|---|---|"]
     lines += [f"| {g.shots} | {100 * g.real:.1f} | {100 * g.augmented:.1f} | **{100 * g.generated:.1f}** |" for g in gains]
