@@ -29,6 +29,8 @@ MODULATION = (
     "map.",
     "sway.",
     "feel.",
+    "meet.",
+    "lend.",
     "flow.",
     "affine.",
     ".scale_first.",

@@ -1,4 +1,4 @@
-"""The generator: start from one support image, bend it by chance and on purpose, then repaint it."""
+"""The generator: start from one support image, take parts of another, bend it by chance and on purpose, then repaint it."""
 
 import math
 from dataclasses import replace
