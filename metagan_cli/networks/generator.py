@@ -30,7 +30,7 @@ VARIETIES = 3  # ways in which support images are seen to differ, where there ar
 DYE = (0.3, 0.2, 0.2)  # deviations at first of hue, saturation and lightness drawn by chance, where there are colours
 MOST_DYE = (2.0, 0.5, 0.5)
 LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 1.5, 4  # deviation at first, and at most, of what another support image may lend by chance
-APART = (0.1, 0.3)  # layouts that differ less than this lend all of that, and more than this nothing: parts would not fit
+APART = (0.1, 0.2)  # layouts that differ less than this lend all of that, and more than this nothing: parts would not fit
 LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
 
 
