@@ -99,7 +99,7 @@ def test_gradients_through_adaptation_against_finite_differences(algorithm: str,
     for i, parameter in enumerate(checked):
         assert parameter.grad is not None
         way = torch.randn(parameter.shape, generator=generator_for(i, "way"), dtype=torch.float64)
-        found, step = [], 1e-8
+        found, step = [], 3e-9
         with torch.no_grad():
             for sign in (1, -1):
                 parameter += sign * step * way
