@@ -14,7 +14,7 @@ from pathlib import Path
 from development import ALPHABETS
 
 from metagan_cli.config import DataConfig, EvaluateConfig
-from metagan_cli.evaluation.gain import Gain
+from metagan_cli.evaluation.gain import GENERATED, Gain
 from metagan_cli.workflows.evaluate import Evaluated, Row, evaluate, set_up
 from metagan_cli.workflows.gains import augmentation_gains
 from metagan_cli.workflows.report import write_report
@@ -71,8 +71,8 @@ def gain_table(gains: Sequence[Gain]) -> str:
     """What is measured, and the accuracies, as Markdown."""
     about = (
         "Generated images as training data: the judge that recognises begins with the examples' prototypes and learns all\n"
-        "characters of those alphabets from a few real images of each and 64 others; tested on five more (accuracy in per cent,\n"
-        "no inner steps):"
+        f"characters of those alphabets from a few real images of each and {GENERATED} others; tested on five more (accuracy in "
+        "per cent,\nno inner steps):"
     )
     lines = [about, "", "| real images a class | those alone | with turned copies | with generated images |", "|---|---|---|---|"]
     lines += [f"| {g.shots} | {100 * g.real:.1f} | {100 * g.augmented:.1f} | **{100 * g.generated:.1f}** |" for g in gains]

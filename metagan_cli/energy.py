@@ -71,8 +71,7 @@ def energy_by_task(
     parts = []
     for true, false in zip(by.describe(real), by.describe(fake), strict=True):
         apart = _euclidean(true, true)
-        own = _mean(apart, others)
-        unit = own.clamp(min=max(LEAST * float(own.mean()), 1e-3))[:, None, None]
+        unit = _units(apart, others)
         among_real = _mean(by.unlike(apart / unit), others)
         among_fake = _mean(by.unlike(_euclidean(false, false) / unit), independent)
         across = by.unlike(_euclidean(false, true) / unit)
@@ -88,11 +87,18 @@ def energy_of_observation(held: Tensor, fake: Tensor, seen: Tensor, by: Yardstic
     enough. Distances are in units of the mean one between the images seen [B, N, C, S, S], N at least 2.
     """
     by, parts = by or BY_SIGNATURES, []
+    others = _other_runs(seen.shape[1], 1).to(seen.device)
     for true, false, known in zip(by.describe(held), by.describe(fake), by.describe(seen), strict=True):
-        unit = _mean(_euclidean(known, known), _other_runs(known.shape[1], 1).to(known.device)).mean().clamp(min=1e-3)
+        unit = _units(_euclidean(known, known), others)
         among = _mean(by.unlike(_euclidean(false, false) / unit), _other_runs(false.shape[1], 1).to(false.device))
         parts.append((2 * by.unlike(_euclidean(false, true) / unit).mean((1, 2)) - among).mean())
     return torch.stack(parts).mean()
+
+
+def _units(apart: Tensor, others: Tensor) -> Tensor:
+    """What each task's distances are measured in [B, 1, 1]: the mean one between its own images, apart [B, N, N]."""
+    own = _mean(apart, others)
+    return own.clamp(min=max(LEAST * float(own.mean()), 1e-3))[:, None, None]
 
 
 def _other_runs(count: int, pack: int) -> Tensor:

@@ -105,7 +105,7 @@ def varieties(support: Tensor) -> Tensor:
     unbiased = math.sqrt(shots / max(shots - 1, 1))
     mean = support.mean((3, 4))
     gray = mean.mean(2, keepdim=True)
-    layout = F.adaptive_avg_pool2d(support.mean(2), SWAY_CELLS[1]).flatten(2)
+    layout = F.adaptive_avg_pool2d(support.mean(2), LOAN_CELLS).flatten(2)
     kinds = [unbiased * kind.std(1, unbiased=False).mean(1) for kind in (gray, mean - gray, layout)]
     return torch.as_tensor(torch.stack(kinds, 1))
 
@@ -140,10 +140,10 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.gain_sizes = gain_sizes(config)
         self.colour = config.channels == 3
-        chances = 2 + (KINDS + 1 if self.colour else 0)  # ways to differ by chance: across, down, in colour, and by loan
-        known = 1 + (VARIETIES if self.colour else 0)
-        self.sway, self.feel = nn.Linear(style + known, chances), conv(chances, d, 1)
-        self.flow, self.affine = conv(d, 2 + (KINDS if self.colour else 0)), nn.Linear(style, 6)
+        tints, loans, known = (KINDS, 1, VARIETIES) if self.colour else (0, 0, 0)
+        chances = 2 + tints + loans  # ways to differ by chance: across, down, in colour, and by loan
+        self.sway, self.feel = nn.Linear(style + 1 + known, chances), conv(chances, d, 1)
+        self.flow, self.affine = conv(d, 2 + tints), nn.Linear(style, 6)
         for layer in (self.flow, self.affine):
             start_small(layer, 0.01)
         start_small(self.sway, 0.01 / SWAY_RATE)
@@ -172,8 +172,8 @@ class Generator(nn.Module):
         """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
         if state.weights.shape[1]:
             return self._by_task(latents, state)
-        b, n = latents.pick.shape
-        base, own = _taken(state, latents.base_index(state.bases.shape[1]))
+        (b, n), shots = latents.pick.shape, state.bases.shape[1]
+        base, own = _taken(state, latents.base_index(shots))
         style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
         *noise, bend, dye, loan = self._noise_maps(latents.noise.flatten(0, 1))
@@ -186,7 +186,7 @@ class Generator(nn.Module):
             chance = torch.cat([chance, dye.expand(-1, -1, HALF, HALF), _resized(loan, HALF)], 1)
         x = self.inward(_laid_out(own)) + self.place + self.feel(chance)
         if self.colour:
-            other, lent = _taken(state, latents.partner_index(state.bases.shape[1]))
+            other, lent = _taken(state, latents.partner_index(shots))
             x = x + self.meet(_laid_out(lent))
         x = first(x, style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
@@ -238,13 +238,12 @@ class Generator(nn.Module):
 
         From many images less has to be made up than from one, and from images that are alike. Only those of one layout lend.
         """
-        b, shots = support.shape[:2]
-        known = style.new_full((b, 1), 1 / shots)
+        known = style.new_full((len(style), 1), 1 / support.shape[1])
         if self.colour:
-            various = varieties(support)
-            fits = ((APART[1] - various[:, 2:]) / (APART[1] - APART[0])).clamp(0, 1).repeat_interleave(len(style) // b, 0)
+            various = varieties(support).repeat_interleave(len(style) // len(support), 0)
+            fits = ((APART[1] - various[:, 2:]) / (APART[1] - APART[0])).clamp(0, 1)
             known = torch.cat([known, various.to(style.dtype)], 1)
-        seen = whole(torch.cat([style, known.repeat_interleave(len(style) // b, 0)], 1))
+        seen = whole(torch.cat([style, known], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
         limits = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)

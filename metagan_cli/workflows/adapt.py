@@ -59,10 +59,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far=distance is not None and distance > 1)
     report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
-    asked = settings.depth not in ("auto", DEPTHS[0])
-    shallow = (
-        ["--depth: only the state was adapted: too few images to hold one out, or no time"] if asked and deepened is None else []
-    )
+    shallow = _depth_warning(settings.depth, deepened)
     warnings = (*support.warnings, *shallow, *_domain_warning(distance, base.name), *_copy_warning(report))
     metadata = {
         "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
@@ -151,6 +148,12 @@ def _adapt(
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])
     return state, taken, deepened
+
+
+def _depth_warning(depth: str, deepened: Deepened | None) -> list[str]:
+    if depth in ("auto", DEPTHS[0]) or deepened is not None:
+        return []
+    return ["--depth: only the state was adapted: too few images to hold one out, or no time"]
 
 
 def _domain_warning(distance: float | None, name: str) -> list[str]:
