@@ -93,6 +93,7 @@ class TrainConfig:
     steps: int = 20_000  # outer steps
     seed: int = 0
     shots: tuple[int, ...] = (1, 2, 3, 5)  # support sizes, drawn evenly: repeat one to draw it more often
+    exemplar: str = "random"  # the image that one-shot episodes show: any, or the most typical to the perceiver
     queries: int = 8  # held-out images a task
     tasks_per_batch: int = 8
     inner_steps: int = 4  # most inner adversarial steps of an episode
@@ -118,6 +119,8 @@ class TrainConfig:
         _require(self.steps >= 1, "steps must be at least 1")
         _require(len(self.shots) > 0 and min(self.shots) >= 1, "shots must be positive numbers")
         _require(max(self.shots) <= 32, "shots must be at most 32")
+        _require(self.exemplar in EXEMPLARS, f"exemplar must be one of {', '.join(EXEMPLARS)}, not '{self.exemplar}'")
+        _require(self.exemplar == "random" or self.perception > 0, "exemplar prototype needs perception above 0")
         _require(self.queries >= 1, "queries must be at least 1")
         _require(self.tasks_per_batch >= 1, "tasks_per_batch must be at least 1")
         _require(self.inner_steps >= 0, "inner_steps must not be negative")

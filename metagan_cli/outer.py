@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from metagan_cli.adversarial import Thermostat, drift_penalty, noise_penalty
 from metagan_cli.blemishes import blemish_packs
 from metagan_cli.config import Recipe
-from metagan_cli.data.episodes import Episode
+from metagan_cli.data.episodes import Episode, most_typical_first
 from metagan_cli.devices import compute
 from metagan_cli.energy import by_features, energy_score
 from metagan_cli.learners.base import Learner, inner_game
@@ -84,7 +84,7 @@ class OuterLoop:
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         self._set_rates(number)
-        support, query = episode.support.to(self.device), episode.query.to(self.device)
+        support, query = self._shown(episode)
         if isinstance(self.learner, ReptileLearner):
             return self._reptile_step(self.learner, number, torch.cat([support, query], 1), rng)
         inner_steps = self._inner_steps(support.shape[1], rng)
@@ -98,6 +98,17 @@ class OuterLoop:
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
         return self._stats(number, support, inner_steps, (critic_loss, generator_loss, energy, told), (real, false))
+
+    def _shown(self, episode: Episode) -> tuple[Tensor, Tensor]:
+        """Support and query on the device; where one example is to be typical, that image is it, and the others are queries."""
+        support, query = episode.support.to(self.device), episode.query.to(self.device)
+        if self.recipe.train.exemplar == "random" or support.shape[1] > 1 or self.perceived is None:
+            return support, query
+        images = torch.cat([support, query], 1)
+        with torch.no_grad():
+            contrast = self.perceived.describe(images)[2]
+        images = most_typical_first(images, contrast)
+        return images[:, :1], images[:, 1:]
 
     def _stats(
         self,

@@ -38,7 +38,18 @@ def test_architectures_that_are_not_built(change: dict[str, int]) -> None:
         ModelConfig(**change)
 
 
-@pytest.mark.parametrize("change", [{"steps": 0}, {"shots": ()}, {"shots": (0,)}, {"queries": 0}, {"precision": "fp8"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 0},
+        {"shots": ()},
+        {"shots": (0,)},
+        {"queries": 0},
+        {"precision": "fp8"},
+        {"exemplar": "first"},
+        {"exemplar": "prototype"},
+    ],
+)
 def test_training_that_cannot_be(change: dict[str, int]) -> None:
     with pytest.raises(UsageError):
         TrainConfig(**change)

@@ -11,7 +11,7 @@ from conftest import TINY
 
 from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.doodles import Doodles
-from metagan_cli.data.episodes import Episodes
+from metagan_cli.data.episodes import Episode, Episodes
 from metagan_cli.data.sources import open_source
 from metagan_cli.energy import by_features, energy_score
 from metagan_cli.errors import CheckpointError
@@ -114,6 +114,32 @@ def test_the_outer_loop_listens_to_it() -> None:
     assert torch.equal(updated(0.0, net), without)
     assert not torch.equal(updated(4.0, net), without)
     assert all(p.grad is None for p in net.parameters())
+
+
+def test_one_example_is_the_most_typical_to_it_where_the_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every task the image whose features lie nearest to their mean; the others, in their order, are the queries."""
+    net = fresh().requires_grad_(False)
+
+    def seen(exemplar: str, shots: int) -> tuple[Episode, torch.Tensor]:
+        train = TrainConfig(
+            steps=1, shots=(shots,), queries=6, tasks_per_batch=4, inner_steps=0, perception=4.0, exemplar=exemplar
+        )
+        episode = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0)
+        loop, found = OuterLoop(Recipe("", TINY, train), torch.device("cpu"), torch.float32, net), []
+        begin = loop.learner.begin
+        monkeypatch.setattr(loop.learner, "begin", lambda nets, support: found.append(support) or begin(nets, support))
+        loop.step(0, episode)
+        return episode, found[0]
+
+    for exemplar, shots in (("random", 1), ("prototype", 2)):
+        episode, support = seen(exemplar, shots)
+        assert torch.equal(support, episode.support)
+    episode, support = seen("prototype", 1)
+    images = torch.cat([episode.support, episode.query], 1)
+    features = net.contrast(net(images.flatten(0, 1))[0]).unflatten(0, images.shape[:2])
+    typical = torch.cdist(features, features.mean(1, keepdim=True))[:, :, 0].argmin(1)
+    assert typical.any()  # not always the first
+    assert torch.equal(support[:, 0], images[torch.arange(4), typical])
 
 
 def test_a_model_whose_inner_game_listens_to_it_carries_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.data.episodes import most_typical_first
 from metagan_cli.data.folders import read_folder
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
@@ -180,17 +181,10 @@ def draw_tasks(source: TaskSource, shots: int, most: int, seed: int, judges: Jud
     for place, number in enumerate(evenly(count, most)):
         images = source.draw(number, each, generator_for(seed, "evaluation", number)).float() / 127.5 - 1
         if judges is not None:
-            images = most_typical_first(judges, images)
+            images = most_typical_first(images[None], judges.describe(images)[None])[0]  # not by the net that recognises
         support, more, truth = images.split([shots, held_out, held_out])
         drawn.append(EvaluationTask(place, source.title(number, each), support, more, truth))
     return drawn
-
-
-def most_typical_first(judges: Judges, images: Tensor) -> Tensor:
-    """The images [N, C, S, S], that nearest to the mean of the contrastive features first: not those that recognise."""
-    features = judges.describe(images)
-    first = int((features - features.mean(0)).square().sum(1).argmin())
-    return torch.cat([images[first : first + 1], images[:first], images[first + 1 :]])
 
 
 def thinned(items: Sequence[T], most: int) -> list[T]:
