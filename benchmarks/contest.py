@@ -2,8 +2,9 @@
 
 python benchmarks/contest.py train start             # the networks that all begin with, trained without inner steps
 python benchmarks/contest.py train NAME              # one learner; begun runs go on
-python benchmarks/contest.py compare [--tasks N]     # all that were trained, on the development alphabets
-python benchmarks/contest.py publish                     # the comparison as the README's table and docs/contest.svg
+python benchmarks/contest.py measure scratch         # networks trained on each character's examples alone
+python benchmarks/contest.py measure NAME            # one learner, on the development alphabets
+python benchmarks/contest.py publish                 # all that was measured, as the README's table and docs/contest.svg
 
 Each is compared, task by task, with its own first state, with Adam from that state (its rate tuned on training tasks), and
 with networks of that kind trained from scratch on the examples. `figr` is FIGR as published: Reptile over all weights, ten steps
@@ -38,12 +39,13 @@ from metagan_cli.workflows.meta_train import meta_train
 from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_rival
 
 OMNIGLOT = "data/omniglot_105.npz"
-SHOTS, STEPS, SAMPLES = 5, 5, 20
+SHOTS, STEPS, SAMPLES = 5, 5, 40
+ALL = 10_000  # tasks at most: every character
 CURVE = (0, 1, 2, 5, 10)  # inner steps of the plot
 SCRATCH_STEPS = 50
 RATES, TUNING_TASKS = (0.003, 0.01, 0.03, 0.1), 12  # of Adam, tried on training tasks
 
-RUNS, FOUND = Path("runs/contest"), Path("runs/contest/contest.json")
+RUNS = Path("runs/contest")
 PLOT = Path("docs/contest.svg")
 BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of contest -->\n"
 
@@ -64,6 +66,7 @@ TRAIN = TrainConfig(
     head_start=0,
     every=100,
 )
+TESTED = DataConfig(OMNIGLOT, only=ALPHABETS)
 DATA = (DataConfig(OMNIGLOT, 4.0, exclude=ALPHABETS), DataConfig("doodles", 1.0))
 FIGR = replace(TRAIN, inner_steps=10, tasks_per_batch=1, generator_rate=1e-4, critic_rate=1e-4)
 START = Recipe(
@@ -92,20 +95,19 @@ ENTRIES = {
 
 
 def main() -> None:
-    """Trains one entry, or compares all."""
+    """Trains or measures one entry, or publishes all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train")
-    train.add_argument("name", choices=["start", *ENTRIES])
-    commands.add_parser("compare").add_argument("--tasks", type=int, default=10_000, help="characters at most")
+    commands.add_parser("train").add_argument("name", choices=["start", *ENTRIES])
+    commands.add_parser("measure").add_argument("name", choices=["scratch", *ENTRIES])
     commands.add_parser("publish")
     options = parser.parse_args()
     if options.command == "train":
         learn(options.name)
-    elif options.command == "compare":
-        compare(options.tasks)
+    elif options.command == "measure":
+        measure(options.name)
     else:
-        publish(json.loads(FOUND.read_text()))
+        publish({name: json.loads(found(name).read_text()) for name in ("scratch", *ENTRIES) if found(name).exists()})
 
 
 def learn(name: str) -> None:
@@ -115,52 +117,56 @@ def learn(name: str) -> None:
     meta_train(recipe, folder, resume=(folder / "config.toml").exists(), start_from=start, say=print)
 
 
-def compare(count: int) -> None:
-    """Prints and writes each entry's kernel distances, and the differences that its inner steps make."""
-    trained = [name for name in ENTRIES if (RUNS / name / "model.safetensors").exists()]
-    paths = [str(RUNS / name / "model.safetensors") for name in trained]
-    setup = set_up(paths, DataConfig(OMNIGLOT, only=ALPHABETS), EvaluateConfig(tasks=count))
-    tasks = draw_tasks(setup.source, SHOTS, count, 0)
-    ruler, scratch = ruler_of(setup, tasks), scratch_rival(setup.models[0], SCRATCH_STEPS, 0)
-    from_scratch = measured(ruler, tasks, lambda task: scratch.draw(task, tasks, SAMPLES))
-    practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
-    practice_ruler, found = ruler_of(setup, practice), {}
-    for name, model in zip(trained, setup.models, strict=True):
-        found[name] = entry(model, tuned(model, practice_ruler, practice), ruler, tasks, from_scratch)
-        print(name, json.dumps(found[name]), flush=True)
-    FOUND.write_text(json.dumps(found, indent=1) + "\n")
+def found(name: str) -> Path:
+    """Where an entry's figures are kept."""
+    return RUNS / name / "figures.json"
 
 
-def entry(model: BaseModel, rate: float, ruler: Ruler, tasks: Sequence[EvaluationTask], from_scratch: Score) -> dict[str, Any]:
-    """One learner after its steps, and by how much it is below its rivals' kernel distance: mean and 95 % interval."""
-    curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
-    own = curve[STEPS]
-    by_adam = measured(ruler, tasks, lambda task: drawn_by_adam(model, task, rate))
-    rivals = {"start": curve[0], "adam": by_adam, "scratch": from_scratch}
-    result: dict[str, Any] = {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
-    result |= {name: round(f.mean, 4) for name, f in own.figures.items()}
-    result["curve"] = {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}
-    for name, theirs in rivals.items():
-        difference = figure(theirs.values["kernel"] - own.values["kernel"])
-        result[f"below {name}"] = [round(x, 4) for x in (difference.mean, difference.low, difference.high)]
-    return result
+def measure(name: str) -> None:
+    """Writes an entry's figures, and its kernel distance on every character of the development alphabets."""
+    setup = set_up([str(RUNS / ("start" if name == "scratch" else name) / "model.safetensors")], TESTED, EvaluateConfig())
+    model, tasks = setup.models[0], draw_tasks(setup.source, SHOTS, ALL, 0)
+    ruler = ruler_of(setup, tasks)
+    if name == "scratch":
+        rival = scratch_rival(model, SCRATCH_STEPS, 0)
+        result = plain(measured(ruler, tasks, lambda task: rival.draw(task, tasks, SAMPLES)))
+    else:
+        practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
+        rate = tuned(model, ruler_of(setup, practice), practice)
+        curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
+        by_adam = measured(ruler, tasks, lambda task: drawn_by_adam(model, task, rate))
+        result = plain(curve[STEPS]) | {"start": plain(curve[0])["tasks"], "adam": plain(by_adam)["tasks"]}
+        result |= {"curve": {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}}
+        result |= {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
+    found(name).parent.mkdir(parents=True, exist_ok=True)
+    found(name).write_text(json.dumps(result, indent=1) + "\n")
+    print(name, {key: value for key, value in result.items() if not isinstance(value, list)}, flush=True)
 
 
-def publish(found: dict[str, dict[str, Any]]) -> None:
-    """Writes the table and the plot."""
+def plain(score: Score) -> dict[str, Any]:
+    """A score's figures, and its kernel distance task by task."""
+    tasks = [round(value, 5) for value in score.values["kernel"].tolist()]
+    return {name: round(f.mean, 4) for name, f in score.figures.items()} | {"tasks": tasks}
+
+
+def publish(results: dict[str, dict[str, Any]]) -> None:
+    """Writes the table and the plot: each entry, and by how much it is below its rivals' kernel distance."""
+    scratch = results.pop("scratch")
     heads = ["learner", "outer steps", "parameters, M", "kernel distance"]
     heads += ["below its start", "below Adam", "below scratch", "told apart, %"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for name, own in sorted(found.items(), key=lambda item: item[1]["kernel"]):
-        gaps = (own[key] for key in ("below start", "below adam", "below scratch"))
+    for name, own in sorted(results.items(), key=lambda item: item[1]["kernel"]):
+        rivals = (own["start"], own["adam"], scratch["tasks"])
+        gaps = [figure(torch.tensor(theirs) - torch.tensor(own["tasks"])) for theirs in rivals]
         cells = [name, f"{own['step']:,}", f"{own['parameters'] / 1e6:.2f}", f"{own['kernel']:.3f}"]
-        cells += [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in gaps] + [f"{100 * own['neighbour']:.0f}"]
+        cells += [f"{gap.mean:.3f} ({gap.low:.3f} to {gap.high:.3f})" for gap in gaps] + [f"{100 * own['neighbour']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
     drawing = Figure(figsize=(6.4, 4), layout="constrained")
     axes = drawing.add_subplot(xlabel="inner steps", ylabel="kernel distance from held-out drawings")
-    for name, own in found.items():
+    for name, own in results.items():
         axes.plot([int(steps) for steps in own["curve"]], list(own["curve"].values()), "o-", label=name)
+    axes.axhline(scratch["kernel"], color="gray", ls=":", label=f"scratch, {SCRATCH_STEPS} steps")
     axes.legend(ncols=2)
     drawing.savefig(PLOT, metadata={"Date": None})
 

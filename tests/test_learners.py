@@ -15,7 +15,7 @@ from metagan_cli.errors import CheckpointError
 from metagan_cli.learners import rnn
 from metagan_cli.learners.base import InnerGame, Learner
 from metagan_cli.learners.build import build_learner
-from metagan_cli.learners.gradient import GradientLearner
+from metagan_cli.learners.gradient import RATE, GradientLearner
 from metagan_cli.learners.reptile import ReptileLearner, sides
 from metagan_cli.learners.rnn import LearnedOptimizer, RecurrentLearner
 from metagan_cli.networks.bundle import Networks, build_networks
@@ -99,6 +99,8 @@ def test_gradients_through_adaptation_against_finite_differences(algorithm: str,
     for i, parameter in enumerate(checked):
         assert parameter.grad is not None
         way = torch.randn(parameter.shape, generator=generator_for(i, "way"), dtype=torch.float64)
+        if parameter is learner.code_rate:  # of steps themselves
+            way /= RATE
         found, step = [], 3e-9
         with torch.no_grad():
             for sign in (1, -1):
@@ -113,7 +115,7 @@ def first_state_gradient(algorithm: str, rate: float) -> torch.Tensor:
     nets, learner = parts("gradient", algorithm)
     assert isinstance(learner, GradientLearner)
     with torch.no_grad():
-        learner.code_rate.fill_(rate), learner.gains_rate.fill_(rate)
+        learner.code_rate.fill_(rate / RATE), learner.gains_rate.fill_(rate / RATE)
     outer_loss(nets, learner, drawings(2, 4), 2).backward()
     assert learner.code.grad is not None
     return learner.code.grad

@@ -14,7 +14,8 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
 SECOND_ORDER = ("maml", "meta-sgd")
-CODE_RATE, GAINS_RATE = 0.05, 0.05  # root mean square of an inner step
+RATE = 0.05  # root mean square of an inner step
+SHORT = 0.06  # of that a step goes at first where its second derivatives count: those of five full steps explode
 
 
 class GradientLearner(LearnedStart):
@@ -24,14 +25,15 @@ class GradientLearner(LearnedStart):
         super().__init__(config)
         self.second_order = config.algorithm in SECOND_ORDER
         learned = config.algorithm == "meta-sgd"
-        self.code_rate = nn.Parameter(torch.full_like(self.code, CODE_RATE), requires_grad=learned)
-        self.gains_rate = nn.Parameter(torch.full_like(self.gains, GAINS_RATE), requires_grad=learned)
+        share = SHORT if self.second_order else 1.0
+        self.code_rate = nn.Parameter(torch.full_like(self.code, share), requires_grad=learned)
+        self.gains_rate = nn.Parameter(torch.full_like(self.gains, share), requires_grad=learned)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         turn = game.play(nets, state, rng, self.second_order and torch.is_grad_enabled())
         size = fade(step)
         return state.moved(
-            state.code - size * self.code_rate * unit(turn.code),
-            state.gains - size * self.gains_rate * unit(turn.gains),
+            state.code - size * RATE * self.code_rate * unit(turn.code),
+            state.gains - size * RATE * self.gains_rate * unit(turn.gains),
             state.judge - size * JUDGE_RATE * unit(turn.judge),
         )

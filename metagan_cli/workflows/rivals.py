@@ -1,7 +1,7 @@
 """Who draws in an evaluation: models, and the rivals that they are compared with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -115,8 +115,9 @@ class Scratch:
             head_start=0,
             ema=0.0,
         )
-        self.loop, self.support = OuterLoop(Recipe("scratch", config, train), torch.device("cpu"), torch.float32), task.support
-        self.taken = 0
+        alone = replace(config, inner_perception=0.0)  # without inner steps nothing listens to a perceiver
+        self.loop = OuterLoop(Recipe("scratch", alone, train), torch.device("cpu"), torch.float32)
+        self.support, self.taken = task.support, 0
 
     def train(self, steps: int) -> None:
         """Goes on until so many steps are taken in all."""
