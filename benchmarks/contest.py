@@ -163,7 +163,7 @@ def publish(results: dict[str, dict[str, Any]]) -> None:
         lines.append(f"| {' | '.join(cells)} |")
     rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
     drawing = Figure(figsize=(6.4, 4), layout="constrained")
-    axes = drawing.add_subplot(xlabel="inner steps", ylabel="kernel distance from held-out drawings")
+    axes = drawing.add_subplot(xlabel="inner steps", ylabel="kernel distance from held-out drawings", yscale="log")
     for name, own in results.items():
         axes.plot([int(steps) for steps in own["curve"]], list(own["curve"].values()), "o-", label=name)
     axes.axhline(scratch["kernel"], color="gray", ls=":", label=f"scratch, {SCRATCH_STEPS} steps")
