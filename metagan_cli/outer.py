@@ -106,7 +106,7 @@ class OuterLoop:
             return support, query
         images = torch.cat([support, query], 1)
         with torch.no_grad():
-            contrast = self.perceived.describe(images)[2]
+            _, _, contrast, _ = self.perceived.describe(images)
         images = most_typical_first(images, contrast)
         return images[:, :1], images[:, 1:]
 
