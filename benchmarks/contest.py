@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from development import ALPHABETS
 from matplotlib.figure import Figure
-from results import README, rewrite
+from results import ALL, README, rewrite
 from torch import Tensor
 
 from metagan_cli.adversarial import unit
@@ -40,7 +40,6 @@ from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_r
 
 OMNIGLOT = "data/omniglot_105.npz"
 SHOTS, STEPS, SAMPLES = 5, 5, 40
-ALL = 10_000  # tasks at most: every character
 CURVE = (0, 1, 2, 5)  # inner steps of the plot
 SCRATCH_STEPS = 50
 RATES, TUNING_TASKS = (0.003, 0.01, 0.03, 0.1), 12  # of Adam, tried on training tasks
@@ -135,7 +134,7 @@ def measure(name: str) -> None:
         rate = tuned(model, ruler_of(setup, practice), practice)
         curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
         by_adam = measured(ruler, tasks, lambda task: drawn_by_adam(model, task, rate))
-        result = plain(curve[STEPS]) | {"start": plain(curve[0])["tasks"], "adam": plain(by_adam)["tasks"]}
+        result = plain(curve[STEPS]) | {"start": by_task(curve[0]), "adam": by_task(by_adam)}
         result |= {"curve": {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}}
         result |= {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
     found(name).parent.mkdir(parents=True, exist_ok=True)
@@ -145,8 +144,12 @@ def measure(name: str) -> None:
 
 def plain(score: Score) -> dict[str, Any]:
     """A score's figures, and its kernel distance task by task."""
-    tasks = [round(value, 5) for value in score.values["kernel"].tolist()]
-    return {name: round(f.mean, 4) for name, f in score.figures.items()} | {"tasks": tasks}
+    return {name: round(f.mean, 4) for name, f in score.figures.items()} | {"tasks": by_task(score)}
+
+
+def by_task(score: Score) -> list[float]:
+    """A score's kernel distance on each task."""
+    return [round(value, 5) for value in score.values["kernel"].tolist()]
 
 
 def publish(results: dict[str, dict[str, Any]]) -> None:

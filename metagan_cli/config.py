@@ -23,6 +23,10 @@ def _require(holds: bool, message: str) -> None:
         raise UsageError(message)
 
 
+def _require_exemplar(kind: str) -> None:
+    _require(kind in EXEMPLARS, f"exemplar must be one of {', '.join(EXEMPLARS)}, not '{kind}'")
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The architecture: what a model file needs to be rebuilt."""
@@ -119,7 +123,7 @@ class TrainConfig:
         _require(self.steps >= 1, "steps must be at least 1")
         _require(len(self.shots) > 0 and min(self.shots) >= 1, "shots must be positive numbers")
         _require(max(self.shots) <= 32, "shots must be at most 32")
-        _require(self.exemplar in EXEMPLARS, f"exemplar must be one of {', '.join(EXEMPLARS)}, not '{self.exemplar}'")
+        _require_exemplar(self.exemplar)
         _require(self.exemplar == "random" or self.perception > 0, "exemplar prototype needs perception above 0")
         _require(self.queries >= 1, "queries must be at least 1")
         _require(self.tasks_per_batch >= 1, "tasks_per_batch must be at least 1")
@@ -171,7 +175,7 @@ class EvaluateConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.exemplar in EXEMPLARS, f"exemplar must be one of {', '.join(EXEMPLARS)}, not '{self.exemplar}'")
+        _require_exemplar(self.exemplar)
 
 
 @dataclass(frozen=True)
