@@ -108,6 +108,7 @@ class TrainConfig:
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
     energy: float = 2.0  # weight of the samples' energy distance from the queries, beside the critic
     perception: float = 0.0  # and of the same by the perceiver's features; 0 does without that net
+    middle: float = 0.0  # weight, within that, of the squared distance between the means of samples and queries
     blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss
     penalty: float = 1.0  # starting weight of the critic's noise penalty
     drift: float = 0.05  # weight of the critic's squared margin

@@ -31,9 +31,10 @@ LEAST = 0.2  # of a batch's mean distance between real images: a task whose own 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What images are compared by: a sum of plain distance and a Laplace kernel of it, over several kinds of vectors.
+    """What images are compared by: a sum of plain distance, a Laplace kernel of it and its square, over several kinds of vectors.
 
-    The kernel is what near neighbours feel, the plain distance reaches further. Distances are in units of the mean one between
+    The kernel is what near neighbours feel, the plain distance reaches further; the square's energy distance is that of the
+    means alone, twice squared, whatever the variety. Distances are in units of the mean one between
     a task's real images: a shade more may be nothing among photographs, and everything among portraits of one kind.
     """
 
@@ -41,15 +42,17 @@ class Yardstick:
     straight: float  # weight of the distance
     kernel: float  # weight of the kernel
     reach: float  # distance at which it falls to 1 / e
+    square: float = 0.0  # weight of the squared distance
 
     def unlike(self, distance: Tensor) -> Tensor:
         """How unlike two images are, by their distance."""
-        return self.straight * distance + self.kernel * (1 - torch.exp(-distance / self.reach))
+        near = self.kernel * (1 - torch.exp(-distance / self.reach))
+        return self.straight * distance + near + self.square * distance.square()
 
 
-def by_features(describe: Callable[[Tensor], list[Tensor]]) -> Yardstick:
-    """The yardstick for learned features: the kernel alone, as outliers rule the plain distance and make samples timid."""
-    return Yardstick(describe, straight=0.0, kernel=4.0, reach=0.5)
+def by_features(describe: Callable[[Tensor], list[Tensor]], square: float = 0.0) -> Yardstick:
+    """The yardstick for learned features: the kernel and, where asked, the means. The plain distance makes samples timid."""
+    return Yardstick(describe, straight=0.0, kernel=4.0, reach=0.5, square=square)
 
 
 def energy_score(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None) -> Tensor:

@@ -18,7 +18,7 @@ from metagan_cli.learners.base import Learner, inner_game
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.reptile import ReptileLearner, sides
 from metagan_cli.networks.bundle import Networks, build_networks
-from metagan_cli.networks.generator import REACH
+from metagan_cli.networks.generator import REACH, within_reach
 from metagan_cli.networks.perceiver import Perceiver
 from metagan_cli.networks.weights import named
 from metagan_cli.rng import generator_for
@@ -55,7 +55,9 @@ class OuterLoop:
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
-        self.perceived = by_features(perceiver.to(device).describe) if perceiver is not None and train.perception else None
+        self.perceived = None
+        if perceiver is not None and train.perception:
+            self.perceived = by_features(perceiver.to(device).describe, train.middle)
         self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
         if self.nets.perceiver is not None and perceiver is not None:
             self.nets.perceiver.load_state_dict(perceiver.state_dict())
@@ -182,7 +184,7 @@ class OuterLoop:
         """
         train, pack = self.recipe.train, self.recipe.model.pack
         spoilt = blemish_packs(query, pack, rng)
-        both = torch.cat([query, fake, spoilt], 1).clamp(-REACH, REACH)  # exact ground would give real images away
+        both = torch.cat([within_reach(query), fake.clamp(-REACH, REACH), within_reach(spoilt)], 1)
         beside = bases.repeat(1, 3, 1, 1, 1)
         packs = both.shape[1] // pack
         measured = torch.randperm(packs, generator=rng)[: max(1, round(packs * train.penalty_share))]

@@ -1,29 +1,38 @@
-"""Bilinear sampling, against torch's own and against finite differences."""
+"""Sampling between pixels, against torch's own and against finite differences."""
 
+from collections.abc import Callable
+
+import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from metagan_cli.bilinear import sample_bilinear, sample_pictures, twice_differentiable
+from metagan_cli.bilinear import sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
 from metagan_cli.rng import generator_for
 
+Sample = Callable[[Tensor, Tensor], Tensor]
+both = pytest.mark.parametrize(("sample", "mode"), [(sample_bilinear, "bilinear"), (sample_bicubic, "bicubic")])
 
-def test_it_is_grid_sample() -> None:
+
+@both
+def test_it_is_grid_sample(sample: Sample, mode: str) -> None:
     rng = generator_for(0, "bilinear")
     images, grid = torch.randn(3, 2, 9, 9, generator=rng), 2.6 * torch.rand(3, 5, 7, 2, generator=rng) - 1.3
-    its = F.grid_sample(images, grid, align_corners=False)
-    assert torch.equal(sample_bilinear(images, grid), its)
+    its = F.grid_sample(images, grid, mode=mode, align_corners=False)
+    assert torch.equal(sample(images, grid), its)
     with twice_differentiable():
-        ours = sample_bilinear(images, grid)
+        ours = sample(images, grid)
     assert ours.shape == its.shape and torch.allclose(ours, its, atol=1e-5)
 
 
-def test_both_derivatives() -> None:
+@both
+def test_both_derivatives(sample: Sample, mode: str) -> None:
     rng = generator_for(0, "bilinear")
     images = torch.randn(1, 1, 4, 4, generator=rng, dtype=torch.float64, requires_grad=True)
     grid = (1.6 * torch.rand(1, 2, 3, 2, generator=rng, dtype=torch.float64) - 0.8).requires_grad_()
     with twice_differentiable():
-        assert torch.autograd.gradcheck(sample_bilinear, (images, grid))
-        assert torch.autograd.gradgradcheck(sample_bilinear, (images, grid))
+        assert torch.autograd.gradcheck(sample, (images, grid))
+        assert torch.autograd.gradgradcheck(sample, (images, grid))
 
 
 def test_beyond_a_plain_border_the_ground_goes_on_and_beyond_others_the_mirror_image() -> None:

@@ -20,7 +20,7 @@ def many(count: int, stream: str) -> torch.Tensor:
     return torch.cat([drawings(task, count, stream) for task in TASKS])
 
 
-@pytest.mark.parametrize("by", [BY_SIGNATURES, by_features(signatures)])
+@pytest.mark.parametrize("by", [BY_SIGNATURES, by_features(signatures), by_features(signatures, square=0.5)])
 def test_it_follows_its_formula(by: Yardstick) -> None:
     real, fake = drawings(3, 4), drawings(5, 6)
     total = 0.0
@@ -29,7 +29,7 @@ def test_it_follows_its_formula(by: Yardstick) -> None:
 
         def unlike(a: torch.Tensor, b: torch.Tensor, unit: float = unit) -> float:
             d = float((a - b).norm()) / unit
-            return by.straight * d + by.kernel * (1 - 2.718281828 ** (-d / by.reach))
+            return by.straight * d + by.kernel * (1 - 2.718281828 ** (-d / by.reach)) + by.square * d**2
 
         across = sum(unlike(a, b) for a in r[0] for b in f[0]) / 24
         among_real = sum(unlike(r[0, i], r[0, j]) for i in range(4) for j in range(4) if i != j) / 12
@@ -47,6 +47,20 @@ def test_only_the_pairs_that_count_are_compared() -> None:
     expected = 2 * ((apart * counted).sum() / 18 - apart.mean()) / unit
     found = energy_by_task(real, fake, by=by, counted=counted) - energy_by_task(real, fake, by=by)
     assert float(found) == pytest.approx(float(expected), abs=1e-4) and abs(float(expected)) > 1e-3
+
+
+def test_its_square_is_the_distance_between_the_means_whatever_the_variety() -> None:
+    """Over many draws twice the squared distance, in units of the mean distance between real images; variety costs nothing."""
+    by = Yardstick(lambda images: [images.flatten(2)], straight=0.0, kernel=0.0, reach=1.0, square=1.0)
+    rng, found = generator_for(0, "square"), []
+    for spread in (0.0, 1.0, 3.0):
+        real, fake = (torch.randn(4000, 6, 1, 1, 5, generator=rng) for _ in range(2))
+        scores = [energy_by_task(real, spread * fake + away, by=by).mean() for away in (0.0, 1.5)]
+        found.append([float(score) for score in scores])
+    unit = torch.cdist(real.flatten(2), real.flatten(2)).sum((1, 2)) / 30
+    expected = float((2 * 5 * 1.5**2 / unit.square()).mean())
+    for centred, moved in found:
+        assert centred == pytest.approx(0, abs=0.15) and moved == pytest.approx(expected, rel=0.1)
 
 
 def test_real_drawings_score_zero_on_average() -> None:

@@ -12,7 +12,7 @@ from metagan_cli.learners.base import InnerGame, seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator import REACH, varieties
+from metagan_cli.networks.generator import REACH, leeway, shared_edges, varieties, within_reach
 from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
@@ -156,18 +156,24 @@ def test_a_partner_is_another_support_image() -> None:
     assert torch.equal(latents.partner_index(1), latents.base_index(1))
 
 
-def test_what_is_lent_comes_from_the_partner() -> None:
+def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
     nets, support, state = colour_networks()
+    alike = support.clone()
+    alike[..., :16] = support[:, :1, ..., :16]  # one half is the same in all
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     latents = replace(latents, noise=torch.zeros_like(latents.noise))
-    found = []
-    for logit in (-100.0, 100.0):
+
+    def distances(images: torch.Tensor, logit: float) -> list[float]:
+        """Of samples from the image that they start from, and from their partner's."""
         torch.nn.init.constant_(nets.generator.lend.bias, logit)
         with torch.no_grad():
-            found.append(nets.generator(latents, state)[0][0])
-    base, partner = (support[0, index[0]] for index in (latents.base_index(3), latents.partner_index(3)))
-    for images, near, far in ((found[0], base, partner), (found[1], partner, base)):
-        assert (images - near).abs().mean() < 0.4 * (images - far).abs().mean()
+            drawn = nets.generator(latents, replace(state, bases=images))[0][0]
+        places = (latents.base_index(3), latents.partner_index(3))
+        return [float((drawn - images[0, index[0]])[..., 16:].abs().mean()) for index in places]
+
+    for images, logit, lent in ((alike, -100.0, False), (alike, 100.0, True), (support, 100.0, False)):
+        base, partner = distances(images, logit)
+        assert (partner < 0.4 * base) if lent else (base < 0.4 * partner)
 
 
 def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None:
@@ -181,7 +187,8 @@ def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None
 def test_pictures_bend_as_a_whole() -> None:
     nets, _, state = colour_networks()
     stripes = torch.ones(1, 3, 3, 32, 32)
-    stripes[..., 14:18] = -1.0
+    for place in range(3):
+        stripes[:, place, ..., 10 + 4 * place : 14 + 4 * place] = -1.0
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     torch.nn.init.constant_(nets.generator.lend.bias, -100.0)
     torch.nn.init.normal_(nets.generator.flow.weight, std=0.05, generator=generator_for(1, "flow"))
@@ -191,6 +198,64 @@ def test_pictures_bend_as_a_whole() -> None:
     middle = (ink * torch.arange(32.0)).sum(2) / ink.sum(2)  # of the stripe, in each line
     assert (middle[:, 0] - middle[:, -1]).abs().max() > 0.5  # it moves
     assert middle.diff(dim=1).diff(dim=1).abs().max() < 0.3  # and stays a line
+
+
+def test_where_edges_are_shared_nothing_bends_and_where_nothing_changes_a_picture_stays_exact() -> None:
+    nets, _, state = colour_networks()
+    part = nets.generator
+    state = replace(state, bases=gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1).expand(1, 3, 3, 32, 32))
+    latents = draw_latents(1, 8, part.latent_sizes, generator_for(0, "latents"))
+    torch.nn.init.normal_(part.flow.weight, std=0.05, generator=generator_for(1, "flow"))
+    torch.nn.init.zeros_(part.flow.weight[2:])  # no tint that is predicted
+    torch.nn.init.zeros_(part.flow.bias)
+    for parameter in part.out.parameters():
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        images, bases = part(latents, state)
+    assert (images / REACH - bases).abs().max() < 1e-4
+
+
+def test_real_images_are_as_bright_as_samples() -> None:
+    gray, colour = gaussian("image", 2, 1, 8, 8).clamp(-1, 1), gaussian("image", 2, 3, 8, 8).clamp(-1, 1)
+    assert torch.equal(within_reach(colour), REACH * colour)
+    assert torch.equal(within_reach(gray), gray.clamp(-REACH, REACH))
+
+
+def test_a_folder_says_what_chance_may_change() -> None:
+    """Shared edges: parts are lent, nothing bends; one colour: it is kept; a single image: all may change."""
+    picture, shade = (
+        gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1) / 2,
+        torch.linspace(-0.4, 0.4, 4)[None, :, None, None, None],
+    )
+    alike = picture.expand(1, 4, 3, 32, 32)
+    bend, _, hue, strength, light, loan = leeway(alike)[0].tolist()
+    assert (bend, loan) == (0, 1) and max(hue, strength, light) < 1e-3
+    assert leeway(alike[:, :1]).tolist() == [6 * [1]]
+    assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86, 1], abs=0.05)
+    tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
+    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, 1, 1, 0, 1], abs=0.01)
+    apart = torch.stack([picture[:, 0].roll(9 * k, 3) for k in range(4)], 1)
+    assert leeway(apart)[0].tolist() == pytest.approx([1, 1, 0, 0, 0, 0], abs=0.01)
+
+
+def test_a_ground_of_one_colour_keeps_it_and_white_says_nothing() -> None:
+    motifs = gaussian("motif", 1, 4, 3, 1, 1).clamp(-1, 1).expand(-1, -1, -1, 16, 16)
+    white, beige, many = (torch.ones(1, 4, 3, 32, 32) for _ in range(3))
+    beige *= torch.tensor([0.9, 0.8, 0.5])[:, None, None]
+    many *= beige - torch.linspace(0, 0.4, 4)[None, :, None, None, None] * torch.tensor([1.0, 0.5, 0.0])[:, None, None]
+    found = []
+    for ground in (white, beige, many):
+        ground[..., 8:24, 8:24] = motifs
+        found.append(leeway(ground)[0, 2:5].tolist())
+    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) > 0.5
+
+
+def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:
+    picture, others = gaussian("picture", 2, 1, 3, 32, 32), gaussian("others", 2, 5, 3, 32, 32)
+    assert torch.allclose(shared_edges(picture.expand(2, 5, 3, 32, 32)), torch.ones(2), atol=1e-4)
+    assert shared_edges(others).abs().max() < 0.05
+    assert torch.allclose(shared_edges(picture + others), torch.full((2,), 0.5), atol=0.06)
+    assert shared_edges(torch.ones(2, 5, 3, 32, 32)).max() <= 0
 
 
 def test_chance_knows_how_much_support_images_differ() -> None:
@@ -211,12 +276,10 @@ def test_chance_knows_how_much_support_images_differ() -> None:
     assert not torch.allclose(*sizes, rtol=0.01)
 
 
-def test_only_images_of_one_layout_lend() -> None:
+def test_only_images_that_share_edges_lend() -> None:
     nets, support, state = colour_networks()
     style = nets.generator.map(torch.cat([torch.zeros(1, TINY.latent), state.code], 1))
-    far = torch.ones(1, 4, 3, 32, 32)
-    for place in range(4):  # a dark quarter each, everywhere else
-        far[:, place, :, 16 * (place // 2) :, 16 * (place % 2) :][..., :16, :16] = -1.0
+    far = gaussian("far", 1, 4, 3, 32, 32).clamp(-1, 1)
     near = torch.where(torch.rand(1, 4, 3, 32, 32, generator=generator_for(0, "dots")) < 0.02, -1.0, support[:, :1])
     with torch.no_grad():
         loans = [float(nets.generator._sizes_of_chance(style, some)[0, -1]) for some in (near, far)]

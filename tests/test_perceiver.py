@@ -103,8 +103,8 @@ def test_the_outer_loop_listens_to_it() -> None:
     model = ModelConfig(width=32, tokens=32, style=32, fine=8, critic_tokens=32)
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train)
 
-    def updated(weight: float, perceiver: Perceiver | None) -> torch.Tensor:
-        recipe = Recipe("", model, replace(train, perception=weight))
+    def updated(weight: float, perceiver: Perceiver | None, middle: float = 0.0) -> torch.Tensor:
+        recipe = Recipe("", model, replace(train, perception=weight, middle=middle))
         loop = OuterLoop(recipe, torch.device("cpu"), torch.float32, perceiver)
         for step in range(6):  # the generator waits at first
             loop.step(step, episodes.draw(step))
@@ -112,7 +112,8 @@ def test_the_outer_loop_listens_to_it() -> None:
 
     net, without = fresh().requires_grad_(False), updated(0.0, None)
     assert torch.equal(updated(0.0, net), without)
-    assert not torch.equal(updated(4.0, net), without)
+    listening = updated(4.0, net)
+    assert not torch.equal(listening, without) and not torch.equal(updated(4.0, net, middle=1.0), listening)
     assert all(p.grad is None for p in net.parameters())
 
 

@@ -11,7 +11,7 @@ from metagan_cli.bilinear import twice_differentiable
 from metagan_cli.config import ModelConfig
 from metagan_cli.energy import by_features, energy_by_task
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator import REACH, each, gain_sizes
+from metagan_cli.networks.generator import REACH, each, gain_sizes, within_reach
 from metagan_cli.state import Latents, TaskState
 
 INNER_PACKS = 3  # packs a task in an inner step of meta-training
@@ -150,7 +150,7 @@ class InnerGame:
         scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.judge)
         true, false = scores.chunk(2, 1)
         downward = adversarial.generator_loss(self.form, true, false)
-        support, drawn = state.bases.clamp(-REACH, REACH) / REACH, fake / REACH
+        support, drawn = within_reach(state.bases) / REACH, fake / REACH
         if self.energy:
             downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others)
         if self.perception and nets.perceiver is not None:
@@ -166,7 +166,7 @@ class InnerGame:
         device, (b, k) = state.bases.device, state.bases.shape[:2]
         chosen = adversarial.distinct(b, k, self.packs, self.pack + 1, rng).to(device)
         row = torch.arange(b, device=device)[:, None]
-        real = state.bases[row, chosen[..., 1:].flatten(1)].clamp(-REACH, REACH)
+        real = within_reach(state.bases[row, chosen[..., 1:].flatten(1)])
         pick = ((chosen[..., 0] + 0.5) / k).repeat_interleave(self.pack, 1)
         z_size, noise_size = nets.generator.latent_sizes
         count = self.packs * self.pack

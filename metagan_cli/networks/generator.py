@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from metagan_cli.bilinear import sample_bilinear, sample_pictures
+from metagan_cli.bilinear import border, sample_bilinear, sample_pictures
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
@@ -19,8 +19,8 @@ from metagan_cli.state import Latents, TaskState
 from metagan_cli.tint import KINDS, tinted
 
 HALF = GRID // 2
-CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped image are taken, and contrast regained
-REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample
+CLIP, SHARPEN = 0.95, 1.3  # how the logits of a warped gray image are taken, and contrast regained
+REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground and ink in a sample; colours are scaled to it
 UP = 2  # the block that doubles the side
 SWAY = 0.06  # deviation at first, in half sides, of a bend drawn by chance
 SWAY_CELLS = {1: 4, 3: 2}  # cells a side that it is drawn on, by channels: hands bend strokes, straight edges of pictures stay so
@@ -29,8 +29,11 @@ SWAY_RATE = 10.0  # by how much faster than other layers its size is learned: it
 VARIETIES = 3  # ways in which support images are seen to differ, where there are colours
 DYE = (0.3, 0.2, 0.2)  # deviations at first of hue, saturation and lightness drawn by chance, where there are colours
 MOST_DYE = (2.0, 0.5, 0.5)
-LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 1.5, 4  # deviation at first, and at most, of what another support image may lend by chance
-APART = (0.1, 0.2)  # layouts that differ less than this lend all of that, and more than this nothing: parts would not fit
+LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 3.0, 4  # deviation at first, and at most, of what another support image may lend by chance
+FITS = (0.1, 0.25)  # images that share fewer of their edges bend and lend nothing; from more on they lend and do not bend
+SAME = 0.02  # deviations of colour and of lightness below which they change less, in a folder
+HUES = 0.06  # deviation of colour from which nothing is lent: parts would fit, but not match
+SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
 LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
 
 
@@ -108,6 +111,48 @@ def varieties(support: Tensor) -> Tensor:
     layout = F.adaptive_avg_pool2d(support.mean(2), LOAN_CELLS).flatten(2)
     kinds = [unbiased * kind.std(1, unbiased=False).mean(1) for kind in (gray, mean - gray, layout)]
     return torch.as_tensor(torch.stack(kinds, 1))
+
+
+def leeway(support: Tensor) -> Tensor:
+    """How much of its usual size change has in a folder, by what support images [B, K, 3, S, S] differ in: [B, 6] in [0, 1].
+
+    Bend across and down, hue, strength, lightness, loan. Images that share edges do not bend, and lend parts where their colours
+    match; images of one colour, or on a ground of one colour that a tint would show on, keep it. A single image leaves all open.
+    """
+    if support.shape[1] == 1:
+        return support.new_ones(len(support), 6)
+    ground = border(support.flatten(0, 1)).median(2).values.unflatten(0, support.shape[:2])[..., None, None]
+    fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
+    differ = torch.minimum(_tints(support), _tints(ground) + _unseen(ground)).clamp(max=1)
+    alike = (1 - varieties(support)[:, 1:2] / HUES).clamp(min=0)
+    return torch.cat([1 - fits, 1 - fits, differ, fits * alike], 1)
+
+
+def shared_edges(support: Tensor) -> Tensor:
+    """The share of their squared gradients that support images [B, K, 3, S, S] have in common, unbiased: [B], at most 1.
+
+    Hands and cameras never put an edge at the same pixel twice, a program that puts parts together does. K is at least 2.
+    """
+    shots, mean = support.shape[1], support.mean(1, keepdim=True)
+    common, all_ = (sum(x.diff(dim=d).square().mean((1, 2, 3, 4)) for d in (3, 4)) for x in (mean, support))
+    return torch.as_tensor((shots * common / torch.as_tensor(all_).clamp(min=1e-6) - 1) / (shots - 1))
+
+
+def _tints(images: Tensor) -> Tensor:
+    """How far images [B, K, 3, S, S] are apart in hue, strength and lightness: [B, 3], 1 or more where not the same."""
+    return varieties(images)[:, [1, 1, 0]] / SAME
+
+
+def _unseen(ground: Tensor) -> Tensor:
+    """Whether tints would not show on a ground [B, K, 3, 1, 1]: [B, 3], 1 on black and white."""
+    gray = ground.mean(2)
+    colour, shade = (ground - gray[:, :, None]).abs().mean((1, 2)), (1 - gray.square()).mean(1)
+    return torch.as_tensor((1 - torch.stack([colour, colour, shade], 1) / SHOWS).clamp(min=0).flatten(1))
+
+
+def within_reach(images: Tensor) -> Tensor:
+    """Real images [..., C, S, S] in [-1, 1] as bright as samples can be: exact ground would give them away."""
+    return images * REACH if images.shape[-3] == 3 else images.clamp(-REACH, REACH)
 
 
 def each(part: Tensor, count: int) -> Tensor:
@@ -192,8 +237,9 @@ class Generator(nn.Module):
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
         h = third(x, style, gains[4:6], noise[2])
-        mixed = torch.lerp(base, other, self._lent(h, loan)) if self.colour else base
-        warped = self._bend(mixed, x, style, sway, dye)
+        freedom = leeway(state.bases).repeat_interleave(n, 0)[..., None, None] if self.colour else style.new_ones(1, 1, 1, 1)
+        mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
+        warped = self._bend(mixed, x, style, freedom, sway, dye)
         h = h + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
         h = fourth(h, style, gains[6:8], noise[3])
         images = self._repaint(warped, h)
@@ -227,39 +273,40 @@ class Generator(nn.Module):
         used = [latents.base_index(shots)] + ([latents.partner_index(shots)] if self.colour else [])
         return F.one_hot(torch.stack(used), shots).any(0)
 
-    def _lent(self, h: Tensor, loan: Tensor) -> Tensor:
+    def _lent(self, h: Tensor, freedom: Tensor, loan: Tensor) -> Tensor:
         """What the other support image lends, from place to place: a mask [N, 1, S, S] in [0, 1]."""
         side = self.config.image_size
         aimed = F.interpolate(whole(self.lend(activate(h))), size=(side, side), mode="bilinear", align_corners=False)
-        return torch.sigmoid(CUT * (_resized(loan, side) + aimed - LENT))
+        return torch.sigmoid(CUT * (_resized(loan, side) + freedom[:, 5:] * aimed - LENT))
 
     def _sizes_of_chance(self, style: Tensor, support: Tensor) -> Tensor:
         """Deviations of the bend by chance [N, 2], in half sides, or with the tint's and the loan's [N, 6].
 
-        From many images less has to be made up than from one, and from images that are alike. Only those of one layout lend.
+        From many images less has to be made up than from one, and from images that are alike.
         """
-        known = style.new_full((len(style), 1), 1 / support.shape[1])
+        known, samples = style.new_full((len(style), 1), 1 / support.shape[1]), len(style) // len(support)
         if self.colour:
-            various = varieties(support).repeat_interleave(len(style) // len(support), 0)
-            fits = ((APART[1] - various[:, 2:]) / (APART[1] - APART[0])).clamp(0, 1)
-            known = torch.cat([known, various.to(style.dtype)], 1)
+            known = torch.cat([known, varieties(support).repeat_interleave(samples, 0).to(style.dtype)], 1)
         seen = whole(torch.cat([style, known], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
         limits = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)
         start, most = torch.tensor(limits, device=style.device)[:, : growth.shape[1]].unbind()
         sizes = start * growth.minimum((most / start).log()).exp()
-        return torch.cat([sizes[:, :-1], fits * sizes[:, -1:]], 1) if self.colour else sizes
+        return sizes * leeway(support).repeat_interleave(samples, 0) if self.colour else sizes
 
-    def _bend(self, base: Tensor, x: Tensor, style: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
-        """The base image under two smooth flows and an affine map, where there are colours also under two tints."""
+    def _bend(self, base: Tensor, x: Tensor, style: Tensor, freedom: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
+        """The base image under two smooth flows and an affine map, where there are colours also under two tints.
+
+        `freedom` [N, 1, 1, 1], of colours [N, 6, 1, 1], is the share of what is predicted that they may change by: `leeway`.
+        """
         side, guided = self.config.image_size, whole(self.flow(activate(x)))
-        aimed = F.adaptive_avg_pool2d(guided[:, :2], SWAY_CELLS[3]) if self.colour else guided
-        flow = _resized(sway, side) + 0.3 * _resized(aimed, side)
-        theta = torch.eye(2, 3, device=x.device) + 0.3 * whole(self.affine(style)).view(-1, 2, 3)
+        aimed, share = F.adaptive_avg_pool2d(guided[:, :2], SWAY_CELLS[3]) if self.colour else guided, 0.3 * freedom[:, :1]
+        flow = _resized(sway, side) + share * _resized(aimed, side)
+        theta = torch.eye(2, 3, device=x.device) + share[..., 0] * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
         if self.colour:
-            return tinted(sample_pictures(base, grid), dye + _resized(guided[:, 2:], side))
+            return tinted(sample_pictures(base, grid), dye + freedom[:, 2:5] * _resized(guided[:, 2:], side))
         return sample_bilinear(base + 1, grid) - 1
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
@@ -270,4 +317,5 @@ class Generator(nn.Module):
         seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
         fine = self.finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
         residual = F.pixel_shuffle(whole(self.out(activate(fine))), 2)
-        return torch.tanh(torch.atanh(warped.clamp(-CLIP, CLIP)) * SHARPEN + 4 * residual)
+        known = warped * REACH if self.colour else warped.clamp(-CLIP, CLIP)
+        return torch.tanh(torch.atanh(known) * (1.0 if self.colour else SHARPEN) + 4 * residual)
