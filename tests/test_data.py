@@ -363,5 +363,5 @@ def test_many_colour_tasks_are_left_upright() -> None:
     bars = torch.ones(200, 1, 3, 16, 16)
     bars[..., 4:9, :] = -1.0
     moved = augment(bars, generator_for(0, "upright"))
-    level = (moved == moved[..., :1]).flatten(1).all(1).float().mean()
+    level = ((moved - moved[..., :1]).abs() < 1e-5).flatten(1).all(1).float().mean()  # cubic weights are rounded
     assert 0.3 < level < 0.5
