@@ -272,7 +272,7 @@ def test_chance_knows_how_much_support_images_differ() -> None:
     alike = support[:, :1].expand_as(support)
     with torch.no_grad():
         style = nets.generator.map(torch.cat([latents.z, state.code[:, None].expand(-1, 4, -1)], 2).flatten(0, 1))
-        sizes = [nets.generator._sizes_of_chance(style, some) for some in (support, alike)]
+        sizes = [nets.generator._sizes_of_chance(style, some, leeway(some)) for some in (support, alike)]
     assert not torch.allclose(*sizes, rtol=0.01)
 
 
@@ -282,7 +282,7 @@ def test_only_images_that_share_edges_lend() -> None:
     far = gaussian("far", 1, 4, 3, 32, 32).clamp(-1, 1)
     near = torch.where(torch.rand(1, 4, 3, 32, 32, generator=generator_for(0, "dots")) < 0.02, -1.0, support[:, :1])
     with torch.no_grad():
-        loans = [float(nets.generator._sizes_of_chance(style, some)[0, -1]) for some in (near, far)]
+        loans = [float(nets.generator._sizes_of_chance(style, some, leeway(some))[0, -1]) for some in (near, far)]
     assert loans[0] > 0.3 and loans[1] == 0.0
 
 

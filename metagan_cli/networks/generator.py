@@ -122,9 +122,10 @@ def leeway(support: Tensor) -> Tensor:
     if support.shape[1] == 1:
         return support.new_ones(len(support), 6)
     ground = border(support.flatten(0, 1)).median(2).values.unflatten(0, support.shape[:2])[..., None, None]
+    various = varieties(support)
     fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
-    differ = torch.minimum(_tints(support), _tints(ground) + _unseen(ground)).clamp(max=1)
-    alike = (1 - varieties(support)[:, 1:2] / HUES).clamp(min=0)
+    differ = torch.minimum(_tints(various), _tints(varieties(ground)) + _unseen(ground)).clamp(max=1)
+    alike = (1 - various[:, 1:2] / HUES).clamp(min=0)
     return torch.cat([1 - fits, 1 - fits, differ, fits * alike], 1)
 
 
@@ -133,14 +134,19 @@ def shared_edges(support: Tensor) -> Tensor:
 
     Hands and cameras never put an edge at the same pixel twice, a program that puts parts together does. K is at least 2.
     """
-    shots, mean = support.shape[1], support.mean(1, keepdim=True)
-    common, all_ = (sum(x.diff(dim=d).square().mean((1, 2, 3, 4)) for d in (3, 4)) for x in (mean, support))
-    return torch.as_tensor((shots * common / torch.as_tensor(all_).clamp(min=1e-6) - 1) / (shots - 1))
+    shots = support.shape[1]
+    common, every = _squared_gradients(support.mean(1, keepdim=True)), _squared_gradients(support)
+    return torch.as_tensor((shots * common / every.clamp(min=1e-6) - 1) / (shots - 1))
 
 
-def _tints(images: Tensor) -> Tensor:
-    """How far images [B, K, 3, S, S] are apart in hue, strength and lightness: [B, 3], 1 or more where not the same."""
-    return varieties(images)[:, [1, 1, 0]] / SAME
+def _squared_gradients(images: Tensor) -> Tensor:
+    """Their mean [B] over images [B, K, 3, S, S]."""
+    return images.diff(dim=3).square().mean((1, 2, 3, 4)) + images.diff(dim=4).square().mean((1, 2, 3, 4))
+
+
+def _tints(various: Tensor) -> Tensor:
+    """How far images of these `varieties` are apart in hue, strength and lightness: [B, 3], 1 or more where not the same."""
+    return various[:, [1, 1, 0]] / SAME
 
 
 def _unseen(ground: Tensor) -> Tensor:
@@ -222,7 +228,8 @@ class Generator(nn.Module):
         style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
         *noise, bend, dye, loan = self._noise_maps(latents.noise.flatten(0, 1))
-        sizes = self._sizes_of_chance(style, state.bases)[:, :, None, None]
+        freedom = leeway(state.bases).repeat_interleave(n, 0) if self.colour else style.new_ones(1, 1)
+        sizes, freedom = self._sizes_of_chance(style, state.bases, freedom)[..., None, None], freedom[..., None, None]
         sway, dye, loan = sizes[:, :2] * bend, sizes[:, 2 : 2 + KINDS] * dye, sizes[:, 2 + KINDS :] * loan
         first, second, third, fourth = self.blocks
 
@@ -237,7 +244,6 @@ class Generator(nn.Module):
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
         h = third(x, style, gains[4:6], noise[2])
-        freedom = leeway(state.bases).repeat_interleave(n, 0)[..., None, None] if self.colour else style.new_ones(1, 1, 1, 1)
         mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
         warped = self._bend(mixed, x, style, freedom, sway, dye)
         h = h + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
@@ -279,21 +285,21 @@ class Generator(nn.Module):
         aimed = F.interpolate(whole(self.lend(activate(h))), size=(side, side), mode="bilinear", align_corners=False)
         return torch.sigmoid(CUT * (_resized(loan, side) + freedom[:, 5:] * aimed - LENT))
 
-    def _sizes_of_chance(self, style: Tensor, support: Tensor) -> Tensor:
+    def _sizes_of_chance(self, style: Tensor, support: Tensor, freedom: Tensor) -> Tensor:
         """Deviations of the bend by chance [N, 2], in half sides, or with the tint's and the loan's [N, 6].
 
-        From many images less has to be made up than from one, and from images that are alike.
+        From many images less has to be made up than from one, and from images that are alike; `freedom` is the samples' `leeway`.
         """
-        known, samples = style.new_full((len(style), 1), 1 / support.shape[1]), len(style) // len(support)
+        known = style.new_full((len(style), 1), 1 / support.shape[1])
         if self.colour:
-            known = torch.cat([known, varieties(support).repeat_interleave(samples, 0).to(style.dtype)], 1)
+            various = varieties(support).repeat_interleave(len(style) // len(support), 0)
+            known = torch.cat([known, various.to(style.dtype)], 1)
         seen = whole(torch.cat([style, known], 1))
         # a sum for each row: a product of so narrow a matrix rounds a row by its place among the others
         growth = SWAY_RATE * ((seen[:, None] * self.sway.weight).sum(2) + self.sway.bias)
         limits = (SWAY, SWAY, *DYE, LOAN), (MOST_SWAY, MOST_SWAY, *MOST_DYE, MOST_LOAN)
         start, most = torch.tensor(limits, device=style.device)[:, : growth.shape[1]].unbind()
-        sizes = start * growth.minimum((most / start).log()).exp()
-        return sizes * leeway(support).repeat_interleave(samples, 0) if self.colour else sizes
+        return start * growth.minimum((most / start).log()).exp() * freedom
 
     def _bend(self, base: Tensor, x: Tensor, style: Tensor, freedom: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map, where there are colours also under two tints.
@@ -317,5 +323,5 @@ class Generator(nn.Module):
         seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
         fine = self.finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
         residual = F.pixel_shuffle(whole(self.out(activate(fine))), 2)
-        known = warped * REACH if self.colour else warped.clamp(-CLIP, CLIP)
-        return torch.tanh(torch.atanh(known) * (1.0 if self.colour else SHARPEN) + 4 * residual)
+        own = torch.atanh(warped * REACH) if self.colour else SHARPEN * torch.atanh(warped.clamp(-CLIP, CLIP))
+        return torch.tanh(own + 4 * residual)
