@@ -2,6 +2,8 @@
 
 python benchmarks/train_judges.py [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
 python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets identity --minutes 30    # goes on with one net
+python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets classes --minutes 60     # the same net, gray,
+                                                                    # told which of all training characters an image is
 
 Only training classes: development alphabets and each source's held-out tasks stay apart. The nets never train a generator.
 """
@@ -23,7 +25,7 @@ from metagan_cli.config import DataConfig
 from metagan_cli.data.augment import augment
 from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import TaskSource
+from metagan_cli.data.tasks import ArrayTasks, TaskSource
 from metagan_cli.devices import choose_precision, compute
 from metagan_cli.evaluation.judges import Embedding, build_judges, see
 from metagan_cli.rng import generator_for
@@ -54,6 +56,8 @@ SAME_SHAPE = {1: 2, 3: 7}  # how many of the sources it is trained on
 SIZE = 64  # pixels of the images that are judged, and shrunk to SIDE by the nets themselves
 WAYS, QUERIES = 80, 2  # of the prototypical net's episodes, from one example (Snell et al. 2017)
 BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)
+CLASS_BATCH, ORIENTATIONS, WOBBLE, FEW = 256, 8, 0.08, 4  # of the stage with classes: images, deviation of their maps
+AHEAD = 5.0  # by how much faster than the net its prototypes learn
 RATE, FINAL = 1e-3, 0.05  # Adam; the rate falls by a cosine to this share
 TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distortions: degrees, times, sides, degrees, perspective
 
@@ -65,21 +69,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rate", type=float, default=RATE, help="Adam's, at the start")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--nets", nargs="+", default=list(LOSSES), choices=list(LOSSES))
+    parser.add_argument("--nets", nargs="+", default=["identity", "description"], choices=list(LOSSES))
     parser.add_argument("--from", dest="start", type=Path, help="judges to go on from")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sources = SOURCES[options.channels]
     judges = load_judges(options.start)[0] if options.start else build_judges(options.channels)
-    steps = dict(read_metadata(options.start)["steps"]) if options.start else dict.fromkeys(LOSSES, 0)
+    steps = dict.fromkeys(LOSSES, 0) | (dict(read_metadata(options.start)["steps"]) if options.start else {})
     threads = max(1, (os.cpu_count() or 1) // len(options.nets))
     jobs = [
-        (name, getattr(judges, name).state_dict() if options.start else None, options, steps[name], threads)
+        (name, getattr(judges, STAGES.get(name, name)).state_dict() if options.start else None, options, steps[name], threads)
         for name in options.nets
     ]
     with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
         for name, weights, taken in pool.starmap(train, jobs):
-            getattr(judges, name).load_state_dict(weights)
+            getattr(judges, STAGES.get(name, name)).load_state_dict(weights)
             steps[name] += taken
     held_out = open_source(sources[0], SIZE, options.channels).held_out
     identity = judges.identity.eval()
@@ -97,19 +101,20 @@ def train(
     """One of the nets, trained in a process of its own from step `first` on; its weights, and the steps taken."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
-    net: Embedding = getattr(build_judges(options.channels), name).to(memory_format=torch.channels_last)
+    net: Embedding = getattr(build_judges(options.channels), STAGES.get(name, name)).to(memory_format=torch.channels_last)
     if start is not None:
         net.load_state_dict(start)
-    sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name == "identity" else None]
+    sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name != "description" else None]
     tasks = [open_source(source, SIZE, options.channels).train for source in sources]
+    taught: nn.Module = Recogniser(net, tasks[0]) if name == "classes" else net
     weights = torch.tensor([source.weight for source in sources])
     precision = choose_precision("auto", torch.device("cpu"))
 
     def loss(step: int) -> Tensor:
         with compute(torch.device("cpu"), precision):
-            return LOSSES[name](net, tasks, weights, options.seed, first + step)
+            return LOSSES[name](taught, tasks, weights, options.seed, first + step)
 
-    taken = fit(net, loss, 60 * options.minutes, options.rate)
+    taken = fit(taught, loss, 60 * options.minutes, options.rate)
     return name, net.state_dict(), taken
 
 
@@ -147,6 +152,55 @@ def prototypical(features: Tensor) -> Tensor:
     ways, queries = len(features), features.shape[1] - 1
     apart = torch.cdist(features[:, 1:].flatten(0, 1).float(), features[:, 0].float()).square()
     return F.cross_entropy(-apart, torch.arange(ways).repeat_interleave(queries))
+
+
+class Recogniser(nn.Module):
+    """The prototypical net beside a learned prototype of every training task, which begins at the mean of a few of its images.
+
+    A task turned or mirrored is another one: eight of each.
+    """
+
+    def __init__(self, net: Embedding, source: TaskSource) -> None:
+        super().__init__()
+        if not isinstance(source, ArrayTasks):
+            raise ValueError("a drawn family has no end of classes")
+        shots = min(len(numbers) for numbers in source.members)
+        self.net, self.images = net, source.images
+        self.members = torch.stack([numbers[:shots] for numbers in source.members])
+        with torch.no_grad():
+            net.eval()
+            rng = generator_for(0, "classes")
+            means = [self.project(torch.full((FEW,), label), rng).mean(0) for label in range(len(self.members) * ORIENTATIONS)]
+        self.ahead = nn.Parameter(torch.stack(means) / AHEAD)
+
+    def project(self, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """The net's projections [N, 128] of an image of each class [N], each under a small map of its own."""
+        number = torch.randint(self.members.shape[1], (len(labels),), generator=rng)
+        images = self.images[self.members[labels // ORIENTATIONS, number]].float() / 127.5 - 1
+        linear = torch.eye(2) + WOBBLE * torch.randn(len(labels), 2, 2, generator=rng)
+        turned = linear @ torch.stack([orientation(int(label) % ORIENTATIONS) for label in labels])
+        grid = F.affine_grid(F.pad(turned, (0, 1)), list(images.shape), align_corners=False)
+        projected: Tensor = self.net(see(F.grid_sample(images + 1, grid, align_corners=False) - 1))[1]
+        return projected.float()
+
+    def loss(self, rng: torch.Generator) -> Tensor:
+        """Cross-entropy of a batch among all classes, by squared distance."""
+        labels = torch.randint(len(self.ahead), (CLASS_BATCH,), generator=rng)
+        prototypes = AHEAD * self.ahead
+        return F.cross_entropy(2 * self.project(labels, rng) @ prototypes.T - prototypes.square().sum(1), labels)
+
+
+def orientation(number: int) -> Tensor:
+    """One of the eight maps [2, 2] of a square onto itself."""
+    quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    return torch.diag(torch.tensor([-1.0 if number >= 4 else 1.0, 1.0])) @ torch.linalg.matrix_power(quarter, number % 4)
+
+
+def classes_loss(taught: Recogniser, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
+    """The loss among all classes, at every fourth step that of the prototypical net."""
+    if step % 4 == 3:
+        return identity_loss(taught.net, sources, weights, seed, step)
+    return taught.loss(generator_for(seed, "classes", step))
 
 
 def contrast_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
@@ -204,7 +258,12 @@ def one_shot(features_of: Callable[[Tensor], Tensor], source: TaskSource, ways: 
     return right / episodes
 
 
-LOSSES: dict[str, Callable[..., Tensor]] = {"identity": identity_loss, "description": contrast_loss}
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "identity": identity_loss,
+    "classes": classes_loss,
+    "description": contrast_loss,
+}
+STAGES = {"classes": "identity"}  # the net that a further stage of training goes on with
 
 if __name__ == "__main__":
     main()

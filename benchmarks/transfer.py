@@ -2,6 +2,7 @@
 
 python benchmarks/transfer.py drawn       # the folders of gallery.py
 python benchmarks/transfer.py patches     # of textures, tissue, skies; pip install scikit-image first: its pictures are cut up
+python benchmarks/transfer.py FOLDER      # of task folders: those with 17 images or more
 
 Prints a Markdown table: the kernel distance after some inner steps of adaptation, and after many more steps of training from
 scratch, both on eight images of each task.
@@ -10,6 +11,7 @@ scratch, both on eight images of each task.
 import argparse
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,9 @@ from gallery import DRAWN, draw_folder
 from PIL import Image
 from torch import Tensor
 
-from metagan_cli.config import EvaluateConfig
+from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.folders import read_folder
+from metagan_cli.data.sources import open_source
 from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler
 from metagan_cli.rng import generator_for
@@ -38,14 +41,14 @@ INNER, SCRATCH = (0, 1, 2, 4, 8, 16), (1, 8, 50, 100, 200, 400, 800)
 def main() -> None:
     """Prints the learning curves as a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("tasks", choices=["drawn", "patches"])
+    parser.add_argument("tasks", help="drawn, patches, or a folder")
     parser.add_argument("--model", default="picture")
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--scratch", type=int, default=SCRATCH[-1], help="most steps from scratch")
     options = parser.parse_args()
     model, (judges, _) = ready_model(options.model), load_judges(find_features("judges", 3))
-    made = drawn(model.config.image_size) if options.tasks == "drawn" else patches(model.config.image_size)
-    tasks = [EvaluationTask(i, name, *images.split([SHOTS, HELD_OUT, HELD_OUT])) for i, (name, images) in enumerate(made)]
+    made = {"drawn": drawn, "patches": patches}.get(options.tasks, partial(folders, Path(options.tasks)))(model.config.image_size)
+    tasks = [EvaluationTask(i, name, images[:SHOTS], *2 * [images[-HELD_OUT:]]) for i, (name, images) in enumerate(made)]
     ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
     print("| who draws | steps | kernel distance | told apart, % |\n|---|---|---|---|")
     for steps in INNER:
@@ -76,6 +79,14 @@ def patches(size: int) -> Iterator[tuple[str, Tensor]]:
     for number, name in enumerate(PICTURES):
         image = Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
         yield name, torch.stack(list(cut(image, size, SHOTS + 2 * HELD_OUT, generator_for(number, "patches"))))
+
+
+def folders(folder: Path, size: int) -> Iterator[tuple[str, Tensor]]:
+    """Names and images [SHOTS + HELD_OUT, 3, size, size] of the task folders that hold so many."""
+    source, each = open_source(DataConfig(str(folder)), size, 3, fewest=1).whole(), SHOTS + HELD_OUT
+    for number in range(source.tasks(each)):
+        images = source.draw(number, each, generator_for(number, "folders"))
+        yield source.title(number, each), images.float() / 127.5 - 1
 
 
 def cut(image: Image.Image, size: int, count: int, rng: torch.Generator) -> Iterator[Tensor]:

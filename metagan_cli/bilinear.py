@@ -76,14 +76,22 @@ def sample_pictures(images: Tensor, grid: Tensor) -> Tensor:
 
     Beyond any other border lies the mirror image: a picture that fills its square has no ground.
     """
-    side, rim = images.shape[-1], border(images)
-    ground = rim.median(2, keepdim=True).values
-    plain = (((rim - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY)[:, None, None, None]
-    ground = ground[..., None] * plain
+    side, (ground, plain) = images.shape[-1], ground_of(images)
+    ground, plain = (ground * plain[:, None])[..., None, None], plain[:, None, None, None]
     places = torch.where(plain, grid, reflected(grid, side))
     own, around = images - ground, 4 * [FRAME]
     framed = torch.where(plain, F.pad(own, around), F.pad(own, around, mode="reflect"))
     return (sample_bicubic(framed, places * (side / (side + 2 * FRAME))) + ground).clamp(-1, 1)
+
+
+def ground_of(images: Tensor) -> tuple[Tensor, Tensor]:
+    """The colour [M, C] that a picture's border has most, and whether all but a little of the border has it: bool [M].
+
+    Of images [M, C, S, S] in [-1, 1].
+    """
+    rim = border(images)
+    ground = rim.median(2, keepdim=True).values
+    return ground[..., 0], ((rim - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY
 
 
 def border(images: Tensor) -> Tensor:

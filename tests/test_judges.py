@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -75,6 +76,31 @@ def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> 
     before = sum(loss(step).item() for step in range(1000, 1004))
     assert train_judges.fit(judged, loss, 8.0) > 5
     assert sum(loss(step).item() for step in range(1000, 1004)) < 0.9 * before
+
+
+def test_the_stage_with_classes_teaches_to_tell_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(train_judges, "CLASS_BATCH", 32)
+    monkeypatch.setattr(train_judges, "WAYS", 4)
+    images = torch.stack([Doodles(32).draw(number, 6, generator_for(0, "classes")) for number in range(4)])
+    np.savez(
+        tmp_path / "tasks.npz", images=images.flatten(0, 1).numpy(), labels=np.arange(4).repeat(6), names=np.array(list("abcd"))
+    )
+    torch.manual_seed(0)
+    source = open_source(DataConfig(str(tmp_path / "tasks.npz")), SIDE, 1).train
+    taught = train_judges.Recogniser(build_judges(1).identity, source)
+    assert taught.ahead.shape == (len(taught.members) * 8, PROJECTION)
+
+    def loss(step: int) -> torch.Tensor:
+        return train_judges.LOSSES["classes"](taught, [source], torch.ones(1), 0, step)
+
+    before = sum(loss(step).item() for step in range(1000, 1008))
+    assert train_judges.fit(taught, loss, 8.0) > 5
+    assert sum(loss(step).item() for step in range(1000, 1008)) < 0.9 * before
+
+
+def test_the_eight_orientations_differ_and_keep_the_square() -> None:
+    maps = torch.stack([train_judges.orientation(number) for number in range(8)])
+    assert torch.equal(maps.abs().sum(1), torch.ones(8, 2)) and len({tuple(m.flatten().tolist()) for m in maps}) == 8
 
 
 def test_distortions_keep_the_drawing_in_place() -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from metagan_cli.bilinear import border, sample_bilinear, sample_pictures
+from metagan_cli.bilinear import ground_of, sample_bilinear, sample_pictures
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
@@ -33,6 +33,7 @@ LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 3.0, 4  # deviation at first, and at most, of
 FITS = (0.1, 0.25)  # images that share fewer of their edges bend and lend nothing; from more on they lend and do not bend
 SAME = 0.02  # deviations of colour and of lightness below which they change less, in a folder
 HUES = 0.06  # deviation of colour from which nothing is lent: parts would fit, but not match
+CALM = 0.5  # the share of bend and tint that is left where pictures fill their squares, as photographs do
 SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
 LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
 
@@ -117,16 +118,18 @@ def leeway(support: Tensor) -> Tensor:
     """How much of its usual size change has in a folder, by what support images [B, K, 3, S, S] differ in: [B, 6] in [0, 1].
 
     Bend across and down, hue, strength, lightness, loan. Images that share edges do not bend, and lend parts where their colours
-    match; images of one colour, or on a ground of one colour that a tint would show on, keep it. A single image leaves all open.
+    match; images of one colour, or on a ground of one colour that a tint would show on, keep it; those that fill their squares
+    change by half as much. A single image leaves all open.
     """
     if support.shape[1] == 1:
         return support.new_ones(len(support), 6)
-    ground = border(support.flatten(0, 1)).median(2).values.unflatten(0, support.shape[:2])[..., None, None]
+    ground, plain = (part.unflatten(0, support.shape[:2]) for part in ground_of(support.flatten(0, 1)))
+    ground, calm = ground[..., None, None], 1 - (1 - CALM) * (1 - plain.float().mean(1, keepdim=True))
     various = varieties(support)
     fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
     differ = torch.minimum(_tints(various), _tints(varieties(ground)) + _unseen(ground)).clamp(max=1)
     alike = (1 - various[:, 1:2] / HUES).clamp(min=0)
-    return torch.cat([1 - fits, 1 - fits, differ, fits * alike], 1)
+    return torch.cat([calm * (1 - fits), calm * (1 - fits), calm * differ, fits * alike], 1)
 
 
 def shared_edges(support: Tensor) -> Tensor:
