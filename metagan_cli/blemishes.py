@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import sample_bilinear, sample_pictures
+from metagan_cli.resampling import sample_bilinear, sample_pictures
 
 KINDS = ("foreign", "erased", "pasted", "filled", "bent", "doubled")  # the last only of colour pictures
 RADIUS = (0.12, 0.6)  # of the disc that is erased, pasted or filled, in half sides

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import sample_bilinear
 from metagan_cli.ink import centre, places, profiles
 from metagan_cli.precision import whole
+from metagan_cli.resampling import sample_bilinear
 
 SIDE = 32  # the finest size that images are compared at
 COARSE = 8  # the size at which the layout is compared

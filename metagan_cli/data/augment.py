@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import sample_bilinear, sample_pictures
+from metagan_cli.resampling import sample_bilinear, sample_pictures
 
 AFFINE = 0.12  # standard deviation of the entries of a task's linear map
 THICKEN = 0.25  # share of the gray tasks whose strokes are made thicker

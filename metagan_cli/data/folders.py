@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.bilinear import border
 from metagan_cli.data.forms import Form, common_form
 from metagan_cli.data.images import ENDINGS, REFUSED, ReadImage, read_image, shown
 from metagan_cli.errors import InputError
+from metagan_cli.resampling import border
 
 MOST = 512  # images read from one folder
 NEAR = 0.02  # mean difference of two thumbnails, as a share of the range, below which they are near-duplicates

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import border
 from metagan_cli.config import DataConfig
 from metagan_cli.data.doodles import Doodles
 from metagan_cli.errors import InputError
+from metagan_cli.resampling import border
 
 HELD_OUT = 32  # one in this many tasks never trains: previews and reference figures are made of them
 UNLIMITED = 2**20  # tasks of a drawn family

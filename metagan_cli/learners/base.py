@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli import adversarial
-from metagan_cli.bilinear import twice_differentiable
 from metagan_cli.config import ModelConfig
 from metagan_cli.energy import by_features, energy_by_task
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator import REACH, each, gain_sizes, within_reach
+from metagan_cli.resampling import twice_differentiable
 from metagan_cli.state import Latents, TaskState
 
 INNER_PACKS = 3  # packs a task in an inner step of meta-training

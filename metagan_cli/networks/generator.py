@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from metagan_cli.bilinear import ground_of, sample_bilinear, sample_pictures
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.weights import named
 from metagan_cli.precision import whole
+from metagan_cli.resampling import ground_of, sample_bilinear, sample_pictures
 from metagan_cli.state import Latents, TaskState
 from metagan_cli.tint import KINDS, tinted
 

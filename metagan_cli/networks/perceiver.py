@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.bilinear import sample_bilinear
 from metagan_cli.ink import centre, profiles
 from metagan_cli.networks.layers import conv
 from metagan_cli.precision import whole
+from metagan_cli.resampling import sample_bilinear
 
 SIDE = 32  # pixels that it looks at
 FEATURES = 192

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.bilinear import sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
+from metagan_cli.resampling import sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
 from metagan_cli.rng import generator_for
 
 Sample = Callable[[Tensor, Tensor], Tensor]
