@@ -150,6 +150,14 @@ def test_a_long_picture_is_padded_with_its_border_colour(tmp_path: Path, shape: 
     assert np.abs(pixels - (30, 90, 150)).max() <= 1
 
 
+def test_a_transparent_picture_is_padded_with_what_it_is_laid_on(tmp_path: Path) -> None:
+    letter = Image.new("RGBA", (32, 96), (0, 0, 0, 255))  # an I that fills its picture but for the corners
+    letter.putpixel((0, 0), (0, 0, 0, 0))
+    letter.save(tmp_path / "a.png")
+    read_back = read(tmp_path / "a.png", 3)
+    assert read_back.ground == 255 and (read_back.pixels[:, 0] == 255).all() and read_back.pixels[16, 16].max() < 10
+
+
 def test_padding_keeps_proportions_and_the_centre(tmp_path: Path) -> None:
     wide = Image.new("L", (128, 64), 255)
     wide.paste(0, (48, 16, 80, 48))

@@ -1,8 +1,9 @@
 """The form of a folder's images: how they are fitted into a model's square, and how results get their shape back.
 
-Other shapes are padded to a square with the colour of their border, or cropped to their middle. Pixel art is seen by its
-own pixels, drawn alike large in a file or not: each of them becomes a block of the square, and one pixel of the folder's
-colours again in a result. Transparent pictures are laid on white or black, and results are cut out of it again.
+Other shapes are padded to a square with the colour of their border, transparent ones with the ground that they are laid on, or
+cropped to their middle. Pixel art is seen by its own pixels, drawn alike large in a file or not: each of them becomes a block of
+the square, and one pixel of the folder's colours again in a result. Transparent pictures are laid on white or black, and results
+are cut out of it again.
 """
 
 from collections import Counter
@@ -141,8 +142,11 @@ def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(v) for v in colour) for colour in found)
 
 
-def squared(image: Image.Image, size: int, fit: str, block: int) -> Array:
-    """A picture as uint8 [size, size, C]: padded with the median of its border, or its middle alone, and resized."""
+def squared(image: Image.Image, size: int, fit: str, block: int, clear: int | None = None) -> Array:
+    """A picture as uint8 [size, size, C], padded or its middle alone, and resized.
+
+    Padded with the gray level that its transparent parts were laid on, `clear`; an opaque one with the median of its border.
+    """
     if block:
         image = Image.fromarray(np.asarray(image)[::block, ::block])
     if fit == "crop" and image.width != image.height:
@@ -150,7 +154,7 @@ def squared(image: Image.Image, size: int, fit: str, block: int) -> Array:
     pixels = np.asarray(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = np.median(rim, axis=0).astype(np.uint8)
+    ground = (np.median(rim, axis=0) if clear is None else np.full(pixels.shape[2], clear)).astype(np.uint8)
     if block and max(image.size) <= size:
         return _blown_up(pixels, size, ground)
     ground_colour = tuple(int(v) for v in ground) if len(ground) > 1 else int(ground[0])

@@ -60,7 +60,7 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadIm
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
             chosen = rgb if channels == 3 else rgb.convert("L")
             form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
-            pixels = squared(chosen, size, fit, form.block)
+            pixels = squared(chosen, size, fit, form.block, ground)
     except InputError:
         raise
     except MemoryError as error:
