@@ -19,7 +19,7 @@ from metagan_cli.evaluation.references import jittered
 from metagan_cli.rng import generator_for
 
 FEWEST_STEPS, STEPS_A_CLASS = 200, 2  # of Adam
-BATCH, RATE = 64, 1e-3
+BATCH, RATE = 64, 5e-5  # gentle: what the net has learned tells more than a few images do
 GENERATED = 64  # images a class beside the real ones, generated or turned
 
 
