@@ -19,6 +19,7 @@ DRAFTS = 4  # most drafts of one sample
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 by the golden ratio: its multiples fall evenly (Weyl's sequence; Knuth vol. 3, 6.4)
 REFUSED = 0.25  # share of drafts that the discriminator sends back
 COPY = 1e3  # taken from the score of a copy: more than all scores differ
+WIDER = 2.0  # latents of the last draft that is drawn because all before were copies, in units of the usual ones
 REFERENCES, PEERS = 32, 2  # drafts, at least, that set the bar; how many of them each draft is judged beside
 
 
@@ -26,9 +27,9 @@ class Sampler:
     """Draws samples of one task, and draws again what the discriminator finds worse than most.
 
     Rejection by a discriminator (Azadi et al. 2019), which is trained to tell real images from blemished ones as well: it
-    finds lost strokes and blots. Copies of a support image, by the copy test, are drawn again as well. A sample is the first
-    of DRAFTS drafts that passes, or the best of them; all start from the same support image, and are judged beside other
-    drafts that start there.
+    finds lost strokes and blots. Copies of a support image, by the copy test, are drawn again as well, each time from wider
+    latents. A sample is the first of DRAFTS drafts that passes, or the best of them; all start from the same support image, and
+    are judged beside other drafts that start there.
     """
 
     def __init__(self, nets: Networks, state: TaskState, truncation: float = 1.0, drafts: int = DRAFTS) -> None:
@@ -69,6 +70,9 @@ class Sampler:
             if not len(refused):
                 break
             other = self._latents([seeds[i] for i in refused.tolist()], draft)
+            copied = scores[refused] < -COPY / 2
+            width = torch.where(copied, 1 + (WIDER - 1) * draft / (self.drafts - 1), 1.0)[None, :, None]
+            other = replace(other, z=width * other.z, noise=width * other.noise)
             drawn, found = self._judged(other)
             better = found > scores[refused]
             place = refused[better]

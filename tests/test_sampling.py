@@ -9,6 +9,7 @@ from PIL import Image
 
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import BLOCK, CHUNK, REFUSED, Sampler, between, latents_of
+from metagan_cli.state import Latents
 from metagan_cli.store.models import load_adapted, load_model
 from metagan_cli.workflows.sample import parse_seeds, shorten
 
@@ -51,6 +52,28 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
     assert (better[low] >= sampler.bar - 1e-4).float().mean() > 0.8
     assert torch.equal(latents.pick, sampler._latents(range(BLOCK)).pick)
     assert torch.equal(Sampler(sampler.nets, sampler.state, drafts=1).draw(range(BLOCK)), first)
+
+
+@pytest.mark.parametrize(("copied", "widths"), [(True, [1, 4 / 3, 5 / 3, 2]), (False, [1, 1, 1, 1])])
+def test_copies_are_drawn_again_from_wider_latents(
+    copied: bool, widths: list[float], sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler.redraws, sampler.bar = (
+        torch.full_like(sampler.redraws, 9.0 if copied else -1.0),
+        1e6,
+    )  # none passes, all or none copies
+    judged, found = sampler._judged, []
+
+    def watch(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
+        found.append(latents.map(torch.clone))
+        return judged(latents)
+
+    monkeypatch.setattr(sampler, "_judged", watch)
+    sampler._accepted([3, 4])
+    for draft, (latents, width) in enumerate(zip(found, widths, strict=True)):
+        usual = sampler._latents([3, 4], draft)
+        assert torch.allclose(latents.z, width * usual.z) and torch.allclose(latents.noise, width * usual.noise)
+        assert torch.equal(latents.pick, usual.pick)
 
 
 def test_truncation_tames(sampler: Sampler) -> None:
