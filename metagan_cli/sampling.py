@@ -71,8 +71,8 @@ class Sampler:
                 break
             other = self._latents([seeds[i] for i in refused.tolist()], draft)
             copied = scores[refused] < -COPY / 2
-            width = torch.where(copied, 1 + (WIDER - 1) * draft / (self.drafts - 1), 1.0)[None, :, None]
-            other = replace(other, z=width * other.z, noise=width * other.noise)
+            width = torch.where(copied, 1 + (WIDER - 1) * draft / (self.drafts - 1), 1.0)
+            other = self.nets.generator.widened(other, width[None])
             drawn, found = self._judged(other)
             better = found > scores[refused]
             place = refused[better]

@@ -222,6 +222,13 @@ class Generator(nn.Module):
         """The sizes of z and of the noise, for `draw_latents`."""
         return self.config.latent, sum(noise_sizes(self.config))
 
+    def widened(self, latents: Latents, width: Tensor) -> Latents:
+        """Latents by a factor [B, N] each, but for the noise that says which parts are lent: that would only lend more."""
+        lent = noise_sizes(self.config)[-1]
+        bent, loan = latents.noise.split([latents.noise.shape[2] - lent, lent], 2)
+        times = width[..., None]
+        return replace(latents, z=times * latents.z, noise=torch.cat([times * bent, loan], 2))
+
     def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
         """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
         if state.weights.shape[1]:
