@@ -295,6 +295,16 @@ def test_only_images_that_share_edges_lend() -> None:
     assert loans[0] > 0.3 and loans[1] == 0.0
 
 
+def test_wider_latents_lend_no_more() -> None:
+    nets, _, _ = colour_networks()
+    latents = draw_latents(1, 2, nets.generator.latent_sizes, generator_for(0, "latents"))
+    wider = nets.generator.widened(latents, torch.tensor([[1.0, 2.0]]))
+    assert torch.equal(wider.z, latents.z * torch.tensor([1.0, 2.0])[:, None])
+    assert torch.equal(wider.noise[0, 0], latents.noise[0, 0])
+    assert torch.equal(wider.noise[0, 1, :-16], 2 * latents.noise[0, 1, :-16])
+    assert torch.equal(wider.noise[0, 1, -16:], latents.noise[0, 1, -16:])  # the loan's 4 x 4 cells
+
+
 @pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])
 def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> None:
     support = drawings(2, 6)
