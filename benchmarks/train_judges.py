@@ -28,6 +28,7 @@ from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import ArrayTasks, TaskSource
 from metagan_cli.devices import choose_precision, compute
 from metagan_cli.evaluation.judges import Embedding, build_judges, see
+from metagan_cli.resampling import sample_bilinear
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges, save_judges
 from metagan_cli.store.shipped import features_name
@@ -56,7 +57,8 @@ SAME_SHAPE = {1: 2, 3: 7}  # how many of the sources it is trained on
 SIZE = 64  # pixels of the images that are judged, and shrunk to SIDE by the nets themselves
 WAYS, QUERIES = 80, 2  # of the prototypical net's episodes, from one example (Snell et al. 2017)
 BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)
-CLASS_BATCH, ORIENTATIONS, WOBBLE, FEW = 256, 8, 0.08, 4  # of the stage with classes: images, deviation of their maps
+CLASS_BATCH, WOBBLE = 256, 0.08  # of the stage with classes: images a step, deviation of the entries of their maps
+ORIENTATIONS, FEW = 8, 4  # of each task; images whose mean a prototype begins at
 AHEAD = 5.0  # by how much faster than the net its prototypes learn
 RATE, FINAL = 1e-3, 0.05  # Adam; the rate falls by a cosine to this share
 TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distortions: degrees, times, sides, degrees, perspective
@@ -78,12 +80,12 @@ def main() -> None:
     steps = dict.fromkeys(LOSSES, 0) | (dict(read_metadata(options.start)["steps"]) if options.start else {})
     threads = max(1, (os.cpu_count() or 1) // len(options.nets))
     jobs = [
-        (name, getattr(judges, STAGES.get(name, name)).state_dict() if options.start else None, options, steps[name], threads)
+        (name, getattr(judges, TAUGHT[name]).state_dict() if options.start else None, options, steps[name], threads)
         for name in options.nets
     ]
     with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
         for name, weights, taken in pool.starmap(train, jobs):
-            getattr(judges, STAGES.get(name, name)).load_state_dict(weights)
+            getattr(judges, TAUGHT[name]).load_state_dict(weights)
             steps[name] += taken
     held_out = open_source(sources[0], SIZE, options.channels).held_out
     identity = judges.identity.eval()
@@ -101,7 +103,7 @@ def train(
     """One of the nets, trained in a process of its own from step `first` on; its weights, and the steps taken."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
-    net: Embedding = getattr(build_judges(options.channels), STAGES.get(name, name)).to(memory_format=torch.channels_last)
+    net: Embedding = getattr(build_judges(options.channels), TAUGHT[name]).to(memory_format=torch.channels_last)
     if start is not None:
         net.load_state_dict(start)
     sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name != "description" else None]
@@ -167,6 +169,7 @@ class Recogniser(nn.Module):
         shots = min(len(numbers) for numbers in source.members)
         self.net, self.images = net, source.images
         self.members = torch.stack([numbers[:shots] for numbers in source.members])
+        self.maps = torch.stack([orientation(number) for number in range(ORIENTATIONS)])
         with torch.no_grad():
             net.eval()
             rng = generator_for(0, "classes")
@@ -178,9 +181,9 @@ class Recogniser(nn.Module):
         number = torch.randint(self.members.shape[1], (len(labels),), generator=rng)
         images = self.images[self.members[labels // ORIENTATIONS, number]].float() / 127.5 - 1
         linear = torch.eye(2) + WOBBLE * torch.randn(len(labels), 2, 2, generator=rng)
-        turned = linear @ torch.stack([orientation(int(label) % ORIENTATIONS) for label in labels])
+        turned = linear @ self.maps[labels % ORIENTATIONS]
         grid = F.affine_grid(F.pad(turned, (0, 1)), list(images.shape), align_corners=False)
-        projected: Tensor = self.net(see(F.grid_sample(images + 1, grid, align_corners=False) - 1))[1]
+        projected: Tensor = self.net(see(sample_bilinear(images + 1, grid) - 1))[1]
         return projected.float()
 
     def loss(self, rng: torch.Generator) -> Tensor:
@@ -263,7 +266,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "classes": classes_loss,
     "description": contrast_loss,
 }
-STAGES = {"classes": "identity"}  # the net that a further stage of training goes on with
+TAUGHT = {"identity": "identity", "classes": "identity", "description": "description"}  # the net that each of them teaches
 
 if __name__ == "__main__":
     main()

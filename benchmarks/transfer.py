@@ -48,7 +48,8 @@ def main() -> None:
     options = parser.parse_args()
     model, (judges, _) = ready_model(options.model), load_judges(find_features("judges", 3))
     made = {"drawn": drawn, "patches": patches}.get(options.tasks, partial(folders, Path(options.tasks)))(model.config.image_size)
-    tasks = [EvaluationTask(i, name, images[:SHOTS], *2 * [images[-HELD_OUT:]]) for i, (name, images) in enumerate(made)]
+    parted = ((name, images[:SHOTS], images[-HELD_OUT:]) for name, images in made)
+    tasks = [EvaluationTask(i, name, support, truth, truth) for i, (name, support, truth) in enumerate(parted)]
     ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
     print("| who draws | steps | kernel distance | told apart, % |\n|---|---|---|---|")
     for steps in INNER:

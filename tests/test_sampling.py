@@ -58,10 +58,8 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
 def test_copies_are_drawn_again_from_wider_latents(
     copied: bool, widths: list[float], sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampler.redraws, sampler.bar = (
-        torch.full_like(sampler.redraws, 9.0 if copied else -1.0),
-        1e6,
-    )  # none passes, all or none copies
+    sampler.redraws = torch.full_like(sampler.redraws, 9.0 if copied else -1.0)
+    sampler.bar = 1e6  # none passes
     judged, found = sampler._judged, []
 
     def watch(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
