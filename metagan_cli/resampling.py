@@ -71,8 +71,13 @@ def _written_out(images: Tensor, grid: Tensor, weigh: Callable[[Tensor], dict[in
     return found
 
 
-def sample_pictures(images: Tensor, grid: Tensor) -> Tensor:
-    """Images [N, 3, S, S] in [-1, 1] of any ground at the places of a grid: bicubic, and on beyond a border mostly of one colour.
+def sample_nearest(images: Tensor, grid: Tensor) -> Tensor:
+    """Like `sample_bilinear`, the nearest pixel itself; the places have no gradient."""
+    return F.grid_sample(images, grid, mode="nearest", align_corners=False)
+
+
+def sample_pictures(images: Tensor, grid: Tensor, sample: Callable[[Tensor, Tensor], Tensor] = sample_bicubic) -> Tensor:
+    """Images [N, 3, S, S] in [-1, 1] of any ground at the places of a grid, and on beyond a border mostly of one colour.
 
     Beyond any other border lies the mirror image: a picture that fills its square has no ground.
     """
@@ -81,7 +86,7 @@ def sample_pictures(images: Tensor, grid: Tensor) -> Tensor:
     places = torch.where(plain, grid, reflected(grid, side))
     own, around = images - ground, 4 * [FRAME]
     framed = torch.where(plain, F.pad(own, around), F.pad(own, around, mode="reflect"))
-    return (sample_bicubic(framed, places * (side / (side + 2 * FRAME))) + ground).clamp(-1, 1)
+    return (sample(framed, places * (side / (side + 2 * FRAME))) + ground).clamp(-1, 1)
 
 
 def ground_of(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from conftest import gaussian
 
@@ -34,11 +35,19 @@ def test_white_and_black_stay() -> None:
     assert torch.allclose(tinted(ends, amounts(1.0, 0.4, 0.4)), ends, atol=1e-3)
 
 
+@pytest.mark.parametrize("light", [-1.0, 1.0])
+def test_nearly_white_and_nearly_black_stay_so(light: float) -> None:
+    ends = colours((0.99, 0.99, 0.99), (-0.99, -0.99, -0.99))
+    assert torch.allclose(tinted(ends, amounts(light=light)), ends, atol=0.02)
+
+
 def test_strength_and_light() -> None:
     dull = colours((0.5, 0.3, 0.1))
-    strong, light = tinted(dull, amounts(strength=0.5)), tinted(dull, amounts(light=0.5))
+    strong, light, dark = (
+        tinted(dull, amounts(**{name: by})) for name, by in (("strength", 0.5), ("light", 0.5), ("light", -0.5))
+    )
     assert strong.flatten().std() > dull.flatten().std() and torch.allclose(strong.mean(), dull.mean(), atol=1e-4)
-    assert light.mean() > dull.mean() + 0.1
+    assert light.mean() > dull.mean() + 0.1 and dark.mean() < dull.mean() - 0.1
 
 
 def test_each_place_may_have_its_own() -> None:

@@ -13,8 +13,9 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.weights import named
+from metagan_cli.pixelart import drawn_side, in_blocks
 from metagan_cli.precision import whole
-from metagan_cli.resampling import ground_of, sample_bilinear, sample_pictures
+from metagan_cli.resampling import ground_of, sample_bilinear, sample_nearest, sample_pictures
 from metagan_cli.state import Latents, TaskState
 from metagan_cli.tint import KINDS, tinted
 
@@ -169,6 +170,20 @@ def each(part: Tensor, count: int) -> Tensor:
     return part if part.ndim == 3 else part[:, None].expand(-1, count, -1)
 
 
+def _sampled(base: Tensor, grid: Tensor, drawn: Tensor) -> Tensor:
+    """Base images [N, C, S, S] at the places of a grid [N, S, S, 2].
+
+    Of pixel art, with so many pixels a side of a drawn one [N], whole ones are taken; gradients are still those between pixels.
+    """
+    colour = base.shape[1] == 3
+    smooth = sample_pictures(base, grid) if colour else sample_bilinear(base + 1, grid) - 1
+    if not (drawn > 1).any():
+        return smooth
+    places = in_blocks(grid.permute(0, 3, 1, 2), drawn).permute(0, 2, 3, 1)
+    taken = sample_pictures(base, places, sample_nearest) if colour else sample_nearest(base + 1, places) - 1
+    return torch.where((drawn > 1)[:, None, None, None], smooth + (taken - smooth).detach(), smooth)
+
+
 class Generator(nn.Module):
     """Latents and a task state to images.
 
@@ -255,10 +270,11 @@ class Generator(nn.Module):
         x = second(x, style, gains[2:4], noise[1])
         h = third(x, style, gains[4:6], noise[2])
         mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
-        warped = self._bend(mixed, x, style, freedom, sway, dye)
+        drawn = drawn_side(state.bases).repeat_interleave(n)
+        warped = self._bend(mixed, x, style, freedom, sway, dye, drawn)
         h = h + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))
         h = fourth(h, style, gains[6:8], noise[3])
-        images = self._repaint(warped, h)
+        images = in_blocks(self._repaint(warped, h), drawn)
         return images.unflatten(0, (b, n)), base.unflatten(0, (b, n))
 
     def _by_task(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
@@ -311,7 +327,7 @@ class Generator(nn.Module):
         start, most = torch.tensor(limits, device=style.device)[:, : growth.shape[1]].unbind()
         return start * growth.minimum((most / start).log()).exp() * freedom
 
-    def _bend(self, base: Tensor, x: Tensor, style: Tensor, freedom: Tensor, sway: Tensor, dye: Tensor) -> Tensor:
+    def _bend(self, base: Tensor, x: Tensor, style: Tensor, freedom: Tensor, sway: Tensor, dye: Tensor, drawn: Tensor) -> Tensor:
         """The base image under two smooth flows and an affine map, where there are colours also under two tints.
 
         `freedom` [N, 1, 1, 1], of colours [N, 6, 1, 1], is the share of what is predicted that they may change by: `leeway`.
@@ -321,9 +337,8 @@ class Generator(nn.Module):
         flow = _resized(sway, side) + share * _resized(aimed, side)
         theta = torch.eye(2, 3, device=x.device) + share[..., 0] * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
-        if self.colour:
-            return tinted(sample_pictures(base, grid), dye + freedom[:, 2:5] * _resized(guided[:, 2:], side))
-        return sample_bilinear(base + 1, grid) - 1
+        bent = _sampled(base, grid, drawn)
+        return tinted(bent, dye + freedom[:, 2:5] * _resized(guided[:, 2:], side)) if self.colour else bent
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""

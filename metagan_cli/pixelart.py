@@ -1,0 +1,37 @@
+"""Pixel art inside networks: what is drawn in blocks of pixels stays in whole blocks."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SIDES = (8, 4, 2)  # pixels a side of one drawn pixel
+MOSTLY = 0.75  # share of a folder's images that make it pixel art
+
+
+def drawn_side(support: Tensor) -> Tensor:
+    """Pixels a side of one drawn pixel of support images [B, K, C, S, S]: int [B], 1 where most of them are no pixel art."""
+    own = support.new_ones(support.shape[:2], dtype=torch.long)
+    for side in SIDES:
+        if support.shape[-1] % side == 0:
+            corners = support[..., ::side, ::side].repeat_interleave(side, -2).repeat_interleave(side, -1)
+            own = torch.where((own == 1) & (corners == support).flatten(2).all(2), side, own)
+    drawn = own > 1
+    finest = torch.where(drawn, own, SIDES[0]).amin(1)
+    return torch.where(drawn.float().mean(1) >= MOSTLY, finest, 1)
+
+
+def in_blocks(images: Tensor, side: Tensor) -> Tensor:
+    """Images [N, C, S, S], each of the blocks of so many pixels a side, int [N], made alike: their mean."""
+    for one, chosen in _by_side(side):
+        means = F.avg_pool2d(images, one).repeat_interleave(one, -2).repeat_interleave(one, -1)
+        images = torch.where(chosen[:, None, None, None], means, images)
+    return images
+
+
+def _by_side(side: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The sides above 1 that there are, each with where: bool [N]."""
+    for one in side.unique().tolist():
+        if one > 1:
+            yield one, side == one
