@@ -21,4 +21,4 @@ def tinted(images: Tensor, amounts: Tensor) -> Tensor:
     turned = strength.exp() * (hue.cos() * colour + hue.sin() * across)
     some = torch.where(light < 0, 1 - gray, gray).clamp(1e-4, 1)
     less = some - some ** light.abs().exp()
-    return 1 - 2 * (gray - torch.where(light < 0, -less, less) + turned).clamp(0, 1)
+    return 1 - 2 * torch.add(gray - torch.where(light < 0, -less, less), turned).clamp(0, 1)

@@ -189,7 +189,7 @@ def test_pictures_bend_as_a_whole() -> None:
     nets, _, state = colour_networks()
     stripes = torch.ones(1, 3, 3, 32, 32)
     for place in range(3):
-        stripes[:, place, ..., 10 + 4 * place : 14 + 4 * place] = -1.0
+        stripes[:, place, ..., 9 + 4 * place : 13 + 4 * place] = -1.0  # at odd places: no pixel art
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     torch.nn.init.constant_(nets.generator.lend.bias, -100.0)
     torch.nn.init.normal_(nets.generator.flow.weight, std=0.05, generator=generator_for(1, "flow"))
@@ -223,7 +223,7 @@ def test_real_images_are_as_bright_as_samples() -> None:
 
 
 def test_a_folder_says_what_chance_may_change() -> None:
-    """Shared edges: parts of one colour are lent, nothing bends; one colour: it is kept; a single image: all may change."""
+    """Shared edges: parts are lent, nothing bends; one colour: it is kept; a single image: all may change."""
     picture, shade = (
         gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1) / 2,
         torch.linspace(-0.4, 0.4, 4)[None, :, None, None, None],
@@ -232,9 +232,9 @@ def test_a_folder_says_what_chance_may_change() -> None:
     bend, _, hue, strength, light, loan = leeway(alike)[0].tolist()
     assert (bend, loan) == (0, 1) and max(hue, strength, light) < 1e-3
     assert leeway(alike[:, :1]).tolist() == [6 * [1]]
-    assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * CALM, 1], abs=0.05)
+    assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * CALM**2, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
-    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, CALM, CALM, 0, 0], abs=0.01)  # parts would not match
+    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, CALM**2, CALM**2, 0, 1], abs=0.01)
     apart = torch.stack([picture[:, 0].roll(9 * k, 3) for k in range(4)], 1)
     assert leeway(apart)[0].tolist() == pytest.approx([CALM, CALM, 0, 0, 0, 0], abs=0.01)
 
@@ -256,7 +256,7 @@ def test_a_ground_of_one_colour_keeps_it_and_white_says_nothing() -> None:
     for ground in (white, beige, many):
         ground[..., 8:24, 8:24] = motifs
         found.append(leeway(ground)[0, 2:5].tolist())
-    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) > 0.5
+    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) >= CALM
 
 
 def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:

@@ -13,6 +13,7 @@ from metagan_cli.config import ModelConfig
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.weights import named
+from metagan_cli.palette import recoloured
 from metagan_cli.pixelart import drawn_side, in_blocks
 from metagan_cli.precision import whole
 from metagan_cli.resampling import ground_of, sample_bilinear, sample_nearest, sample_pictures
@@ -33,7 +34,6 @@ MOST_DYE = (2.0, 0.5, 0.5)
 LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 3.0, 4  # deviation at first, and at most, of what another support image may lend by chance
 FITS = (0.1, 0.25)  # images that share fewer of their edges bend and lend nothing; from more on they lend and do not bend
 SAME = 0.02  # deviations of colour and of lightness below which they change less, in a folder
-HUES = 0.06  # deviation of colour from which nothing is lent: parts would fit, but not match
 CALM = 0.5  # the share of bend and tint that is left where pictures fill their squares, as photographs do
 SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
 LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
@@ -118,8 +118,8 @@ def varieties(support: Tensor) -> Tensor:
 def leeway(support: Tensor) -> Tensor:
     """How much of its usual size change has in a folder, by what support images [B, K, 3, S, S] differ in: [B, 6] in [0, 1].
 
-    Bend across and down, hue, strength, lightness, loan. Images that share edges do not bend, and lend parts where their colours
-    match; images of one colour, or on a ground of one colour that a tint would show on, keep it; those that fill their squares
+    Bend across and down, hue, strength, lightness, loan. Images that share edges do not bend, lend parts, and are tinted by half
+    as much; images of one colour, or on a ground of one colour that a tint would show on, keep it; those that fill their squares
     change by half as much. A single image leaves all open.
     """
     if support.shape[1] == 1:
@@ -129,8 +129,8 @@ def leeway(support: Tensor) -> Tensor:
     various = varieties(support)
     fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
     differ = torch.minimum(_tints(various), _tints(varieties(ground)) + _unseen(ground)).clamp(max=1)
-    alike = (1 - various[:, 1:2] / HUES).clamp(min=0)
-    return torch.cat([calm * (1 - fits), calm * (1 - fits), calm * differ, fits * alike], 1)
+    bend = calm * (1 - fits)
+    return torch.cat([bend, bend, calm * (1 - (1 - CALM) * fits) * differ, fits], 1)
 
 
 def shared_edges(support: Tensor) -> Tensor:
@@ -263,12 +263,15 @@ class Generator(nn.Module):
             chance = torch.cat([chance, dye.expand(-1, -1, HALF, HALF), _resized(loan, HALF)], 1)
         x = self.inward(_laid_out(own)) + self.place + self.feel(chance)
         if self.colour:
-            other, lent = _taken(state, latents.partner_index(shots))
+            partner = latents.partner_index(shots)
+            other, lent = _taken(state, partner)
             x = x + self.meet(_laid_out(lent))
         x = first(x, style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
         h = third(x, style, gains[4:6], noise[2])
+        if self.colour and (freedom[:, 5] > 0).any():
+            other = recoloured(state.bases, partner, latents.base_index(shots))
         mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
         drawn = drawn_side(state.bases).repeat_interleave(n)
         warped = self._bend(mixed, x, style, freedom, sway, dye, drawn)
@@ -338,7 +341,10 @@ class Generator(nn.Module):
         theta = torch.eye(2, 3, device=x.device) + share[..., 0] * whole(self.affine(style)).view(-1, 2, 3)
         grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
         bent = _sampled(base, grid, drawn)
-        return tinted(bent, dye + freedom[:, 2:5] * _resized(guided[:, 2:], side)) if self.colour else bent
+        if not self.colour:
+            return bent
+        hue, strength, light = (dye + freedom[:, 2:5] * _resized(guided[:, 2:], side)).split(1, 1)
+        return tinted(bent, torch.cat([hue, strength, light.clamp(-MOST_DYE[2], MOST_DYE[2])], 1))
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""

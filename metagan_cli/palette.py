@@ -1,0 +1,46 @@
+"""Few colours that stand for a picture's, and one picture of a folder in the colours that another has at the same places."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+COLOURS = 12  # of a picture
+ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
+SURE = 0.5  # share of a colour's places that have one colour in the other picture, for the one to be the other
+
+
+@torch.no_grad()
+def few_colours(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours [N, COLOURS, 3] that stand for those of images [N, 3, S, S], and which of them each pixel has: int [N, S * S]."""
+    pixels = images.flatten(2).transpose(1, 2).float()
+    row = torch.arange(len(pixels), device=pixels.device)
+    chosen = [pixels.median(1).values]
+    nearest = torch.full_like(pixels[..., 0], torch.inf)
+    for _ in range(COLOURS - 1):
+        nearest = nearest.minimum((pixels - chosen[-1][:, None]).square().sum(2))
+        chosen.append(pixels[row, nearest.argmax(1)])
+    colours = torch.stack(chosen, 1)
+    for _ in range(ROUNDS):
+        member = F.one_hot(torch.cdist(pixels, colours).argmin(2), COLOURS).float()
+        size = member.sum(1)[..., None]
+        colours = torch.where(size > 0, member.transpose(1, 2) @ pixels / size.clamp(min=1), colours)
+    return colours, torch.cdist(pixels, colours).argmin(2)
+
+
+@torch.no_grad()
+def recoloured(support: Tensor, which: Tensor, like: Tensor) -> Tensor:
+    """Support images number `which` [B, N] in the colours of those number `like` [B, N], of [B, K, 3, S, S]: [B * N, 3, S, S].
+
+    Each of an image's few colours becomes that which the other has most where it is, if it is also the other way round: hair
+    takes the colour of hair, a mouth that the other has not keeps its own. Within a colour shades stay.
+    """
+    row = torch.arange(len(support), device=support.device)[:, None]
+    colours, members = (found.unflatten(0, support.shape[:2]) for found in few_colours(support.flatten(0, 1)))
+    own, other, mine, its = (found[row, of].flatten(0, 1) for found in (colours, members) for of in (which, like))
+    shared = F.one_hot(mine, COLOURS).float().transpose(1, 2) @ F.one_hot(its, COLOURS).float()
+    most = shared.argmax(2)
+    mutual = shared.argmax(1).gather(1, most) == torch.arange(COLOURS, device=most.device)
+    sure = mutual & (shared.amax(2) > SURE * shared.sum(2).clamp(min=1))
+    change = (other.gather(1, most[..., None].expand_as(own)) - own) * sure[..., None]
+    moved = change.gather(1, mine[..., None].expand(-1, -1, 3)).transpose(1, 2).unflatten(2, support.shape[3:])
+    return torch.add(support[row, which].flatten(0, 1), moved).clamp(-1, 1)
