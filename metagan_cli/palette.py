@@ -8,6 +8,8 @@ COLOURS = 12  # of a picture
 ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
 SURE = 0.5  # share of a colour's places that have one colour in the other picture, for the one to be the other
 
+BETWEEN = 0.05  # by how much a pixel of a soft edge is lighter than one neighbour and darker than another
+
 
 @torch.no_grad()
 def few_colours(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,4 +45,20 @@ def recoloured(support: Tensor, which: Tensor, like: Tensor) -> Tensor:
     sure = mutual & (shared.amax(2) > SURE * shared.sum(2).clamp(min=1))
     change = (other.gather(1, most[..., None].expand_as(own)) - own) * sure[..., None]
     moved = change.gather(1, mine[..., None].expand(-1, -1, 3)).transpose(1, 2).unflatten(2, support.shape[3:])
-    return torch.add(support[row, which].flatten(0, 1), moved).clamp(-1, 1)
+    images = support[row, which].flatten(0, 1)
+    return torch.add(images, _soft_edges(images, moved)).clamp(-1, 1)
+
+
+def _soft_edges(images: Tensor, moved: Tensor) -> Tensor:
+    """What each pixel changes by [N, 3, S, S]; those of soft edges by the mean of their neighbours that are of none.
+
+    A pixel of a soft edge lies between its neighbours in lightness, and at most two of them are as light as it is.
+    """
+    light = images.mean(1, keepdim=True)
+    around = F.unfold(F.pad(light, 4 * [1], mode="replicate"), 3).unflatten(2, images.shape[2:])
+    further = around - light
+    between = (further.amin(1, True) < -BETWEEN) & (further.amax(1, True) > BETWEEN)
+    clear = (~between | ((further.abs() < BETWEEN).sum(1, True) > 3)).float()
+    near = F.avg_pool2d(clear, 3, 1, 1)
+    mean = F.avg_pool2d(clear * moved, 3, 1, 1) / near.clamp(min=1e-6)
+    return torch.where((clear > 0) | (near == 0), moved, mean)

@@ -13,7 +13,7 @@ from metagan_cli.learners.base import InnerGame, seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator import CALM, REACH, SEVERAL, leeway, shared_edges, varieties, within_reach
+from metagan_cli.networks.generator import CALM, MATCHED, REACH, SEVERAL, leeway, shared_edges, varieties, within_reach
 from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
@@ -234,7 +234,7 @@ def test_a_folder_says_what_chance_may_change() -> None:
     assert leeway(alike[:, :1]).tolist() == [6 * [1]]
     assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
-    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, full, full, 0, 1], abs=0.01)
+    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, full, full, 0, MATCHED], abs=0.01)
     apart = torch.stack([picture[:, 0].roll(9 * k, 3) for k in range(4)], 1)
     assert leeway(apart)[0].tolist() == pytest.approx([full, full, 0, 0, 0, 0], abs=0.01)
 

@@ -45,3 +45,10 @@ def test_what_the_other_has_not_keeps_its_colour() -> None:
 def test_a_picture_in_its_own_colours_is_itself() -> None:
     support = torch.stack([face(DARK, SKIN, 3), face(LIGHT, SKIN, 5)])[None]
     assert torch.equal(recoloured(support, of(0, 1), of(0, 1)), support[0])
+
+
+def test_a_soft_edge_goes_with_its_sides() -> None:
+    dark, light = face(DARK, SKIN, 3), face(LIGHT, MOUTH, 3)
+    dark[:, 11, 8:24] = (torch.tensor(DARK) + torch.tensor(SKIN))[:, None] / 2
+    made = recoloured(torch.stack([dark, light])[None], of(0), of(1))[0]
+    assert torch.allclose(made[:, 11, 10:22], ((torch.tensor(LIGHT) + torch.tensor(MOUTH)) / 2)[:, None], atol=1e-4)

@@ -34,6 +34,7 @@ MOST_DYE = (2.0, 0.5, 0.5)
 LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 3.0, 4  # deviation at first, and at most, of what another support image may lend by chance
 FITS = (0.1, 0.25)  # images that share fewer of their edges bend and lend nothing; from more on they lend and do not bend
 SAME = 0.02  # deviations of colour and of lightness below which they change less, in a folder
+HUES, MATCHED = 0.06, 0.5  # deviation of colour from which least is lent, as recoloured parts match less well; the share then
 SEVERAL = 0.6  # the share of bend and tint that is left where there are several images to start from
 CALM = 0.5  # and of that where pictures fill their squares, as photographs do
 SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
@@ -120,8 +121,8 @@ def leeway(support: Tensor) -> Tensor:
     """How much of its usual size change has in a folder, by what support images [B, K, 3, S, S] differ in: [B, 6] in [0, 1].
 
     Bend across and down, hue, strength, lightness, loan. A single image leaves all open; between several, less needs to change.
-    Images that share edges do not bend, and lend parts; images of one colour, or on a ground of one colour that a tint would show
-    on, keep it; those that fill their squares change by half as much.
+    Images that share edges do not bend, and lend parts, more where their colours match; images of one colour, or on a ground of
+    one colour that a tint would show on, keep it; those that fill their squares change by half as much.
     """
     if support.shape[1] == 1:
         return support.new_ones(len(support), 6)
@@ -130,8 +131,9 @@ def leeway(support: Tensor) -> Tensor:
     various = varieties(support)
     fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
     differ = torch.minimum(_tints(various), _tints(varieties(ground)) + _unseen(ground)).clamp(max=1)
+    match = (1 - various[:, 1:2] / HUES).clamp(MATCHED, 1)
     bend = change * (1 - fits)
-    return torch.cat([bend, bend, change * differ, fits], 1)
+    return torch.cat([bend, bend, change * differ, fits * match], 1)
 
 
 def shared_edges(support: Tensor) -> Tensor:
