@@ -7,7 +7,6 @@ from torch import Tensor
 COLOURS = 12  # of a picture
 ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
 SURE = 0.5  # share of a colour's places that have one colour in the other picture, for the one to be the other
-
 BETWEEN = 0.05  # by how much a pixel of a soft edge is lighter than one neighbour and darker than another
 
 

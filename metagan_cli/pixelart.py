@@ -1,7 +1,5 @@
 """Pixel art inside networks: what is drawn in blocks of pixels stays in whole blocks."""
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,14 +22,7 @@ def drawn_side(support: Tensor) -> Tensor:
 
 def in_blocks(images: Tensor, side: Tensor) -> Tensor:
     """Images [N, C, S, S], each of the blocks of so many pixels a side, int [N], made alike: their mean."""
-    for one, chosen in _by_side(side):
+    for one in set(side.tolist()) - {1}:
         means = F.avg_pool2d(images, one).repeat_interleave(one, -2).repeat_interleave(one, -1)
-        images = torch.where(chosen[:, None, None, None], means, images)
+        images = torch.where((side == one)[:, None, None, None], means, images)
     return images
-
-
-def _by_side(side: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The sides above 1 that there are, each with where: bool [N]."""
-    for one in side.unique().tolist():
-        if one > 1:
-            yield one, side == one
