@@ -13,7 +13,7 @@ def drawn_side(support: Tensor) -> Tensor:
     own = support.new_ones(support.shape[:2], dtype=torch.long)
     for side in SIDES:
         if support.shape[-1] % side == 0:
-            corners = support[..., ::side, ::side].repeat_interleave(side, -2).repeat_interleave(side, -1)
+            corners = _blown_up(support[..., ::side, ::side], side)
             own = torch.where((own == 1) & (corners == support).flatten(2).all(2), side, own)
     drawn = own > 1
     finest = torch.where(drawn, own, SIDES[0]).amin(1)
@@ -23,6 +23,11 @@ def drawn_side(support: Tensor) -> Tensor:
 def in_blocks(images: Tensor, side: Tensor) -> Tensor:
     """Images [N, C, S, S], each of the blocks of so many pixels a side, int [N], made alike: their mean."""
     for one in set(side.tolist()) - {1}:
-        means = F.avg_pool2d(images, one).repeat_interleave(one, -2).repeat_interleave(one, -1)
+        means = _blown_up(F.avg_pool2d(images, one), one)
         images = torch.where((side == one)[:, None, None, None], means, images)
     return images
+
+
+def _blown_up(drawn: Tensor, side: int) -> Tensor:
+    """Each pixel of images [..., h, w] as a block of so many pixels a side."""
+    return drawn.repeat_interleave(side, -2).repeat_interleave(side, -1)

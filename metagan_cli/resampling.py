@@ -12,6 +12,8 @@ ALIKE, MOSTLY = 0.15, 0.85  # how far pixels of one colour may differ, and the s
 KEYS = -0.75  # slope of the cubic kernel one pixel away, as torch has it
 FRAME = 2  # pixels around a picture that the kernel may reach
 
+Sample = Callable[[Tensor, Tensor], Tensor]  # images at the places of a grid
+
 _twice = ContextVar("twice", default=False)
 
 
@@ -76,7 +78,7 @@ def sample_nearest(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images, grid, mode="nearest", align_corners=False)
 
 
-def sample_pictures(images: Tensor, grid: Tensor, sample: Callable[[Tensor, Tensor], Tensor] = sample_bicubic) -> Tensor:
+def sample_pictures(images: Tensor, grid: Tensor, sample: Sample = sample_bicubic) -> Tensor:
     """Images [N, 3, S, S] in [-1, 1] of any ground at the places of a grid, and on beyond a border mostly of one colour.
 
     Beyond any other border lies the mirror image: a picture that fills its square has no ground.

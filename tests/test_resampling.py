@@ -1,16 +1,12 @@
 """Sampling between pixels, against torch's own and against finite differences."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from metagan_cli.resampling import sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
+from metagan_cli.resampling import Sample, sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
 from metagan_cli.rng import generator_for
 
-Sample = Callable[[Tensor, Tensor], Tensor]
 both = pytest.mark.parametrize(("sample", "mode"), [(sample_bilinear, "bilinear"), (sample_bicubic, "bicubic")])
 
 

@@ -16,7 +16,7 @@ from metagan_cli.networks.weights import named
 from metagan_cli.palette import recoloured
 from metagan_cli.pixelart import drawn_side, in_blocks
 from metagan_cli.precision import whole
-from metagan_cli.resampling import ground_of, sample_bilinear, sample_nearest, sample_pictures
+from metagan_cli.resampling import Sample, ground_of, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
 from metagan_cli.state import Latents, TaskState
 from metagan_cli.tint import KINDS, tinted
 
@@ -178,13 +178,16 @@ def _sampled(base: Tensor, grid: Tensor, drawn: Tensor) -> Tensor:
 
     Of pixel art, with so many pixels a side of a drawn one [N], whole ones are taken; gradients are still those between pixels.
     """
-    colour = base.shape[1] == 3
-    smooth = sample_pictures(base, grid) if colour else sample_bilinear(base + 1, grid) - 1
-    if not (drawn > 1).any():
+    colour, pixel_art = base.shape[1] == 3, drawn > 1
+
+    def sampled(sample: Sample, places: Tensor) -> Tensor:
+        return sample_pictures(base, places, sample) if colour else sample(base + 1, places) - 1
+
+    smooth = sampled(sample_bicubic if colour else sample_bilinear, grid)
+    if not pixel_art.any():
         return smooth
-    places = in_blocks(grid.permute(0, 3, 1, 2), drawn).permute(0, 2, 3, 1)
-    taken = sample_pictures(base, places, sample_nearest) if colour else sample_nearest(base + 1, places) - 1
-    return torch.where((drawn > 1)[:, None, None, None], smooth + (taken - smooth).detach(), smooth)
+    taken = sampled(sample_nearest, in_blocks(grid.permute(0, 3, 1, 2), drawn).permute(0, 2, 3, 1))
+    return torch.where(pixel_art[:, None, None, None], smooth + (taken - smooth).detach(), smooth)
 
 
 class Generator(nn.Module):
@@ -346,8 +349,8 @@ class Generator(nn.Module):
         bent = _sampled(base, grid, drawn)
         if not self.colour:
             return bent
-        hue, strength, light = (dye + freedom[:, 2:5] * _resized(guided[:, 2:], side)).split(1, 1)
-        return tinted(bent, torch.cat([hue, strength, light.clamp(-MOST_DYE[2], MOST_DYE[2])], 1))
+        tint = dye + freedom[:, 2:5] * _resized(guided[:, 2:], side)
+        return tinted(bent, torch.cat([tint[:, :2], tint[:, 2:].clamp(-MOST_DYE[2], MOST_DYE[2])], 1))
 
     def _repaint(self, warped: Tensor, h: Tensor) -> Tensor:
         """A residual in logit space on the warped image, drawn at half the image size and unfolded."""
