@@ -2,8 +2,8 @@
 
 python benchmarks/train_judges.py [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
 python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets identity --minutes 30    # goes on with one net
-python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets classes --minutes 60     # the same net, gray,
-                                                                    # told which of all training characters an image is
+python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets classes --minutes 8 --device cuda
+                                      # the same net, gray, told which of all training characters and many doodles an image is
 
 Only training classes: development alphabets and each source's held-out tasks stay apart. The nets never train a generator.
 """
@@ -14,8 +14,12 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from development import ALPHABETS, AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
@@ -25,8 +29,8 @@ from metagan_cli.config import DataConfig
 from metagan_cli.data.augment import augment
 from metagan_cli.data.episodes import draw_task
 from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import ArrayTasks, TaskSource
-from metagan_cli.devices import choose_precision, compute
+from metagan_cli.data.tasks import ArrayTasks, TaskSource, doodle_tasks
+from metagan_cli.devices import choose_device, choose_precision, compute
 from metagan_cli.evaluation.judges import Embedding, build_judges, see
 from metagan_cli.resampling import sample_bilinear
 from metagan_cli.rng import generator_for
@@ -57,8 +61,10 @@ SAME_SHAPE = {1: 2, 3: 7}  # how many of the sources it is trained on
 SIZE = 64  # pixels of the images that are judged, and shrunk to SIDE by the nets themselves
 WAYS, QUERIES = 80, 2  # of the prototypical net's episodes, from one example (Snell et al. 2017)
 BATCH, TEMPERATURE = 128, 0.5  # of the contrastive embedding (same; SimCLR: Chen et al. 2020)
-CLASS_BATCH, WOBBLE = 256, 0.08  # of the stage with classes: images a step, deviation of the entries of their maps
+CLASS_BATCH, CLASS_WAYS = 1024, 256  # of the stage with classes: images a step, and ways of every fourth one
+WOBBLE, BEND, CELLS = 0.08, 0.02, 4  # deviation of the entries of their maps, and of a smooth bend on so many cells a side
 ORIENTATIONS, FEW = 8, 4  # of each task; images whose mean a prototype begins at
+DRAWN, DRAWN_SHARE = 3000, 0.4  # doodles among the tasks, and the share of images that are theirs
 AHEAD = 5.0  # by how much faster than the net its prototypes learn
 RATE, FINAL = 1e-3, 0.05  # Adam; the rate falls by a cosine to this share
 TURN, SCALE, SHIFT, SHEAR, TILT = 15, (0.75, 1.33), 0.1, 10, 0.25  # of distortions: degrees, times, sides, degrees, perspective
@@ -71,6 +77,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rate", type=float, default=RATE, help="Adam's, at the start")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="where to train")
+    parser.add_argument("--drawn", type=int, default=DRAWN, help="doodles that are classes")
     parser.add_argument("--nets", nargs="+", default=["identity", "description"], choices=list(LOSSES))
     parser.add_argument("--from", dest="start", type=Path, help="judges to go on from")
     parser.add_argument("--out", type=Path)
@@ -83,8 +91,8 @@ def main() -> None:
         (name, getattr(judges, TAUGHT[name]).state_dict() if options.start else None, options, steps[name], threads)
         for name in options.nets
     ]
-    with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
-        for name, weights, taken in pool.starmap(train, jobs):
+    with ProcessPoolExecutor(len(jobs), multiprocessing.get_context("spawn")) as pool:
+        for name, weights, taken in pool.map(train, *zip(*jobs, strict=True)):
             getattr(judges, TAUGHT[name]).load_state_dict(weights)
             steps[name] += taken
     held_out = open_source(sources[0], SIZE, options.channels).held_out
@@ -103,21 +111,22 @@ def train(
     """One of the nets, trained in a process of its own from step `first` on; its weights, and the steps taken."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
-    net: Embedding = getattr(build_judges(options.channels), TAUGHT[name]).to(memory_format=torch.channels_last)
+    device = choose_device(options.device)
+    net: Embedding = getattr(build_judges(options.channels), TAUGHT[name]).to(device, memory_format=torch.channels_last)
     if start is not None:
         net.load_state_dict(start)
     sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name != "description" else None]
     tasks = [open_source(source, SIZE, options.channels).train for source in sources]
-    taught: nn.Module = Recogniser(net, tasks[0]) if name == "classes" else net
+    taught: nn.Module = Recogniser(net, tasks[0], options.drawn).to(device) if name == "classes" else net
     weights = torch.tensor([source.weight for source in sources])
-    precision = choose_precision("auto", torch.device("cpu"))
+    precision = choose_precision("auto", device)
 
     def loss(step: int) -> Tensor:
-        with compute(torch.device("cpu"), precision):
+        with compute(device, precision):
             return LOSSES[name](taught, tasks, weights, options.seed, first + step)
 
     taken = fit(taught, loss, 60 * options.minutes, options.rate)
-    return name, net.state_dict(), taken
+    return name, net.cpu().state_dict(), taken
 
 
 def fit(net: nn.Module, loss_of: Callable[[int], Tensor], seconds: float, rate: float = RATE) -> int:
@@ -153,44 +162,85 @@ def prototypical(features: Tensor) -> Tensor:
     """Cross-entropy of queries among one-image prototypes, by squared distance, of features [ways, 1 + queries, D] (same)."""
     ways, queries = len(features), features.shape[1] - 1
     apart = torch.cdist(features[:, 1:].flatten(0, 1).float(), features[:, 0].float()).square()
-    return F.cross_entropy(-apart, torch.arange(ways).repeat_interleave(queries))
+    return F.cross_entropy(-apart, torch.arange(ways, device=apart.device).repeat_interleave(queries))
 
 
 class Recogniser(nn.Module):
-    """The prototypical net beside a learned prototype of every training task, which begins at the mean of a few of its images.
+    """The prototypical net beside a learned prototype of every task, which begins at the mean of a few of its images.
 
-    A task turned or mirrored is another one: eight of each.
+    The tasks are a source's, and so many doodles. A task turned or mirrored is another one: eight of each.
     """
 
-    def __init__(self, net: Embedding, source: TaskSource) -> None:
+    images: Tensor
+    maps: Tensor
+
+    def __init__(self, net: Embedding, source: TaskSource, drawn: int = 0) -> None:
         super().__init__()
         if not isinstance(source, ArrayTasks):
             raise ValueError("a drawn family has no end of classes")
         shots = min(len(numbers) for numbers in source.members)
-        self.net, self.images = net, source.images
-        self.members = torch.stack([numbers[:shots] for numbers in source.members])
-        self.maps = torch.stack([orientation(number) for number in range(ORIENTATIONS)])
+        images = torch.stack([source.images[numbers[:shots]] for numbers in source.members])
+        self.net, self.known = net, len(images)
+        if drawn:
+            images = torch.cat([images, doodles(drawn, shots, images.shape[-1])])
+        device = next(net.parameters()).device
+        self.register_buffer("images", images.to(device), persistent=False)
+        maps = torch.stack([orientation(number) for number in range(ORIENTATIONS)])
+        self.register_buffer("maps", maps.to(device), persistent=False)
         with torch.no_grad():
             net.eval()
-            rng = generator_for(0, "classes")
-            means = [self.project(torch.full((FEW,), label), rng).mean(0) for label in range(len(self.members) * ORIENTATIONS)]
-        self.ahead = nn.Parameter(torch.stack(means) / AHEAD)
+            rng, every = generator_for(0, "classes"), torch.arange(len(images) * ORIENTATIONS)
+            means = [self.project(some.repeat_interleave(FEW), rng).unflatten(0, (-1, FEW)).mean(1) for some in every.split(256)]
+        self.ahead = nn.Parameter(torch.cat(means) / AHEAD)
 
     def project(self, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """The net's projections [N, 128] of an image of each class [N], each under a small map of its own."""
-        number = torch.randint(self.members.shape[1], (len(labels),), generator=rng)
-        images = self.images[self.members[labels // ORIENTATIONS, number]].float() / 127.5 - 1
-        linear = torch.eye(2) + WOBBLE * torch.randn(len(labels), 2, 2, generator=rng)
-        turned = linear @ self.maps[labels % ORIENTATIONS]
+        """The net's projections [N, 128] of an image of each class [N], each under a small map and bend of its own."""
+        n, device = len(labels), self.images.device
+        number = torch.randint(self.images.shape[1], (n,), generator=rng).to(device)
+        linear = torch.eye(2) + WOBBLE * torch.randn(n, 2, 2, generator=rng)
+        bend = (BEND * torch.randn(n, 2, CELLS, CELLS, generator=rng)).to(device)
+        labels = labels.to(device)
+        images = self.images[labels // ORIENTATIONS, number].float() / 127.5 - 1
+        turned = linear.to(device) @ self.maps[labels % ORIENTATIONS]
         grid = F.affine_grid(F.pad(turned, (0, 1)), list(images.shape), align_corners=False)
-        projected: Tensor = self.net(see(sample_bilinear(images + 1, grid) - 1))[1]
+        bent = F.interpolate(bend, size=images.shape[-2:], mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+        projected: Tensor = self.net(see(sample_bilinear(images + 1, grid + bent) - 1))[1]
         return projected.float()
 
-    def loss(self, rng: torch.Generator) -> Tensor:
+    def labels(self, count: int, rng: torch.Generator) -> Tensor:
+        """Random classes [count], of which doodles are a fixed share."""
+        tasks = torch.randint(self.known, (count,), generator=rng)
+        if drawn := len(self.images) - self.known:
+            some = torch.rand(count, generator=rng) < DRAWN_SHARE
+            tasks = torch.where(some, self.known + torch.randint(drawn, (count,), generator=rng), tasks)
+        return tasks * ORIENTATIONS + torch.randint(ORIENTATIONS, (count,), generator=rng)
+
+    def among_all(self, rng: torch.Generator) -> Tensor:
         """Cross-entropy of a batch among all classes, by squared distance."""
-        labels = torch.randint(len(self.ahead), (CLASS_BATCH,), generator=rng)
-        prototypes = AHEAD * self.ahead
-        return F.cross_entropy(2 * self.project(labels, rng) @ prototypes.T - prototypes.square().sum(1), labels)
+        labels = self.labels(CLASS_BATCH, rng)
+        projected = self.project(labels, rng)
+        with torch.autocast(projected.device.type, enabled=False):
+            prototypes = AHEAD * self.ahead
+            odds = 2 * projected @ prototypes.T - prototypes.square().sum(1)
+            return F.cross_entropy(odds, labels.to(odds.device))
+
+    def from_one(self, rng: torch.Generator) -> Tensor:
+        """The prototypical net's loss among a few classes."""
+        labels = self.labels(CLASS_WAYS, rng).repeat_interleave(1 + QUERIES)
+        return prototypical(self.project(labels, rng).unflatten(0, (CLASS_WAYS, 1 + QUERIES)))
+
+
+def doodles(tasks: int, shots: int, size: int) -> Tensor:
+    """Training doodles uint8 [tasks, shots, 1, S, S], drawn by all processors."""
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        drawn = pool.map(_doodle, range(tasks), repeat(shots), repeat(size), chunksize=50)
+        return torch.from_numpy(np.stack(list(drawn)))
+
+
+def _doodle(task: int, shots: int, size: int) -> "np.ndarray[Any, Any]":
+    torch.set_num_threads(1)
+    found: np.ndarray[Any, Any] = doodle_tasks(size, 1).train.draw(task, shots, generator_for(task, "doodle classes")).numpy()
+    return found
 
 
 def orientation(number: int) -> Tensor:
@@ -200,10 +250,9 @@ def orientation(number: int) -> Tensor:
 
 
 def classes_loss(taught: Recogniser, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
-    """The loss among all classes, at every fourth step that of the prototypical net."""
-    if step % 4 == 3:
-        return identity_loss(taught.net, sources, weights, seed, step)
-    return taught.loss(generator_for(seed, "classes", step))
+    """The loss among all classes, at every fourth step that among a few of them from one image each."""
+    rng = generator_for(seed, "classes", step)
+    return taught.from_one(rng) if step % 4 == 3 else taught.among_all(rng)
 
 
 def contrast_loss(net: Embedding, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:

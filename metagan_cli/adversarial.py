@@ -104,6 +104,14 @@ def unit(gradient: Tensor, dim: int = 1) -> Tensor:
     return gradient / (gradient.square().mean(dim, keepdim=True).sqrt() + 1e-12)
 
 
+def evened(gradient: Tensor) -> Tensor:
+    """A gradient [B, X] whose entries keep their signs and are below 2: large ones count little more than usual ones.
+
+    So that a few steps move all entries about as far, as Adam's do, and yet have derivatives.
+    """
+    return 2 * gradient / (gradient.abs() + gradient.square().mean(1, keepdim=True).sqrt() + 1e-12)
+
+
 def distinct(tasks: int, shots: int, packs: int, size: int, generator: torch.Generator) -> Tensor:
     """`packs` draws of `size` different support images for each task: indices [B, packs, size]."""
     order = torch.rand(tasks, packs, shots, generator=generator).argsort(-1)

@@ -39,6 +39,7 @@ class ModelConfig:
     inner_loss: str = "relativistic"  # what the inner game is played for
     inner_energy: float = 1.0  # weight of the energy distance in the min player's inner loss
     inner_perception: float = 0.0  # and of the same by the perceiver's features, which the model then carries
+    feed_forward: bool = True  # whether the generator sees support images; else inner steps alone tell it of them
     latent: int = 64  # size of z
     fine: int = 24  # channels of the layers at half the image size
     width: int = 64  # channels at 16x16
@@ -65,7 +66,7 @@ class ModelConfig:
 
 
 # what the shapes of encoder, generator and critic do not depend on
-LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "pack")
+LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "feed_forward", "pack")
 
 
 def same_networks(one: ModelConfig, other: ModelConfig) -> bool:
@@ -250,6 +251,8 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

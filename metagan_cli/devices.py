@@ -1,6 +1,7 @@
 """Which device and which precision to compute with."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import torch
 from metagan_cli.errors import DeviceError, UsageError
 
 _TRIES = 4
+_MOST_WORKERS = 6
 
 
 def choose_device(name: str) -> torch.device:
@@ -25,6 +27,11 @@ def choose_device(name: str) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("--device mps: not available on this machine; use --device cpu")
     return torch.device(name)
+
+
+def drawing_processes(device: torch.device) -> int:
+    """How many processes draw episodes ahead: none beside a trainer that is on the processor itself."""
+    return 0 if device.type == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1))
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -10,6 +10,7 @@ from metagan_cli.adversarial import (
     discriminator_loss,
     distinct,
     drift_penalty,
+    evened,
     generator_loss,
     noise_penalty,
     unit,
@@ -47,6 +48,16 @@ def test_noise_penalty_measures_the_gradient() -> None:
 
 def test_drift_penalty_is_the_squared_margin() -> None:
     assert float(drift_penalty(REAL, FAKE)) == pytest.approx((0.5**2 + 1.5**2) / 2)
+
+
+def test_evened_gradients_keep_signs_and_order_and_are_below_two() -> None:
+    gradient = torch.randn(3, 200, generator=generator_for(0, "evened")) ** 3
+    even = evened(gradient)
+    assert torch.equal(even.sign(), gradient.sign()) and even.abs().max() < 2
+    assert (even.gather(1, gradient.argsort(1)).diff(dim=1) >= 0).all()
+    assert torch.allclose(evened(1e-3 * gradient), even, atol=1e-5)
+    assert even.square().mean(1).sqrt() == pytest.approx(torch.full((3,), 0.8), abs=0.3)
+    assert evened(torch.zeros(1, 5)).abs().max() == 0
 
 
 def test_unit_has_root_mean_square_one_in_each_task() -> None:

@@ -13,7 +13,7 @@ PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 def test_toml_reads_back_what_it_wrote(tmp_path: Path) -> None:
     recipe = Recipe(
         'a "name" \\ here',
-        ModelConfig(image_size=64, channels=3),
+        ModelConfig(image_size=64, channels=3, feed_forward=False),
         TrainConfig(shots=(1, 7), ema=0.5, generator_rate=1e-7),
         (DataConfig("x.npz", 0.25, ("a", "b"), "many", ("Latin/",)), DataConfig()),
     )

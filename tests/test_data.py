@@ -1,6 +1,7 @@
 """Task sources, episodes and augmentation."""
 
 import gzip
+import os
 import struct
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from metagan_cli.data.episodes import MANY_MOTIFS_FROM, Episodes
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.styles import LEVELS, slant, style_groups, thickness
 from metagan_cli.data.tasks import ArrayTasks, prepare
+from metagan_cli.devices import drawing_processes
 from metagan_cli.errors import InputError
 from metagan_cli.evaluation.copies import spread
 from metagan_cli.rng import generator_for
@@ -269,6 +271,21 @@ def test_episodes_depend_on_the_step_alone() -> None:
     episode = first.draw(7)
     assert episode.support.shape[0] == 5 and episode.query.shape == (5, 4, 1, 32, 32)
     assert episode.support.shape[1] in TRAIN.shots
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_episodes_drawn_ahead_are_those_of_their_steps(workers: int) -> None:
+    episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)
+    drawn = list(episodes.stream(3, 7, workers))
+    assert len(drawn) == 4
+    for step, episode in zip(range(3, 7), drawn, strict=True):
+        own = episodes.draw(step)
+        assert torch.equal(episode.support, own.support) and torch.equal(episode.query, own.query)
+
+
+def test_processes_draw_for_a_graphics_card_only() -> None:
+    assert drawing_processes(torch.device("cpu")) == 0
+    assert 1 <= drawing_processes(torch.device("cuda")) <= max(1, (os.cpu_count() or 1) - 1)
 
 
 def test_support_and_query_share_no_image(tmp_path: Path) -> None:

@@ -80,15 +80,18 @@ def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_stage_with_classes_teaches_to_tell_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(train_judges, "CLASS_BATCH", 32)
-    monkeypatch.setattr(train_judges, "WAYS", 4)
+    monkeypatch.setattr(train_judges, "CLASS_WAYS", 4)
     images = torch.stack([Doodles(32).draw(number, 6, generator_for(0, "classes")) for number in range(4)])
     np.savez(
         tmp_path / "tasks.npz", images=images.flatten(0, 1).numpy(), labels=np.arange(4).repeat(6), names=np.array(list("abcd"))
     )
     torch.manual_seed(0)
     source = open_source(DataConfig(str(tmp_path / "tasks.npz")), SIDE, 1).train
-    taught = train_judges.Recogniser(build_judges(1).identity, source)
-    assert taught.ahead.shape == (len(taught.members) * 8, PROJECTION)
+    taught = train_judges.Recogniser(build_judges(1).identity, source, drawn=3)
+    assert taught.ahead.shape == ((source.tasks(1) + 3) * 8, PROJECTION)
+    labels = taught.labels(4000, generator_for(0, "labels")) // 8
+    assert set(labels.tolist()) == set(range(len(taught.images)))
+    assert float((labels >= taught.known).float().mean()) == pytest.approx(train_judges.DRAWN_SHARE, abs=0.05)
 
     def loss(step: int) -> torch.Tensor:
         return train_judges.LOSSES["classes"](taught, [source], torch.ones(1), 0, step)

@@ -67,6 +67,18 @@ def test_every_learner_adapts_and_its_state_is_stored(name: str, algorithm: str,
     assert torch.allclose(sampled(nets, read), sampled(nets, state.task(0)), atol=2e-2)
 
 
+@pytest.mark.parametrize(("name", "algorithm"), ALL, ids=NAMES)
+def test_a_generator_that_sees_no_support_knows_it_by_inner_steps_alone(name: str, algorithm: str) -> None:
+    _, learner = parts(name, algorithm)
+    nets = build_networks(replace(TINY, feed_forward=False), generator_for(0, "blind"))
+    with torch.no_grad():
+        first, state = (adapted(nets, learner, drawings(2, 4), steps) for steps in (0, 3))
+        latents = draw_latents(1, 4, nets.generator.latent_sizes, generator_for(9, "latents"))
+        before, after = ([nets.generator(latents, s.task(task))[0] for task in range(2)] for s in (first, state))
+    assert torch.allclose(*before, atol=1e-5)
+    assert not torch.allclose(*after, atol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "algorithm"), [p for p in ALL if "reptile" not in p], ids=[n for n in NAMES if n != "reptile"])
 def test_the_outer_loss_reaches_all_that_is_learned(name: str, algorithm: str) -> None:
     nets, learner = parts(name, algorithm)

@@ -1,10 +1,11 @@
 """Episodes: a support set and a query set for each task of a batch, drawn by the step's number alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from metagan_cli.config import TrainConfig
 from metagan_cli.data.augment import augment
@@ -47,6 +48,26 @@ class Episodes:
         tasks = [draw_task(self.sources[int(i)], count, rng) for i in chosen]
         images = augment(torch.stack(tasks), rng)
         return Episode(images[:, :shots], images[:, shots:])
+
+    def stream(self, first: int, last: int, workers: int) -> Iterable[Episode]:
+        """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
+        if not workers:
+            return map(self.draw, range(first, last))
+        return DataLoader(_Steps(self, range(first, last)), batch_size=None, num_workers=workers)
+
+
+@dataclass(frozen=True)
+class _Steps(Dataset[Episode]):
+    """A range of outer steps, for processes that draw their episodes."""
+
+    episodes: Episodes
+    steps: range
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Episode:
+        return self.episodes.draw(self.steps[index])
 
 
 def draw_task(source: TaskSource, count: int, rng: torch.Generator) -> Tensor:

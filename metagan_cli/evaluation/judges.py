@@ -13,26 +13,28 @@ from torch import Tensor, nn
 SIDE = 50  # pixels that the nets look at
 IDENTITY, DESCRIPTION = 128, 256  # features of the prototypical net and of the contrastive embedding
 PROJECTION = 128
+USUAL, WIDE = (64, 96, 128), (64, 128, 256)  # channels of the convolutions at 25, 12 and 6 pixels a side
 _CHUNK = 512
 
 
 class Embedding(nn.Module):
     """Seven convolutions with batch normalisation, on 25, 12 and 6 pixels a side, and two linear layers."""
 
-    def __init__(self, channels: int, features: int) -> None:
+    def __init__(self, channels: int, features: int, widths: tuple[int, int, int] = USUAL) -> None:
         super().__init__()
+        first, second, third = widths
         self.body = nn.Sequential(
-            *_convolution(channels, 64, side=5, stride=2),
-            *_convolution(64, 64),
+            *_convolution(channels, first, side=5, stride=2),
+            *_convolution(first, first),
             nn.MaxPool2d(2),
-            *_convolution(64, 96),
-            *_convolution(96, 96),
+            *_convolution(first, second),
+            *_convolution(second, second),
             nn.MaxPool2d(2),
-            *_convolution(96, 128),
-            *_convolution(128, 128),
+            *_convolution(second, third),
+            *_convolution(third, third),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(128 * 3 * 3, features),
+            nn.Linear(third * 3 * 3, features),
         )
         self.head = nn.Linear(features, PROJECTION)
 
@@ -84,13 +86,14 @@ def see(images: Tensor) -> Tensor:
 def _centred(ink: Tensor) -> Tensor:
     """Ink [N, 1, S, S] in [0, 1] around its mean place."""
     dark = (ink > 0.5).float()
-    axis = (torch.arange(SIDE) * 2 + 1) / SIDE - 1
+    axis = (torch.arange(SIDE, device=ink.device) * 2 + 1) / SIDE - 1
     amount = dark.sum((1, 2, 3)).clamp(min=1)
     place = torch.stack([(dark.sum(2)[:, 0] * axis).sum(1), (dark.sum(3)[:, 0] * axis).sum(1)], 1) / amount[:, None]
-    theta = torch.cat([torch.eye(2).expand(len(ink), 2, 2), place[:, :, None]], 2)
+    theta = torch.cat([torch.eye(2, device=ink.device).expand(len(ink), 2, 2), place[:, :, None]], 2)
     return F.grid_sample(ink, F.affine_grid(theta, list(ink.shape), align_corners=False), align_corners=False)
 
 
 def build_judges(channels: int) -> Judges:
     """Untrained nets."""
-    return Judges(Embedding(channels, IDENTITY), Embedding(channels, DESCRIPTION), channels)
+    identity = Embedding(channels, IDENTITY, WIDE if channels == 1 else USUAL)  # characters there are enough of for a wide one
+    return Judges(identity, Embedding(channels, DESCRIPTION), channels)

@@ -12,6 +12,7 @@ from metagan_cli.networks.generator import each, gain_sizes
 from metagan_cli.networks.layers import Attention, start_small
 from metagan_cli.state import TaskState
 
+RATE, BLIND_RATE = 0.01, 0.1  # root mean square of an inner step at first; where steps alone tell tasks apart
 UPDATES = 64  # earlier tasks' updates that are remembered
 
 
@@ -30,8 +31,9 @@ class AttentionLearner(Learner):
         super().__init__()
         gains, hidden = sum(gain_sizes(config)), config.learner_width
         # step sizes are learned for the first inner steps; later ones use the last
-        self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
-        self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), 0.01))
+        rate = RATE if config.feed_forward else BLIND_RATE
+        self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), rate))
+        self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), rate))
         self.read = nn.Linear(2 * config.tokens + gains, hidden)
         self.stage = nn.Parameter(torch.zeros(RATED_STEPS, hidden))
         self.compare, self.recall = Attention(hidden), Attention(hidden)

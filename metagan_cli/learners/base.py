@@ -16,6 +16,7 @@ from metagan_cli.state import Latents, TaskState
 
 INNER_PACKS = 3  # packs a task in an inner step of meta-training
 RATED_STEPS = 4  # inner steps of full size
+BLIND = 3.0  # how much further inner steps go at first where they alone tell tasks apart
 JUDGE_RATE = 0.02  # root mean square of the max player's step along a unit gradient
 
 
@@ -42,8 +43,10 @@ class Learner(nn.Module, ABC):
 
 
 def seen(nets: Networks, support: Tensor) -> TaskState:
-    """What the encoder makes of support [B, K, C, S, S], with nothing adapted yet."""
+    """What the encoder makes of support [B, K, C, S, S], with nothing adapted yet; nothing, where all is left to inner steps."""
     tokens, code = nets.encoder(support)
+    if not nets.config.feed_forward:
+        tokens, code = torch.zeros_like(tokens), torch.zeros_like(code)
     gains, judge, weights = (support.new_zeros(len(support), n) for n in (nets.generator.gains, nets.discriminator.judges, 0))
     return TaskState(support, tokens, code, gains, judge, weights)
 
@@ -67,6 +70,11 @@ class LearnedStart(Learner):
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
         tasks = len(support)
         return replace(seen(nets, support), code=self.code.expand(tasks, -1), gains=self.gains.expand(tasks, -1))
+
+
+def stride(config: ModelConfig) -> float:
+    """By how much inner steps of an untrained learner are longer than usual."""
+    return 1.0 if config.feed_forward else BLIND
 
 
 def inner_game(config: ModelConfig, packs: int = INNER_PACKS) -> "InnerGame":

@@ -7,25 +7,26 @@ constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state
 import torch
 from torch import nn
 
-from metagan_cli.adversarial import unit
+from metagan_cli.adversarial import evened, unit
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import JUDGE_RATE, InnerGame, LearnedStart, fade
+from metagan_cli.learners.base import JUDGE_RATE, InnerGame, LearnedStart, fade, stride
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
 SECOND_ORDER = ("maml", "meta-sgd")
-RATE = 0.05  # root mean square of an inner step
+RATE = 0.05  # about the root mean square of an inner step
 SHORT = 0.06  # of that a step goes at first where its second derivatives count: those of five full steps explode
+BLIND_SHORT = 0.5  # but not where they alone tell tasks apart
 
 
 class GradientLearner(LearnedStart):
-    """Inner steps along unit gradients of the inner game, both players at once."""
+    """Inner steps along gradients of the inner game whose entries are evened out, both players at once."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.second_order = config.algorithm in SECOND_ORDER
         learned = config.algorithm == "meta-sgd"
-        share = SHORT if self.second_order else 1.0
+        share = stride(config) * (1.0 if not self.second_order else SHORT if config.feed_forward else BLIND_SHORT)
         self.code_rate = nn.Parameter(torch.full_like(self.code, share), requires_grad=learned)
         self.gains_rate = nn.Parameter(torch.full_like(self.gains, share), requires_grad=learned)
 
@@ -33,7 +34,7 @@ class GradientLearner(LearnedStart):
         turn = game.play(nets, state, rng, self.second_order and torch.is_grad_enabled())
         size = fade(step)
         return state.moved(
-            state.code - size * RATE * self.code_rate * unit(turn.code),
-            state.gains - size * RATE * self.gains_rate * unit(turn.gains),
+            state.code - size * RATE * self.code_rate * evened(turn.code),
+            state.gains - size * RATE * self.gains_rate * evened(turn.gains),
             state.judge - size * JUDGE_RATE * unit(turn.judge),
         )

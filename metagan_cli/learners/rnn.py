@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import InnerGame, LearnedStart
+from metagan_cli.learners.base import InnerGame, LearnedStart, stride
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.layers import start_small
 from metagan_cli.state import TaskState
 
 HIDDEN = 24
-RATE = 0.05  # of the Adam step that an untrained optimizer takes
+RATE = 0.05  # of the Adam step that an untrained optimizer takes; times `longer`
 BETAS = (0.5, 0.9)
 UNROLL = 3  # inner steps that the outer loss is sent through
 WORSE = 0.1  # where the own loss rose by more than this, the step is Adam's alone
@@ -31,7 +31,7 @@ class RecurrentLearner(LearnedStart):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.down, self.up = LearnedOptimizer(), LearnedOptimizer()
+        self.down, self.up = LearnedOptimizer(stride(config)), LearnedOptimizer(stride(config))
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         if step and step % UNROLL == 0:
@@ -51,8 +51,9 @@ class RecurrentLearner(LearnedStart):
 class LearnedOptimizer(nn.Module):
     """One player's optimizer, the same for all entries of its state (Andrychowicz et al. 2016)."""
 
-    def __init__(self) -> None:
+    def __init__(self, longer: float = 1.0) -> None:
         super().__init__()
+        self.rate = longer * RATE
         self.cell, self.write = nn.LSTMCell(FEATURES, HIDDEN), nn.Linear(HIDDEN, 2)
         start_small(self.write, 1e-2)
 
@@ -74,7 +75,7 @@ class LearnedOptimizer(nn.Module):
         hidden, cell = self.cell(torch.stack(seen, 2).flatten(0, 1), (hidden, cell))
         move, scale = self.write(hidden).view(*adam.shape, 2).unbind(2)
         learned = torch.where(rose[:, None], 0.0, 1.0)
-        return RATE * (adam * torch.exp(learned * scale.clamp(-5, 3)) + learned * move), (first, second, hidden, cell)
+        return self.rate * (adam * torch.exp(learned * scale.clamp(-5, 3)) + learned * move), (first, second, hidden, cell)
 
 
 def preprocess(gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -279,6 +279,8 @@ class Generator(nn.Module):
         if self.colour and (freedom[:, 5] > 0).any():
             other = recoloured(state.bases, partner, latents.base_index(shots))
         mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
+        if not self.config.feed_forward:
+            mixed = torch.zeros_like(base)  # an even gray
         drawn = drawn_side(state.bases).repeat_interleave(n)
         warped = self._bend(mixed, x, style, freedom, sway, dye, drawn)
         h = h + self.paint(F.pixel_unshuffle(warped, self.config.image_size // GRID))

@@ -13,7 +13,7 @@ from metagan_cli.config import Recipe, same_networks
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources import open_source
 from metagan_cli.data.tasks import TaskSource
-from metagan_cli.devices import choose_device, choose_precision
+from metagan_cli.devices import choose_device, choose_precision, drawing_processes
 from metagan_cli.errors import ExitCode, MetaganError, OutputError, UsageError
 from metagan_cli.evaluation.domain import Domain, fit_domain
 from metagan_cli.networks.widen import in_colour
@@ -28,7 +28,7 @@ from metagan_cli.workflows.preview import Preview
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
 
-DOMAIN_EPISODES = 60  # batches of tasks that say what the training images look like
+DOMAIN_TASKS = 480  # tasks that say what the training images look like
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,10 @@ def _run(
 ) -> TrainResult:
     train, loop = saver.recipe.train, saver.loop
     start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
-    while step < train.steps and interrupts.received is None and (budget is None or time.monotonic() - start < budget):
-        stats = loop.step(step, episodes.draw(step))
+    for episode in episodes.stream(step, train.steps, drawing_processes(loop.device)):
+        if interrupts.received is not None or (budget is not None and time.monotonic() - start >= budget):
+            break
+        stats = loop.step(step, episode)
         if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
             raise MetaganError(
                 f"the loss is no longer a number at step {step}; the last checkpoint in {saver.run.path} stands, try lower rates"
@@ -211,7 +213,7 @@ def _events(folder: Path) -> Any:
 
 def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:
     """Training tasks as they are met, for the measures of what the model knows."""
-    for step in range(-DOMAIN_EPISODES, 0):
+    for step in range(-math.ceil(DOMAIN_TASKS / episodes.config.tasks_per_batch), 0):
         episode = episodes.draw(step)
         yield from torch.cat([episode.support, episode.query], 1)
 
