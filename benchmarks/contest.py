@@ -6,6 +6,7 @@ python benchmarks/contest.py measure scratch         # networks trained on each 
 python benchmarks/contest.py measure NAME            # one learner, on the development alphabets
 python benchmarks/contest.py publish                 # all that was measured, as the README's table and docs/contest.svg
 
+The networks see no support image and paint on gray: all that is known of a character comes through inner steps.
 Each is compared, task by task, with its own first state, with Adam from that state (its rate tuned on training tasks), and
 with networks of that kind trained from scratch on the examples. `figr` is FIGR as published: Reptile over all weights, ten steps
 of SGD, WGAN-GP.

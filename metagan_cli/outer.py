@@ -24,6 +24,7 @@ from metagan_cli.networks.weights import named
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
 
+LARGEST = 20.0  # norm of a second-order gradient: it is about 10 in first order, through several inner steps a million at times
 LEARNER_HASTE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
 
 
@@ -217,6 +218,8 @@ class OuterLoop:
             whole = whole + train.perception * energy_score(query, fake, pack, self.perceived)
         self.generator_adam.zero_grad(set_to_none=True)
         whole.backward()
+        if self.learner.second_order:
+            nn.utils.clip_grad_norm_(self.generating().parameters(), LARGEST)
         self.generator_adam.step()
         self.updates += 1
         self._average()

@@ -51,12 +51,12 @@ def test_drift_penalty_is_the_squared_margin() -> None:
 
 
 def test_evened_gradients_keep_signs_and_order_and_are_below_two() -> None:
-    gradient = torch.randn(3, 200, generator=generator_for(0, "evened")) ** 3
+    gradient = torch.randn(3, 200, generator=generator_for(0, "evened"))
     even = evened(gradient)
     assert torch.equal(even.sign(), gradient.sign()) and even.abs().max() < 2
     assert (even.gather(1, gradient.argsort(1)).diff(dim=1) >= 0).all()
     assert torch.allclose(evened(1e-3 * gradient), even, atol=1e-5)
-    assert even.square().mean(1).sqrt() == pytest.approx(torch.full((3,), 0.8), abs=0.3)
+    assert even.square().mean().sqrt().item() == pytest.approx(0.9, abs=0.15)
     assert evened(torch.zeros(1, 5)).abs().max() == 0
 
 

@@ -13,6 +13,7 @@ import torch
 from conftest import TINY, draw_folder, refused, run
 from PIL import Image
 
+from metagan_cli import outer
 from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig, to_toml
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources import open_source
@@ -162,6 +163,18 @@ def test_the_generators_side_averages_and_the_critic_learns(tmp_path: Path) -> N
     name = "generator.out.weight"
     assert not torch.equal(after[f"nets.{name}"], before[f"nets.{name}"])
     assert not torch.equal(after[f"averages.{name}"], after[f"nets.{name}"])
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "fomaml"])
+def test_gradients_through_inner_steps_are_cut(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outer, "LARGEST", 1e-3)
+    train = replace(TRAIN, shots=(3,), tasks_per_batch=2, head_start=0)
+    recipe = Recipe("cut", replace(TINY, learner="gradient", algorithm=algorithm), train)
+    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
+    loop.thermostat.mean = 0.5  # the critic leads
+    loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0))
+    norm = torch.cat([p.grad.flatten() for p in loop.generating().parameters() if p.grad is not None]).norm()
+    assert (float(norm) <= 1.01e-3) == (algorithm == "maml")
 
 
 def test_it_learns(tmp_path: Path) -> None:

@@ -13,28 +13,26 @@ from torch import Tensor, nn
 SIDE = 50  # pixels that the nets look at
 IDENTITY, DESCRIPTION = 128, 256  # features of the prototypical net and of the contrastive embedding
 PROJECTION = 128
-USUAL, WIDE = (64, 96, 128), (64, 128, 256)  # channels of the convolutions at 25, 12 and 6 pixels a side
 _CHUNK = 512
 
 
 class Embedding(nn.Module):
     """Seven convolutions with batch normalisation, on 25, 12 and 6 pixels a side, and two linear layers."""
 
-    def __init__(self, channels: int, features: int, widths: tuple[int, int, int] = USUAL) -> None:
+    def __init__(self, channels: int, features: int) -> None:
         super().__init__()
-        first, second, third = widths
         self.body = nn.Sequential(
-            *_convolution(channels, first, side=5, stride=2),
-            *_convolution(first, first),
+            *_convolution(channels, 64, side=5, stride=2),
+            *_convolution(64, 64),
             nn.MaxPool2d(2),
-            *_convolution(first, second),
-            *_convolution(second, second),
+            *_convolution(64, 96),
+            *_convolution(96, 96),
             nn.MaxPool2d(2),
-            *_convolution(second, third),
-            *_convolution(third, third),
+            *_convolution(96, 128),
+            *_convolution(128, 128),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(third * 3 * 3, features),
+            nn.Linear(128 * 3 * 3, features),
         )
         self.head = nn.Linear(features, PROJECTION)
 
@@ -95,5 +93,4 @@ def _centred(ink: Tensor) -> Tensor:
 
 def build_judges(channels: int) -> Judges:
     """Untrained nets."""
-    identity = Embedding(channels, IDENTITY, WIDE if channels == 1 else USUAL)  # characters there are enough of for a wide one
-    return Judges(identity, Embedding(channels, DESCRIPTION), channels)
+    return Judges(Embedding(channels, IDENTITY), Embedding(channels, DESCRIPTION), channels)

@@ -23,6 +23,7 @@ JUDGE_RATE = 0.02  # root mean square of the max player's step along a unit grad
 class Learner(nn.Module, ABC):
     """Turns a support set into a task state; its own weights are shared by all tasks."""
 
+    second_order = False  # whether the outer loss goes through the inner gradients as well
     feed_forward = False  # whether the state is good before any inner step, so that meta-training may leave them out
 
     @abstractmethod

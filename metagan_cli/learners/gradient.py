@@ -16,7 +16,7 @@ from metagan_cli.state import TaskState
 SECOND_ORDER = ("maml", "meta-sgd")
 RATE = 0.05  # about the root mean square of an inner step
 SHORT = 0.06  # of that a step goes at first where its second derivatives count: those of five full steps explode
-BLIND_SHORT = 0.5  # but not where they alone tell tasks apart
+BLIND_SHORT = 0.5  # and where they alone tell tasks apart
 
 
 class GradientLearner(LearnedStart):
