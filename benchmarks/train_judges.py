@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rate", type=float, default=RATE, help="Adam's, at the start")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help="where to train")
+    parser.add_argument("--device", default="cpu", help="where the stage with classes trains")
     parser.add_argument("--drawn", type=int, default=DRAWN, help="doodles that are classes")
     parser.add_argument("--nets", nargs="+", default=["identity", "description"], choices=list(LOSSES))
     parser.add_argument("--from", dest="start", type=Path, help="judges to go on from")
@@ -111,7 +111,7 @@ def train(
     """One of the nets, trained in a process of its own from step `first` on; its weights, and the steps taken."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
-    device = choose_device(options.device)
+    device = choose_device(options.device if name == "classes" else "cpu")
     net: Embedding = getattr(build_judges(options.channels), TAUGHT[name]).to(device, memory_format=torch.channels_last)
     if start is not None:
         net.load_state_dict(start)
