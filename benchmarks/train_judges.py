@@ -117,7 +117,7 @@ def train(
         net.load_state_dict(start)
     sources = SOURCES[options.channels][: SAME_SHAPE[options.channels] if name != "description" else None]
     tasks = [open_source(source, SIZE, options.channels).train for source in sources]
-    taught: nn.Module = Recogniser(net, tasks[0], options.drawn).to(device) if name == "classes" else net
+    taught: nn.Module = Recogniser(net, tasks[0], options.drawn) if name == "classes" else net
     weights = torch.tensor([source.weight for source in sources])
     precision = choose_precision("auto", device)
 
