@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.adversarial import evened, unit
+from metagan_cli.adversarial import unit
 from metagan_cli.config import ModelConfig
 from metagan_cli.learners.base import JUDGE_RATE, RATED_STEPS, InnerGame, Learner, fade, seen
 from metagan_cli.networks.bundle import Networks
@@ -19,10 +19,10 @@ UPDATES = 64  # earlier tasks' updates that are remembered
 class AttentionLearner(Learner):
     """Feed-forward first; then each inner step follows the unit gradient of the inner game, as far as was learned.
 
-    A step's direction is the gradient itself, evened out where steps alone tell tasks apart, scaled by a learned size (Meta-SGD,
-    Li et al. 2017), and what a small network makes of it (a learned optimiser, Andrychowicz et al. 2016). That network attends to
-    the gradients by way of each sample, as a set, and to a memory of updates that served earlier tasks. The outer loss, to which
-    the gradients are constants (first order), decides about all of it.
+    A step's direction is the gradient itself, scaled by a learned size (Meta-SGD, Li et al. 2017), and what a small network makes
+    of it (a learned optimiser, Andrychowicz et al. 2016). That network attends to the gradients by way of each sample, as a set,
+    and to a memory of updates that served earlier tasks. The outer loss, to which the gradients are constants (first order),
+    decides about all of it.
     """
 
     feed_forward = True
@@ -47,8 +47,7 @@ class AttentionLearner(Learner):
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         turn = game.play(nets, state, rng)
-        aim = unit if nets.config.feed_forward else evened
-        code, gains, judge = aim(turn.code), aim(turn.gains), unit(turn.judge)
+        code, gains, judge = unit(turn.code), unit(turn.gains), unit(turn.judge)
         rated, size = min(step, RATED_STEPS - 1), fade(step)
         read = self._read(state, code[:, None], gains[:, None]) + self.stage[rated]
         read = self.compare(read, self._read(state, unit(turn.code_each, 2), unit(turn.gains_each, 2)))

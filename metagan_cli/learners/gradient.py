@@ -1,7 +1,8 @@
 """The gradient learners: a learned first state, and plain inner gradient steps from it.
 
 MAML (Finn et al. 2017) sends the outer loss through the inner gradients, which takes second derivatives; FOMAML takes them for
-constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state moves.
+constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state moves, here in first order as well: in equal
+time it then takes twice the outer steps, and learns more (docs/experiments.md).
 """
 
 import torch
@@ -13,7 +14,6 @@ from metagan_cli.learners.base import JUDGE_RATE, InnerGame, LearnedStart, fade,
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
-SECOND_ORDER = ("maml", "meta-sgd")
 RATE = 0.05  # about the root mean square of an inner step
 SHORT = 0.06  # of that a step goes at first where its second derivatives count: those of five full steps explode
 BLIND_SHORT = 0.5  # and where they alone tell tasks apart
@@ -24,7 +24,7 @@ class GradientLearner(LearnedStart):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.second_order = config.algorithm in SECOND_ORDER
+        self.second_order = config.algorithm == "maml"
         learned = config.algorithm == "meta-sgd"
         share = stride(config) * (1.0 if not self.second_order else SHORT if config.feed_forward else BLIND_SHORT)
         self.code_rate = nn.Parameter(torch.full_like(self.code, share), requires_grad=learned)
