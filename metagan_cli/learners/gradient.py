@@ -2,7 +2,7 @@
 
 MAML (Finn et al. 2017) sends the outer loss through the inner gradients, which takes second derivatives; FOMAML takes them for
 constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state moves, here in first order as well: in equal
-time it then takes twice the outer steps, and learns more (docs/experiments.md).
+time it then takes twice the outer steps (docs/experiments.md).
 """
 
 import torch
