@@ -103,6 +103,7 @@ class TrainConfig:
     tasks_per_batch: int = 8
     inner_steps: int = 4  # most inner adversarial steps of an episode
     inner_share: float = 0.3  # share of the episodes that take inner steps, where the learner can do without them
+    first_order: float = 0.0  # share of the outer steps that MAML takes in first order, before the others
     generator_rate: float = 1e-4  # Adam, beta1 0
     critic_rate: float = 5e-4  # Adam, beta1 0.5
     final_rate: float = 0.1  # both rates end at this share of their start
@@ -130,6 +131,7 @@ class TrainConfig:
         _require(self.queries >= 1, "queries must be at least 1")
         _require(self.tasks_per_batch >= 1, "tasks_per_batch must be at least 1")
         _require(self.inner_steps >= 0, "inner_steps must not be negative")
+        _require(0 <= self.first_order <= 1, "first_order must be between 0 and 1")
         _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         _require(self.every >= 1 and self.keep >= 1, "every and keep must be at least 1")
 

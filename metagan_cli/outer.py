@@ -63,6 +63,7 @@ class OuterLoop:
         if self.nets.perceiver is not None and perceiver is not None:
             self.nets.perceiver.load_state_dict(perceiver.state_dict())
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
+        self.second_order = self.learner.second_order
         self.averages = copy.deepcopy(self.generating())
         self.game = inner_game(recipe.model)
         self.thermostat = Thermostat(train.penalty)
@@ -87,6 +88,7 @@ class OuterLoop:
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         self._set_rates(number)
+        self.learner.second_order = self.second_order and number >= train.first_order * train.steps
         support, query = self._shown(episode)
         if isinstance(self.learner, ReptileLearner):
             return self._reptile_step(self.learner, number, torch.cat([support, query], 1), rng)

@@ -9,10 +9,10 @@ import torch
 from conftest import TINY, stirred_networks
 from test_networks import drawings
 
-from metagan_cli.adversarial import gradient_penalty
+from metagan_cli.adversarial import evened, gradient_penalty
 from metagan_cli.config import ModelConfig
 from metagan_cli.errors import CheckpointError
-from metagan_cli.learners import rnn
+from metagan_cli.learners import reptile, rnn
 from metagan_cli.learners.base import InnerGame, Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.gradient import RATE, GradientLearner
@@ -191,16 +191,37 @@ def test_a_task_may_have_weights_of_its_own() -> None:
     assert torch.allclose(images[1], alone[1], atol=1e-5) and not torch.allclose(images[0], alone[0], atol=1e-3)
 
 
-def test_reptile_trains_all_weights_for_each_task_alone() -> None:
+@pytest.mark.parametrize("form", ["relativistic", "wasserstein"])
+def test_reptile_trains_all_weights_for_each_task_alone(form: str) -> None:
     nets, learner = parts("gradient", "reptile")
     assert isinstance(learner, ReptileLearner)
     support, before = drawings(2, 4), [flat(side) for side in sides(nets)]
-    whole = learner.train_copies(nets, support, 3, InnerGame("wasserstein", 0.0), generator_for(0, "inner"))
+    whole = learner.train_copies(nets, support, 3, InnerGame(form, 0.0), generator_for(0, "inner"))
     for side, vector in zip(sides(nets), before, strict=True):
         assert torch.equal(flat(side), vector)  # the shared weights stay
     for i in (0, 1):
         first, second = (trained.weights[i] for trained in whole)
         assert not torch.equal(first, second) and 0 < float((first - before[i]).abs().max()) < 0.1
+
+
+def test_reptile_moves_every_tensor_along_its_evened_gradient_and_figr_along_the_plain_one() -> None:
+    nets, learner = parts("gradient", "reptile")
+    assert isinstance(learner, ReptileLearner)
+    support, layer = drawings(1, 4), nets.generator.affine.weight
+    moves = {}
+    for form in ("relativistic", "wasserstein"):
+        game = InnerGame(form, 0.0)
+        (trained,) = learner.train_copies(nets, support, 1, game, generator_for(0, "inner"))
+        copied = build_networks(TINY)
+        put(sides(copied)[0], trained.weights[0])
+        moves[form] = (layer - copied.generator.affine.weight).detach()
+    rng = generator_for(0, "inner")
+    loss = InnerGame("relativistic", 0.0).losses(nets, learner.begin(nets, support), rng).downward.sum()
+    (gradient,) = torch.autograd.grad(loss, layer)
+    expected = reptile.RATE * evened(gradient.reshape(1, -1)).view_as(layer)
+    assert torch.allclose(moves["relativistic"], expected, atol=0.02 * reptile.RATE)
+    spread = {form: float(move.abs().max() / move.square().mean().sqrt()) for form, move in moves.items()}
+    assert spread["relativistic"] < 3 < spread["wasserstein"]  # evened entries move about alike
 
 
 def test_gradient_penalty_of_a_linear_critic() -> None:

@@ -26,6 +26,7 @@ from metagan_cli.store.tensors import load
 from metagan_cli.workflows import meta_train as workflow
 from metagan_cli.workflows.adapt import adapt_folder
 
+CPU = torch.device("cpu")
 TRAIN = TrainConfig(
     steps=6, queries=2, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
 )
@@ -141,7 +142,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_a_dead_critic_is_pointed_out() -> None:
-    loop, watch = OuterLoop(RECIPE, torch.device("cpu"), torch.float32), workflow.DeadCritic()
+    loop, watch = OuterLoop(RECIPE, CPU, torch.float32), workflow.DeadCritic()
     stats = loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0))
     dead = replace(stats, spread=0.001, margin=0.001)
     said = [watch.warning(dead) for _ in range(workflow.DEAD_AFTER)]
@@ -150,7 +151,7 @@ def test_a_dead_critic_is_pointed_out() -> None:
 
 
 def test_the_generators_side_averages_and_the_critic_learns(tmp_path: Path) -> None:
-    loop = OuterLoop(RECIPE, torch.device("cpu"), torch.float32)
+    loop = OuterLoop(RECIPE, CPU, torch.float32)
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)
     before = {name: tensor.clone() for name, tensor in loop.tensors().items()}
     first = loop.step(0, episodes.draw(0))
@@ -170,18 +171,34 @@ def test_gradients_through_inner_steps_are_cut(algorithm: str, monkeypatch: pyte
     monkeypatch.setattr(outer, "LARGEST", 1e-3)
     train = replace(TRAIN, shots=(3,), tasks_per_batch=2, head_start=0)
     recipe = Recipe("cut", replace(TINY, learner="gradient", algorithm=algorithm), train)
-    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
+    loop = OuterLoop(recipe, CPU, torch.float32)
     loop.thermostat.mean = 0.5  # the critic leads
     loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0))
     norm = torch.cat([p.grad.flatten() for p in loop.generating().parameters() if p.grad is not None]).norm()
     assert (float(norm) <= 1.01e-3) == (algorithm == "maml")
 
 
+def test_second_order_comes_after_the_share_of_first_order() -> None:
+    train = replace(TRAIN, steps=4, shots=(3,), tasks_per_batch=2, head_start=0, first_order=0.5)
+    episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train)
+
+    def orders(algorithm: str) -> list[bool]:
+        loop = OuterLoop(Recipe("annealed", replace(TINY, learner="gradient", algorithm=algorithm), train), CPU, torch.float32)
+        found = []
+        for step in range(4):
+            loop.step(step, episodes.draw(step))
+            found.append(loop.learner.second_order)
+        return found
+
+    assert orders("maml") == [False, False, True, True]
+    assert orders("fomaml") == [False] * 4
+
+
 def test_it_learns(tmp_path: Path) -> None:
     """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
     train = TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)
     recipe = Recipe("learns", TINY, train)
-    loop = OuterLoop(recipe, torch.device("cpu"), torch.float32)
+    loop = OuterLoop(recipe, CPU, torch.float32)
     split = open_source(DataConfig(), 32, 1)
     episodes = Episodes([split.train], [1.0], recipe.train)
     tasks = [split.held_out.draw(t, 8, generator_for(t, "t")).float() / 127.5 - 1 for t in range(8)]

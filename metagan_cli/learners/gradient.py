@@ -1,8 +1,9 @@
 """The gradient learners: a learned first state, and plain inner gradient steps from it.
 
-MAML (Finn et al. 2017) sends the outer loss through the inner gradients, which takes second derivatives; FOMAML takes them for
-constants; Meta-SGD (Li et al. 2017) also learns how far each entry of the state moves, here in first order as well: in equal
-time it then takes twice the outer steps (docs/experiments.md).
+MAML (Finn et al. 2017) sends the outer loss through the inner gradients, which takes second derivatives, perhaps after a share
+of outer steps without (derivative-order annealing: Antoniou et al. 2019); FOMAML takes them for constants; Meta-SGD (Li et al.
+2017) also learns how far each entry of the state moves, here in first order as well: in equal time it then takes twice the outer
+steps (docs/experiments.md).
 """
 
 import torch
@@ -15,8 +16,7 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
 RATE = 0.05  # about the root mean square of an inner step
-SHORT = 0.06  # of that a step goes at first where its second derivatives count: those of five full steps explode
-BLIND_SHORT = 0.5  # and where they alone tell tasks apart
+SHORT = 0.06  # of that a step of MAML goes at first: second derivatives of five full steps explode
 
 
 class GradientLearner(LearnedStart):
@@ -26,7 +26,7 @@ class GradientLearner(LearnedStart):
         super().__init__(config)
         self.second_order = config.algorithm == "maml"
         learned = config.algorithm == "meta-sgd"
-        share = stride(config) * (1.0 if not self.second_order else SHORT if config.feed_forward else BLIND_SHORT)
+        share = SHORT if self.second_order and config.feed_forward else stride(config)
         self.code_rate = nn.Parameter(torch.full_like(self.code, share), requires_grad=learned)
         self.gains_rate = nn.Parameter(torch.full_like(self.gains, share), requires_grad=learned)
 

@@ -1,23 +1,26 @@
-"""Reptile over all weights, FIGR's way (Nichol et al. 2018; Clouatre & Demers 2019).
+"""Reptile over all weights (Nichol et al. 2018; FIGR: Clouatre & Demers 2019).
 
 The inner loop trains a private copy of all networks on one task's images; the outer loop moves the shared weights towards
-what those copies became. There is nothing else: no outer critic and no learned optimizer.
+what those copies became. There is nothing else: no outer critic and no learned optimizer. Inner steps go along evened
+gradients, as those of the other gradient learners; where the game is Wasserstein's they are FIGR's: SGD, with WGAN-GP's penalty.
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from metagan_cli.adversarial import gradient_penalty
+from metagan_cli.adversarial import evened, gradient_penalty
 from metagan_cli.config import ModelConfig
 from metagan_cli.learners.base import InnerGame, Learner, Round, seen
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.weights import flat, put
 from metagan_cli.state import PARTS, TaskState, state_of
 
-RATE = 1e-3  # of SGD, in both players (FIGR)
+RATE = 3e-4  # about the root mean square of an inner step in each tensor of weights
+FIGR_RATE = 1e-3  # of SGD, in both players
 PENALTY = 10.0  # weight of the gradient penalty, where the game is Wasserstein's
 
 
@@ -62,18 +65,19 @@ class ReptileLearner(Learner):
         return copies
 
     def _train(self, own: Networks, support: Tensor, game: InnerGame, rng: torch.Generator) -> Round:
-        """One step of SGD for the max player, then for the min player, in place."""
+        """One step of both players in place: at once, or, as in FIGR, the min player's after the max player's."""
         down, up = sides(own)
         with torch.enable_grad():
             found = game.losses(own, seen(own, support), rng)
-            loss = found.upward.sum()
             if game.form == "wasserstein":
                 share = torch.rand(found.real.shape[:2], generator=rng).to(support.device)
-                loss = loss + PENALTY * gradient_penalty(
-                    lambda x: own.discriminator(x, found.bases), found.real, found.fake.detach(), share
-                )
-            _descend(up, loss)
-            _descend(down, game.losses(own, seen(own, support), rng).downward.sum())
+                penalty = gradient_penalty(lambda x: own.discriminator(x, found.bases), found.real, found.fake.detach(), share)
+                _descend(up, _gradients(up, found.upward.sum() + PENALTY * penalty), FIGR_RATE)
+                _descend(down, _gradients(down, game.losses(own, seen(own, support), rng).downward.sum()), FIGR_RATE)
+            else:
+                upward, downward = _gradients(up, found.upward.sum()), _gradients(down, found.downward.sum())
+                _descend(up, [evened(g.reshape(1, -1)) for g in upward], RATE)
+                _descend(down, [evened(g.reshape(1, -1)) for g in downward], RATE)
         return found
 
 
@@ -91,9 +95,11 @@ def sides(nets: Networks) -> tuple[nn.Module, nn.Module]:
     return nn.ModuleList([nets.encoder, nets.generator]), nets.discriminator
 
 
-def _descend(part: nn.Module, loss: Tensor) -> None:
-    gradients = torch.autograd.grad(loss, list(part.parameters()), allow_unused=True)
-    with torch.no_grad():
-        for parameter, gradient in zip(part.parameters(), gradients, strict=True):
-            if gradient is not None:
-                parameter.sub_(RATE * gradient)
+def _gradients(part: nn.Module, loss: Tensor) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(loss, list(part.parameters()), retain_graph=True, materialize_grads=True)
+
+
+@torch.no_grad()
+def _descend(part: nn.Module, gradients: Sequence[Tensor], rate: float) -> None:
+    for parameter, gradient in zip(part.parameters(), gradients, strict=True):
+        parameter.sub_(rate * gradient.view_as(parameter))
