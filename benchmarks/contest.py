@@ -47,6 +47,7 @@ SCRATCH_STEPS = 50
 RATES, TUNING_TASKS = (0.01, 0.03, 0.1, 0.3, 1.0), 12  # of Adam, tried on training tasks
 
 RUNS = Path("runs/contest")
+FIGURES = Path("benchmarks/contest")  # what was measured, an entry a file
 PLOT = Path("docs/contest.svg")
 BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of contest -->\n"
 
@@ -131,7 +132,7 @@ def learn(name: str) -> None:
 
 def found(name: str) -> Path:
     """Where an entry's figures are kept."""
-    return RUNS / name / "figures.json"
+    return FIGURES / f"{name}.json"
 
 
 def measure(name: str) -> None:
@@ -150,8 +151,8 @@ def measure(name: str) -> None:
         result = plain(curve[STEPS]) | {"start": by_task(curve[0]), "adam": by_task(by_adam)}
         result |= {"curve": {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}}
         result |= {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
-    found(name).parent.mkdir(parents=True, exist_ok=True)
-    found(name).write_text(json.dumps(result, indent=1) + "\n")
+    FIGURES.mkdir(exist_ok=True)
+    found(name).write_text(json.dumps(result) + "\n")
     print(name, {key: value for key, value in result.items() if not isinstance(value, list)}, flush=True)
 
 
