@@ -78,7 +78,7 @@ TRAIN = TrainConfig(
 )
 TESTED = DataConfig(OMNIGLOT, only=ALPHABETS)
 DATA = (DataConfig(OMNIGLOT, 4.0, exclude=ALPHABETS), DataConfig("doodles", 1.0))
-REPTILE = replace(TRAIN, generator_rate=5e-5, critic_rate=1e-4)
+REPTILE = replace(TRAIN, generator_rate=1e-5, critic_rate=1e-5)
 FIGR = replace(TRAIN, inner_steps=10, tasks_per_batch=1, generator_rate=1e-4, critic_rate=1e-4)
 START = Recipe(
     "start",
@@ -184,6 +184,7 @@ def publish(results: dict[str, dict[str, Any]]) -> None:
     for name, own in results.items():
         axes.plot([int(steps) for steps in own["curve"]], list(own["curve"].values()), "o-", label=name)
     axes.axhline(scratch["kernel"], color="gray", ls=":", label=f"scratch, {SCRATCH_STEPS} steps")
+    axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.legend(ncols=2)
     drawing.savefig(PLOT, metadata={"Date": None})
 
