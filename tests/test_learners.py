@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -222,6 +223,20 @@ def test_reptile_moves_every_tensor_along_its_evened_gradient_and_figr_along_the
     assert torch.allclose(moves["relativistic"], expected, atol=0.02 * reptile.RATE)
     spread = {form: float(move.abs().max() / move.square().mean().sqrt()) for form, move in moves.items()}
     assert spread["relativistic"] < 3 < spread["wasserstein"]  # evened entries move about alike
+
+
+@pytest.mark.parametrize(("form", "packs"), [("relativistic", 4 * 3), ("wasserstein", 3)])
+def test_reptile_adapts_by_more_packs_but_figr_as_published(form: str, packs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    nets, learner = parts("gradient", "reptile")
+    played, losses = list[int](), InnerGame.losses
+
+    def watched(game: InnerGame, *rest: Any) -> Any:
+        played.append(game.packs)
+        return losses(game, *rest)
+
+    monkeypatch.setattr(InnerGame, "losses", watched)
+    adapted(nets, learner, drawings(1, 4), 2, InnerGame(form, 0.0, packs=3))
+    assert set(played) == {packs}
 
 
 def test_gradient_penalty_of_a_linear_critic() -> None:

@@ -21,6 +21,7 @@ from metagan_cli.state import PARTS, TaskState, state_of
 
 RATE = 3e-4  # about the root mean square of an inner step in each tensor of weights
 FIGR_RATE = 1e-3  # of SGD, in both players
+CALM = 4  # times as many packs as other learners look at: chance moves all weights further than it moves a state
 PENALTY = 10.0  # weight of the gradient penalty, where the game is Wasserstein's
 
 
@@ -34,9 +35,13 @@ class ReptileLearner(Learner):
         return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
-        copies = self.train_copies(nets, state.bases, 1, game, rng, state.memory)
+        copies = self.train_copies(nets, state.bases, 1, self.calmer(game), rng, state.memory)
         whole = state_of({name: torch.cat([c.state.tensors()[name] for c in copies]) for name in PARTS})
         return whole.remembering(*(torch.stack(vectors) for vectors in zip(*(c.weights for c in copies), strict=True)))
+
+    def calmer(self, game: InnerGame) -> InnerGame:
+        """The game as an adaptation plays it; FIGR's as it is."""
+        return game if game.form == "wasserstein" else replace(game, packs=CALM * game.packs)
 
     def train_copies(
         self,
