@@ -31,8 +31,7 @@ from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, ModelCon
 from metagan_cli.data.sources import open_source
 from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler, Score
-from metagan_cli.learners.base import inner_game
-from metagan_cli.learners.reptile import ReptileLearner
+from metagan_cli.learners.base import adaptation_game
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import Sampler
 from metagan_cli.store.models import BaseModel
@@ -208,9 +207,8 @@ def drawn(model: BaseModel, task: EvaluationTask, steps: int) -> Tensor:
 
 def drawn_by_adam(model: BaseModel, task: EvaluationTask, rate: float) -> Tensor:
     """The same from the learner's first state, refined by Adam instead."""
-    game, rng = inner_game(model.config, AdaptConfig.packs), generator_for(0, "contest", task.number)
-    if isinstance(model.learner, ReptileLearner):
-        game = model.learner.calmer(game)
+    game = adaptation_game(model.config, model.learner, AdaptConfig.packs)
+    rng = generator_for(0, "contest", task.number)
     with torch.no_grad():
         state = model.learner.begin(model.nets, task.support[None])
     parts = [part.detach().clone() for part in (state.code, state.gains, state.judge)]

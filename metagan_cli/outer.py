@@ -1,7 +1,7 @@
 """The outer loop's update: the critic, then everything that is shared, from one batch of tasks."""
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -63,7 +63,6 @@ class OuterLoop:
         if self.nets.perceiver is not None and perceiver is not None:
             self.nets.perceiver.load_state_dict(perceiver.state_dict())
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
-        self.second_order = self.learner.second_order
         self.averages = copy.deepcopy(self.generating())
         self.game = inner_game(recipe.model)
         self.thermostat = Thermostat(train.penalty)
@@ -88,7 +87,7 @@ class OuterLoop:
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         self._set_rates(number)
-        self.learner.second_order = self.second_order and number >= train.first_order * train.steps
+        self.game = replace(self.game, first_order=number < train.first_order * train.steps)
         support, query = self._shown(episode)
         if isinstance(self.learner, ReptileLearner):
             return self._reptile_step(self.learner, number, torch.cat([support, query], 1), rng)
@@ -220,7 +219,7 @@ class OuterLoop:
             whole = whole + train.perception * energy_score(query, fake, pack, self.perceived)
         self.generator_adam.zero_grad(set_to_none=True)
         whole.backward()
-        if self.learner.second_order:
+        if self.learner.second_order and not self.game.first_order:
             nn.utils.clip_grad_norm_(self.generating().parameters(), LARGEST)
         self.generator_adam.step()
         self.updates += 1

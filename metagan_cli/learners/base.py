@@ -24,6 +24,7 @@ class Learner(nn.Module, ABC):
     """Turns a support set into a task state; its own weights are shared by all tasks."""
 
     second_order = False  # whether the outer loss goes through the inner gradients as well
+    calm = 1  # how many times the usual packs an adaptation looks at
     feed_forward = False  # whether the state is good before any inner step, so that meta-training may leave them out
 
     @abstractmethod
@@ -83,6 +84,11 @@ def inner_game(config: ModelConfig, packs: int = INNER_PACKS) -> "InnerGame":
     return InnerGame(config.inner_loss, config.inner_energy, config.inner_perception, config.pack, packs)
 
 
+def adaptation_game(config: ModelConfig, learner: Learner, packs: int) -> "InnerGame":
+    """The same as an adaptation by this learner plays it, where the usual number of packs an inner step is `packs`."""
+    return inner_game(config, packs * learner.calm)
+
+
 @dataclass(frozen=True)
 class Round:
     """The losses of both players [B], the scores [B, packs] and the images [B, packs * pack, C, S, S] that they came from."""
@@ -129,6 +135,7 @@ class InnerGame:
     perception: float = 0.0  # and of the same by the perceiver's features
     pack: int = 2
     packs: int = INNER_PACKS
+    first_order: bool = False  # gradients are constants, whoever asks for others
 
     @property
     def fewest(self) -> int:
@@ -137,6 +144,7 @@ class InnerGame:
 
     def play(self, nets: Networks, state: TaskState, rng: torch.Generator, second_order: bool = False) -> Turn:
         """Losses and their gradients. With `second_order` the gradients are functions of the state, not constants."""
+        second_order = second_order and not self.first_order
         if second_order:
             nets = nets.with_frozen_critic()
         else:

@@ -21,7 +21,7 @@ from metagan_cli.state import PARTS, TaskState, state_of
 
 RATE = 3e-4  # about the root mean square of an inner step in each tensor of weights
 FIGR_RATE = 1e-3  # of SGD, in both players
-CALM = 4  # times as many packs as other learners look at: chance moves all weights further than it moves a state
+CALM = 4  # times as many packs as adaptations by other learners look at: chance moves all weights further than it moves a state
 PENALTY = 10.0  # weight of the gradient penalty, where the game is Wasserstein's
 
 
@@ -30,18 +30,16 @@ class ReptileLearner(Learner):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.as_figr = config.inner_loss == "wasserstein"
+        self.calm = 1 if self.as_figr else CALM
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
         return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
-        copies = self.train_copies(nets, state.bases, 1, self.calmer(game), rng, state.memory)
+        copies = self.train_copies(nets, state.bases, 1, game, rng, state.memory)
         whole = state_of({name: torch.cat([c.state.tensors()[name] for c in copies]) for name in PARTS})
         return whole.remembering(*(torch.stack(vectors) for vectors in zip(*(c.weights for c in copies), strict=True)))
-
-    def calmer(self, game: InnerGame) -> InnerGame:
-        """The game as an adaptation plays it; FIGR's as it is."""
-        return game if game.form == "wasserstein" else replace(game, packs=CALM * game.packs)
 
     def train_copies(
         self,
@@ -74,13 +72,14 @@ class ReptileLearner(Learner):
         down, up = sides(own)
         with torch.enable_grad():
             found = game.losses(own, seen(own, support), rng)
-            if game.form == "wasserstein":
+            if self.as_figr:
                 share = torch.rand(found.real.shape[:2], generator=rng).to(support.device)
                 penalty = gradient_penalty(lambda x: own.discriminator(x, found.bases), found.real, found.fake.detach(), share)
                 _descend(up, _gradients(up, found.upward.sum() + PENALTY * penalty), FIGR_RATE)
                 _descend(down, _gradients(down, game.losses(own, seen(own, support), rng).downward.sum()), FIGR_RATE)
             else:
-                upward, downward = _gradients(up, found.upward.sum()), _gradients(down, found.downward.sum())
+                upward = _gradients(up, found.upward.sum(), again=True)
+                downward = _gradients(down, found.downward.sum())
                 _descend(up, [evened(g.reshape(1, -1)) for g in upward], RATE)
                 _descend(down, [evened(g.reshape(1, -1)) for g in downward], RATE)
         return found
@@ -100,8 +99,9 @@ def sides(nets: Networks) -> tuple[nn.Module, nn.Module]:
     return nn.ModuleList([nets.encoder, nets.generator]), nets.discriminator
 
 
-def _gradients(part: nn.Module, loss: Tensor) -> tuple[Tensor, ...]:
-    return torch.autograd.grad(loss, list(part.parameters()), retain_graph=True, materialize_grads=True)
+def _gradients(part: nn.Module, loss: Tensor, again: bool = False) -> tuple[Tensor, ...]:
+    """Of a loss whose graph serves `again`, or is freed."""
+    return torch.autograd.grad(loss, list(part.parameters()), retain_graph=again, materialize_grads=True)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
-from metagan_cli.learners.base import inner_game
+from metagan_cli.learners.base import adaptation_game
 from metagan_cli.learners.deepen import Deepened, can_deepen, deepen
 from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
@@ -133,7 +133,7 @@ def _adapt(
     def out_of_time() -> bool:
         return settings.budget is not None and time.monotonic() - start > settings.budget
 
-    game = inner_game(base.config, settings.packs)
+    game = adaptation_game(base.config, base.learner, settings.packs)
     deepest = settings.depth if settings.depth != "auto" else DEPTHS[-1] if is_far else DEPTHS[0]
     nets, deepened = base.nets, None
     if deepest != DEPTHS[0] and can_deepen(game, base.learner, len(images)) and not out_of_time():

@@ -10,7 +10,7 @@ from torch import Tensor
 from metagan_cli.config import AdaptConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episode
 from metagan_cli.evaluation.references import JITTERS, jittered
-from metagan_cli.learners.base import inner_game
+from metagan_cli.learners.base import adaptation_game
 from metagan_cli.outer import OuterLoop
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import DRAFTS, Sampler
@@ -77,7 +77,7 @@ def draw_adapted(
     model: BaseModel, support: Tensor, steps: int, rng: torch.Generator, seeds: Sequence[int], drafts: int = DRAFTS
 ) -> Tensor:
     """Samples of these seeds from a base model adapted to support [K, C, S, S] with `steps` inner steps."""
-    game = inner_game(model.config, AdaptConfig.packs)
+    game = adaptation_game(model.config, model.learner, AdaptConfig.packs)
     state = model.learner.adapt(model.nets, support[None].to(_device(model)), steps, game, rng)
     return Sampler(model.nets, state, drafts=drafts).draw(seeds)
 
