@@ -15,7 +15,6 @@ from development import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES, she
 from results import README, line, rewrite, tell
 
 from metagan_cli.config import DataConfig, EvaluateConfig
-from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.references import JITTERS
 from metagan_cli.evaluation.scores import Score
 from metagan_cli.workflows.evaluate import Row, Setup, draw_tasks, ruler_of, score_row, set_up
@@ -78,8 +77,7 @@ def score(setup: Setup, tasks: list[EvaluationTask]) -> list[Row]:
 
 def mean_score(scores: Sequence[Score]) -> Score:
     """The means of several scores of the same tasks, and their intervals over tasks."""
-    values = {name: torch.stack([score.values[name] for score in scores]).mean(0) for name in scores[0].values}
-    return Score({name: figure(value) for name, value in values.items()}, values)
+    return Score.of({name: torch.stack([score.values[name] for score in scores]).mean(0) for name in scores[0].values})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SIDES = (8, 4, 2)  # pixels a side of one drawn pixel
-MOSTLY = 0.75  # share of a folder's images that make it pixel art
+MOSTLY = 0.75  # share of a folder's images that make it pixel art, or transparent
 
 
 def drawn_side(support: Tensor) -> Tensor:

@@ -133,6 +133,8 @@ def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
     )
     train(tmp_path / "learner", replace(RECIPE, model=replace(TINY, learner="rnn"), train=still), start_from=str(tiny_model))
     assert torch.equal(model[name].float(), tensors(tmp_path / "learner", 1)[name])
+    train(tmp_path / "colour", replace(RECIPE, model=replace(TINY, channels=3), train=still), start_from=str(tiny_model))
+    assert torch.equal(-model[name].float().repeat(3, 1, 1, 1), tensors(tmp_path / "colour", 1)[name])
     with pytest.raises(MetaganError, match="another architecture"):
         train(tmp_path / "other", replace(RECIPE, model=replace(TINY, tokens=64)), start_from=str(tiny_model))
 

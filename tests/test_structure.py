@@ -31,7 +31,7 @@ MAY = {
     "learners": {"adversarial", "resampling", "config", "energy", "networks", "rng", "state"},
     "sampling": {"evaluation", "networks", "rng", "state"},
     "outer": {"adversarial", "blemishes", "config", "data", "devices", "energy", "learners", "networks", "rng", "state"},
-    "data": {"resampling", "config", "errors", "rng"},
+    "data": {"resampling", "config", "errors", "pixelart", "rng"},
     "evaluation": {"networks", "rng"},
     "store": {"config", "errors", "evaluation", "learners", "networks", "state"},
 }

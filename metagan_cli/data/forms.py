@@ -20,10 +20,10 @@ from torch import Tensor
 
 from metagan_cli.config import FITS
 from metagan_cli.errors import UsageError
+from metagan_cli.pixelart import MOSTLY
 
 COARSEST, FINEST = 8, 40  # drawn pixels on the longer side of what counts as pixel art
 GRAYS, COLOURS = 16, 256  # and at most so many gray levels or colours
-MOSTLY = 0.75  # share of a folder's images that make it pixel art
 PALETTE = 256  # colours of a folder
 ALIKE = 1.02  # how much longer the sides of one picture may be than those of another of the same shape
 GROUND = 12  # levels by which painted ground may differ from the ground

@@ -23,6 +23,11 @@ class Score:
     figures: dict[str, metrics.Figure]
     values: dict[str, Tensor]
 
+    @classmethod
+    def of(cls, values: dict[str, Tensor]) -> "Score":
+        """Of one value a task by name."""
+        return cls({name: metrics.figure(value) for name, value in values.items()}, values)
+
     @property
     def verdict(self) -> str:
         """How new the samples are, in words."""
@@ -64,7 +69,7 @@ class Ruler:
         copied = [are_copies(d, self.redraws[task]) for d, task in zip(apart, own, strict=True)]
         values["copies"] = torch.stack(copied).float().mean(1)
         values["newness"] = torch.stack([d.amin(1).median() for d in apart]) / self.far[own]
-        return Score({name: metrics.figure(value) for name, value in values.items()}, values)
+        return Score.of(values)
 
     def pool(self, samples: Tensor) -> dict[str, float]:
         """KID and FID of samples [P, N, C, S, S] of all tasks together; nothing without Inception."""
