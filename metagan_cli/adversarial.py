@@ -70,8 +70,9 @@ class Thermostat:
     BEHIND, PATIENCE = 0.66, 3  # the generator waits above this mean loss, this many steps in a row at most
     RANGE = (0.1, 1000.0)
 
-    def __init__(self, weight: float) -> None:
+    def __init__(self, weight: float, waits: bool = True) -> None:
         self.weight, self.losses, self.mean, self.waited = weight, list[float](), math.log(2), 0
+        self.waits = waits
 
     def watch(self, loss: float) -> None:
         """Takes the critic's loss of one step, and after some of them moves the weight."""
@@ -86,7 +87,8 @@ class Thermostat:
 
     def generator_waits(self) -> bool:
         """Whether this step is the critic's alone."""
-        self.waited = self.waited + 1 if self.mean > self.BEHIND and self.waited < self.PATIENCE else 0
+        behind = self.waits and self.mean > self.BEHIND
+        self.waited = self.waited + 1 if behind and self.waited < self.PATIENCE else 0
         return self.waited > 0
 
     def figures(self) -> dict[str, Any]:

@@ -472,7 +472,8 @@ def _evaluate_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains
         lines += ["" if lines else f"{evaluated.source}: {len(evaluated.tasks)} tasks", f"{f'{shots} shots':24} {head}"]
         for row in evaluated.rows:
             if row.shots == shots:
-                lines.append(f"{row.name:24} {_evaluate_cells(evaluated, row)}  {row.score.verdict}")
+                fewer = "" if row.tasks == len(evaluated.tasks) else f" ({row.tasks} tasks)"
+                lines.append(f"{row.name + fewer:24} {_evaluate_cells(evaluated, row)}  {row.score.verdict}")
     for row in evaluated.rows:
         if row.pooled:
             found = ", ".join(f"{name.upper()} {value:.4g}" for name, value in row.pooled.items())

@@ -67,7 +67,8 @@ def energy_by_task(
 
     Averaged over the kinds of vectors that the yardstick compares, `signatures` unless given; 0 where the distributions
     agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
-    with each other; `counted` [B, M, N] of 0 and 1 says which samples are compared with which real images, all unless given.
+    with each other where there are several runs; `counted` [B, M, N] of 0 and 1 says which samples are compared with which
+    real images, all unless given.
     """
     by = by or BY_SIGNATURES
     independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
@@ -105,8 +106,11 @@ def _units(apart: Tensor, others: Tensor) -> Tensor:
 
 
 def _other_runs(count: int, pack: int) -> Tensor:
-    """Which pairs of samples start from independently drawn support images: [M, M] of 0 and 1."""
-    run = torch.arange(count) // pack
+    """Which pairs of samples start from independently drawn support images: [M, M] of 0 and 1; of a single run, all pairs.
+
+    Else nothing would be compared there, and samples all alike would score best.
+    """
+    run = torch.arange(count) // (pack if count > pack else 1)
     return (run[:, None] != run[None]).float()
 
 

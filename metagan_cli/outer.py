@@ -70,6 +70,11 @@ class OuterLoop:
         self.generator_adam = torch.optim.Adam(self._groups(), train.generator_rate, betas=(0.0, 0.99))
         self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
+    @property
+    def precision(self) -> str:
+        """What networks compute in, by its name in recipes."""
+        return "fp32" if self.dtype == torch.float32 else "bf16"
+
     def generating(self) -> nn.ModuleDict:
         """All that the generator's side learns: encoder, generator and learner."""
         parts = {"encoder": self.nets.encoder, "generator": self.nets.generator, "learner": self.learner}
@@ -261,7 +266,7 @@ class OuterLoop:
 
     def figures(self) -> dict[str, Any]:
         """The rest of the state: plain values."""
-        return {"updates": self.updates, "thermostat": self.thermostat.figures()}
+        return {"updates": self.updates, "thermostat": self.thermostat.figures(), "precision": self.precision}
 
     def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
         """Puts back what `tensors` and `figures` gave."""

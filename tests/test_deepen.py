@@ -65,8 +65,18 @@ def test_it_ends_when_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter([3.0, 2.0, 1.0])
     monkeypatch.setattr(module, "_score", lambda *_: next(told))
     monkeypatch.setattr(module, "STRETCH", 1)
-    done = deepen(stirred_networks(), build_learner(TINY), support(6), inner_game(TINY, 2), "all", 0, lambda: True)
+    late = iter([False, True])
+    done = deepen(stirred_networks(), build_learner(TINY), support(6), inner_game(TINY, 2), "all", 0, lambda: next(late))
     assert done.steps == 1 and done.depth == "modulation"
+
+
+def test_no_other_depth_begins_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([3.0, 2.0, 2.5])
+    monkeypatch.setattr(module, "_score", lambda *_: next(told))
+    monkeypatch.setattr(module, "STRETCH", 1)
+    late = iter([False, False, True])
+    done = deepen(stirred_networks(), build_learner(TINY), support(6), inner_game(TINY, 2), "all", 0, lambda: next(late))
+    assert done.steps == 2 and done.depth == "modulation"
 
 
 def test_few_images_hold_none_out() -> None:

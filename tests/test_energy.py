@@ -112,3 +112,11 @@ def test_colour() -> None:
     tinted = real.clone()
     tinted[:, :, 0] *= 0.2
     assert float(energy_score(real, tinted)) > float(energy_score(real, many(8, "other").expand(-1, -1, 3, -1, -1))) + 0.1
+
+
+def test_a_single_pack_is_not_best_off_without_variety() -> None:
+    real, fake = many(8, "real"), many(2, "fake")
+    alike = fake[:, :1].expand_as(fake)
+    for queries in (2, 4):  # one pack, and two
+        varied, same = (images.repeat(1, queries // 2, 1, 1, 1) for images in (fake, alike))
+        assert energy_score(real, varied, 2) < energy_score(real, same, 2)

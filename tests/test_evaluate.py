@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import draw_folder
+from conftest import TINY, draw_folder
 from PIL import Image
+from test_networks import drawings
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.sources import open_source
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.judges import build_judges
+from metagan_cli.evaluation.scores import Score
 from metagan_cli.store.features import save_judges
 from metagan_cli.store.samples import SampleCache
 from metagan_cli.store.shipped import choose_model
@@ -23,7 +25,7 @@ from metagan_cli.workflows import gains as gains_workflow
 from metagan_cli.workflows import learning_curve as curve_workflow
 from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
 from metagan_cli.workflows.report import write_report
-from metagan_cli.workflows.rivals import OTHERS, REALS
+from metagan_cli.workflows.rivals import OTHERS, REALS, EvaluationTask, Scratch
 
 SMALL = EvaluateConfig(shots=(1, 3), tasks=6, samples=5, steps=1)
 
@@ -50,6 +52,27 @@ def silent(what: str, done: int, whole: int) -> None:
 @pytest.fixture
 def evaluated(setup: workflow.Setup) -> workflow.Evaluated:
     return workflow.evaluate(setup, cache=None, report=silent)
+
+
+def test_models_of_one_name_are_told_apart(setup: workflow.Setup, tiny_model: Path) -> None:
+    both = workflow.set_up([str(tiny_model)] * 2, DataConfig("doodles"), SMALL).models
+    assert setup.models[0].name == "tiny" and [m.name for m in both] == [f"tiny {setup.models[0].hash[:6]}"] * 2
+
+
+def test_every_step_from_scratch_is_one_of_both_players() -> None:
+    support = drawings(1, 3)[0]
+    for config in (TINY, replace(TINY, pack=3), replace(TINY, learner="gradient", algorithm="reptile")):
+        scratch = Scratch(config, 3, 0, EvaluationTask(0, "", support, support, support))
+        scratch.train(3)
+        assert scratch.loop.updates == 3 and scratch.loop.critic_adam.state_dict()["state"][0]["step"] == 3
+        assert scratch.draw(2).shape == (2, 1, 32, 32)
+
+
+def test_diversity_is_relative_to_the_same_tasks(evaluated: workflow.Evaluated) -> None:
+    real = next(row for row in evaluated.rows if row.name == REALS and row.shots == 3)
+    few = replace(real, own=(1, 4), score=Score.of({"diversity": real.score.values["diversity"][[1, 4]]}))
+    assert evaluated.relative_diversity(few) == pytest.approx(1)
+    assert few.score.figures["diversity"].mean != pytest.approx(real.score.figures["diversity"].mean)
 
 
 def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_the_outer_loss_reaches_all_that_is_learned(name: str, algorithm: str) -
     assert all(p.grad is not None for p in nets.generator.parameters())
 
 
+def test_the_encoder_learns_through_every_unroll() -> None:
+    def learning(steps: int) -> set[str]:
+        nets, learner = parts("rnn")
+        (sampled(nets, adapted(nets, learner, drawings(2, 4), steps)) ** 2).mean().backward()
+        return {name for name, p in nets.encoder.named_parameters() if p.grad is not None}
+
+    assert learning(rnn.UNROLL + 1) == learning(rnn.UNROLL) != set()
+
+
 def outer_loss(nets: Networks, learner: Learner, support: torch.Tensor, steps: int) -> torch.Tensor:
     state = adapted(nets, learner, support, steps)
     images = sampled(nets, replace(state, tokens=state.tokens.detach()))

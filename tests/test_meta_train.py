@@ -15,6 +15,7 @@ from conftest import TINY, draw_folder, refused, run
 from PIL import Image
 
 from metagan_cli import outer
+from metagan_cli.adversarial import Thermostat
 from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig, to_toml
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources import open_source
@@ -30,7 +31,7 @@ from metagan_cli.workflows.adapt import adapt_folder
 
 CPU = torch.device("cpu")
 TRAIN = TrainConfig(
-    steps=6, queries=2, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
+    steps=6, queries=4, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
 )
 RECIPE = Recipe("tiny", TINY, TRAIN)
 
@@ -61,12 +62,17 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ALGORITHMS)],
     ids=[*LEARNERS[:2], *ALGORITHMS],
 )
-def test_every_learner_trains_and_resumes_bit_for_bit(learner: str, algorithm: str, tmp_path: Path) -> None:
+def test_every_learner_trains_and_resumes_bit_for_bit(
+    learner: str, algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Thermostat, "BEHIND", 9.0)  # the generator learns from the second step on
     recipe = replace(RECIPE, model=replace(TINY, learner=learner, algorithm=algorithm))
     train(tmp_path / "whole", recipe)
     train(tmp_path / "parts", replace(recipe, train=replace(TRAIN, decay_from=1.0, steps=3)))
     config = tmp_path / "parts" / "config.toml"
     config.write_text(to_toml(replace(recipe, train=replace(TRAIN, steps=3))))
+    stored = {name.partition(".")[0] for name in tensors(tmp_path / "parts", 3)}
+    assert stored >= {"nets", "averages", "generator_adam", "critic_adam"}
     train(tmp_path / "parts", recipe, resume=True)
     whole, parts = tensors(tmp_path / "whole", 6), tensors(tmp_path / "parts", 6)
     assert whole.keys() == parts.keys()
@@ -137,6 +143,38 @@ def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
     assert torch.equal(-model[name].float().repeat(3, 1, 1, 1), tensors(tmp_path / "colour", 1)[name])
     with pytest.raises(MetaganError, match="another architecture"):
         train(tmp_path / "other", replace(RECIPE, model=replace(TINY, tokens=64)), start_from=str(tiny_model))
+
+
+def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(MetaganError, match="no such file"):
+        train(folder, start_from="nowhere")
+    train(folder)  # a failed start is no run
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(MetaganError, match="no such file"):
+        train(folder, overwrite=True, start_from="nowhere")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    last = train(
+        folder,
+        replace(RECIPE, train=replace(TRAIN, steps=1, head_start=5)),
+        overwrite=True,
+        start_from=str(folder / "model.safetensors"),
+    )
+    assert last.step == 1 and not (folder / "state" / "step-00000006.safetensors").exists()
+
+
+def test_a_run_keeps_the_precision_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def measured(name: str, device: torch.device) -> torch.dtype:
+        asked.append(name)
+        return torch.float32 if name == "fp32" else torch.bfloat16
+
+    monkeypatch.setattr(workflow, "choose_precision", measured)
+    recipe = replace(RECIPE, train=replace(TRAIN, precision="auto"))
+    train(tmp_path / "run", replace(recipe, train=replace(recipe.train, steps=1)))
+    train(tmp_path / "run", replace(recipe, train=replace(recipe.train, steps=2)), resume=True)
+    assert asked == ["auto", "bf16"]
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:

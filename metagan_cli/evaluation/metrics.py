@@ -139,8 +139,8 @@ def manifold(real: Tensor, samples: Tensor, k: int = NEIGHBOURS) -> Manifold:
 def neighbour_accuracy(real: Tensor, samples: Tensor) -> Tensor:
     """Leave-one-out accuracy of telling real images [T, R, D] from samples [T, N, D] by the nearest neighbour: [T].
 
-    0.5 where they cannot be told apart, 1 where they can, below 0.5 where samples copy those very images (Lopez-Paz &
-    Oquab 2017; Xu et al. 2018). The larger side is cut to the smaller one's size.
+    (n - 1) / (2 n - 1), just below 0.5, where n images of either side cannot be told apart, 1 where they can, less where samples
+    copy those very images (Lopez-Paz & Oquab 2017; Xu et al. 2018). The larger side is cut to the smaller one's size.
     """
     count = min(real.shape[1], samples.shape[1])
     if count < 2:

@@ -63,7 +63,7 @@ class Ruler:
         add("diversity", lambda: metrics.diversity(described))
         add("kernel", lambda: metrics.kernel_distance(real, described, self.width))
         with contextlib.suppress(ValueError):
-            values |= {name: value.float() for name, value in vars(metrics.manifold(real, described)).items()}
+            values |= {name: value.float() for name, value in vars(metrics.manifold(real, described[:, : real.shape[1]])).items()}
         add("neighbour", lambda: metrics.neighbour_accuracy(real, described))
         apart = [distances(drawn, self.supports[task]) for drawn, task in zip(samples, own, strict=True)]
         copied = [are_copies(d, self.redraws[task]) for d, task in zip(apart, own, strict=True)]

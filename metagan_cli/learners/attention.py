@@ -25,10 +25,9 @@ class AttentionLearner(Learner):
     decides about all of it.
     """
 
-    feed_forward = True
-
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.feed_forward = config.feed_forward
         gains, hidden = sum(gain_sizes(config)), config.learner_width
         # step sizes are learned for the first inner steps; later ones use the last
         rate = RATE if config.feed_forward else BLIND_RATE

@@ -39,7 +39,7 @@ MODULATION = (
 )  # names of what opens first
 RATES = {"modulation": 2e-4, "all": 1e-4}  # of Adam
 HELD_OUT = 5  # one in so many support images is held out, one at least
-FEWEST = 2  # images that the game needs beside them, over its own fewest
+FEWEST = 2  # images over the game's own fewest: one held out at least, and one more to play with
 STRETCH, MOST = 6, 5  # steps between two looks at the held-out images; stretches of a depth
 LOOKS = 24  # samples that they are looked at with
 
@@ -84,6 +84,8 @@ def deepen(
         parameters = [p for name, p in own.generator.named_parameters() if depth == "all" or _modulates(name)]
         adam = torch.optim.Adam(parameters, RATES[depth], betas=(0.0, 0.99))
         for _ in range(MOST):
+            if out_of_time():
+                return Deepened(own, reached, steps, held, tuple(scores))
             best = flat(own.generator)
             for _ in range(STRETCH):
                 state = _step(own, state, parameters, adam, game, generator_for(seed, "deepen", steps))
@@ -93,8 +95,6 @@ def deepen(
                 put(own.generator, best)
                 break
             reached = depth
-            if out_of_time():
-                return Deepened(own, reached, steps, held, tuple(scores))
         if reached != depth:
             break
     return Deepened(own, reached, steps, held, tuple(scores))

@@ -16,7 +16,7 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.state import TaskState
 
 RATE = 0.05  # about the root mean square of an inner step
-SHORT = 0.06  # of that a step of MAML goes at first: second derivatives of five full steps explode
+SHORT = 0.06  # of that a step of MAML goes: second derivatives of five full steps explode
 
 
 class GradientLearner(LearnedStart):

@@ -1,6 +1,7 @@
 """The recurrent learner: two learned optimizers, one for the min and one for the max player (Twin-L2O: Shen et al. 2021)."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class RecurrentLearner(LearnedStart):
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         if step and step % UNROLL == 0:
-            state = state.detached()
+            state = replace(state.detached(), tokens=state.tokens)  # which no step changes: the encoder still learns by them
         turn = game.play(nets, state, rng)
         losses = torch.stack([turn.downward, turn.upward], 1)
         before, *memory = state.memory or (losses, *self.down.start(state.code, state.gains), *self.up.start(state.judge))

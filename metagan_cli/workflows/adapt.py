@@ -153,7 +153,7 @@ def _adapt(
 def _depth_warning(depth: str, deepened: Deepened | None) -> list[str]:
     if depth in ("auto", DEPTHS[0]) or deepened is not None:
         return []
-    return ["--depth: only the state was adapted: too few images to hold one out, or no time"]
+    return ["--depth: only the state was adapted: too few images to hold one out, no time, or a learner that opens all itself"]
 
 
 def _domain_warning(distance: float | None, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -53,7 +54,7 @@ def set_up(models: Sequence[str], data: DataConfig, settings: EvaluateConfig, de
 
     Raises CheckpointError for a model, InputError for the data, UsageError where the models do not go together.
     """
-    loaded = tuple(ready_model(name, device) for name in models)
+    loaded = _told_apart([ready_model(name, device) for name in models])
     config = loaded[0].config
     if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
         raise UsageError("models of different sizes or colours cannot be compared on the same images")
@@ -83,6 +84,13 @@ def ready_model(name: str, device: str = "auto") -> BaseModel:
     return model
 
 
+def _told_apart(models: Sequence[BaseModel]) -> tuple[BaseModel, ...]:
+    """The models, those of one name with the beginning of their hashes beside it."""
+    often = Counter(model.name for model in models)
+    marked = [replace(m, metadata=m.metadata | {"name": f"{m.name} {m.hash[:6]}"}) for m in models]
+    return tuple(mark if often[plain.name] > 1 else plain for plain, mark in zip(models, marked, strict=True))
+
+
 @dataclass(frozen=True)
 class Row:
     """One rival at one number of shots."""
@@ -90,11 +98,16 @@ class Row:
     name: str
     kind: str
     shots: int
-    tasks: int
+    own: tuple[int, ...]  # numbers of its tasks
     seconds: float  # of drawing, a task
     score: Score
     pooled: dict[str, float]  # over all tasks together: kid and fid on Inception features, where they could be had
     samples: Tensor  # uint8 [T, N, C, S, S]
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it drew for."""
+        return len(self.own)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without the samples."""
@@ -114,9 +127,9 @@ class Evaluated:
     exemplar: str  # which image of a task comes first
 
     def relative_diversity(self, row: Row) -> float:
-        """A row's diversity in units of that of held-out images at the same shots."""
+        """A row's diversity in units of that of held-out images of the same tasks at the same shots."""
         real = next(other for other in self.rows if other.name == REALS and other.shots == row.shots)
-        return row.score.figures["diversity"].mean / real.score.figures["diversity"].mean
+        return row.score.figures["diversity"].mean / float(real.score.values["diversity"][list(row.own)].double().mean())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without samples and times."""
@@ -214,10 +227,11 @@ def score_row(
         drawn.append(samples)
         report(f"{rival.name}, {len(task.support)} shots", done + 1, len(some))
     seconds = (time.monotonic() - start) / len(some)
-    own, whole = torch.tensor([task.number for task in some]), torch.stack(drawn)
+    own, whole = tuple(task.number for task in some), torch.stack(drawn)
     images = whole.float() / 127.5 - 1
+    score = ruler.measure(images, torch.tensor(own))
     pooled = ruler.pool(images) if rival.kind == "model" or rival.name == REALS else {}
-    return Row(rival.name, rival.kind, len(some[0].support), len(some), seconds, ruler.measure(images, own), pooled, whole)
+    return Row(rival.name, rival.kind, len(some[0].support), own, seconds, score, pooled, whole)
 
 
 def _key(rival: Rival, task: EvaluationTask, count: int) -> str:

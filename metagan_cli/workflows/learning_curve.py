@@ -7,7 +7,7 @@ from metagan_cli.evaluation.scores import Score
 from metagan_cli.workflows.evaluate import Evaluated, Report, Setup, ruler_of, score_row, thinned
 from metagan_cli.workflows.rivals import model_rival, scratch_rival
 
-CURVE_TASKS, CURVE_STEPS, SCRATCH_STEPS = 10, (0, 1, 2, 4, 8, 16), (1, 4, 16, 64)
+CURVE_TASKS, CURVE_STEPS, SCRATCH_STEPS = 8, (0, 1, 2, 4, 8, 16), (1, 4, 16, 64)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def learning_curve(setup: Setup, evaluated: Evaluated, report: Report) -> list[C
     tasks = [replace(task, number=i) for i, task in enumerate(thinned(evaluated.tasks, CURVE_TASKS))]
     ruler, seed = ruler_of(setup, tasks), setup.settings.seed
     rivals = [(m.name, steps, model_rival(m, m.name, steps, seed)) for m in setup.models for steps in CURVE_STEPS]
-    rivals += [("from scratch", steps, scratch_rival(setup.models[0], steps, seed)) for steps in SCRATCH_STEPS]
+    scratch = [(steps, replace(scratch_rival(setup.models[0], steps, seed), most_tasks=None)) for steps in SCRATCH_STEPS]
+    rivals += [("from scratch", steps, rival) for steps, rival in scratch]
     points = []
     for name, steps, rival in rivals:
         row = score_row(setup, ruler, rival, tasks, None, report)

@@ -24,6 +24,7 @@ from metagan_cli.store.features import load_perceiver
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.store.runs import RunFolder
 from metagan_cli.store.shipped import find_features, find_model
+from metagan_cli.store.tensors import TensorFile
 from metagan_cli.workflows.preview import Preview
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
@@ -83,7 +84,6 @@ def meta_train(
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, not a folder for a run")
     chosen = choose_device(device)
-    dtype = choose_precision(recipe.train.precision, chosen)
     with run.locked(), Interrupts() as interrupts:
         if resume:
             run.check_same(recipe)
@@ -91,40 +91,41 @@ def meta_train(
         splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
         weights = [source.weight for source in recipe.data]
         episodes = Episodes([split.train for split in splits], weights, recipe.train)
-        if not resume:
+        make_events = _events_writer() if tensorboard else None
+        state = _newest_state(run, say) if resume else None
+        loop, step, before = _begin(recipe, chosen, state, start_from)
+        if not resume:  # nothing that it may begin with is missing
             run.clear()
         run.create(recipe)
-        loop, step, before = _begin(run, recipe, chosen, dtype, resume, start_from, say)
+        if state is not None:
+            run.cut_stats(step)
+            say(f"going on after step {step}")
         preview = Preview([split.held_out for split in splits], recipe, run.previews)
         domain = fit_domain(list(_some_tasks(episodes)))
-        say(f"{chosen.type} {str(dtype).removeprefix('torch.')}, {_describe([split.train for split in splits])}")
-        saver = Saver(run, recipe, loop, preview, domain, _events(folder) if tensorboard else None)
+        say(f"{chosen.type} {loop.precision}, {_describe([split.train for split in splits])}")
+        saver = Saver(run, recipe, loop, preview, domain, make_events(str(folder)) if make_events else None)
         return _run(saver, episodes, step, before, budget, interrupts, report)
 
 
+def _newest_state(run: RunFolder, say: Callable[[str], None]) -> TensorFile | None:
+    state, complaints = run.load_state()
+    for complaint in complaints:
+        say(complaint)
+    return state
+
+
 def _begin(
-    run: RunFolder,
-    recipe: Recipe,
-    device: torch.device,
-    dtype: torch.dtype,
-    resume: bool,
-    start_from: str | None,
-    say: Callable[[str], None],
+    recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None
 ) -> tuple[OuterLoop, int, float]:
-    """The outer loop, the step that comes next, and the seconds spent before."""
+    """The outer loop, the step that comes next, and the seconds spent before: of the state, of a model, or from the start."""
     listens = recipe.train.perception or recipe.model.inner_perception
     perceiver = load_perceiver(find_features("perceiver", recipe.model.channels))[0] if listens else None
-    loop = OuterLoop(recipe, device, dtype, perceiver)
-    if resume:
-        state, complaints = run.load_state()
-        for complaint in complaints:
-            say(complaint)
-        if state is not None:
-            loop.load(state.tensors, state.metadata)
-            step = int(state.metadata["step"])
-            run.cut_stats(step)
-            say(f"going on after step {step}")
-            return loop, step, float(state.metadata["seconds"])
+    measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
+    precision = measured if recipe.train.precision == "auto" else recipe.train.precision
+    loop = OuterLoop(recipe, device, choose_precision(precision, device), perceiver)
+    if state is not None:
+        loop.load(state.tensors, state.metadata)
+        return loop, int(state.metadata["step"]), float(state.metadata["seconds"])
     if start_from is not None:
         model = load_model(find_model(start_from))
         wider = model.config.channels < recipe.model.channels
@@ -203,12 +204,12 @@ class Saver:
                     self.events.add_scalar(name, stats[name], stats["step"])
 
 
-def _events(folder: Path) -> Any:
+def _events_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UsageError("--tensorboard: pip install tensorboard first") from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter
 
 
 def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:

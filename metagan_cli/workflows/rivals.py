@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from metagan_cli.adversarial import Thermostat
 from metagan_cli.config import AdaptConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episode
 from metagan_cli.evaluation.references import JITTERS, jittered
@@ -104,19 +105,19 @@ class Scratch:
 
     def __init__(self, config: ModelConfig, steps: int, seed: int, task: EvaluationTask) -> None:
         """Before the first of `steps` steps."""
-        queries = TrainConfig.queries
         train = TrainConfig(
             steps=steps,
             seed=seed + task.number,
             shots=(1,),
-            queries=queries,
+            queries=4 * config.pack,
             tasks_per_batch=1,
             inner_steps=0,
             head_start=0,
             ema=0.0,
         )
-        alone = replace(config, inner_perception=0.0)  # without inner steps nothing listens to a perceiver
+        alone = replace(config, learner="attention", inner_perception=0.0)  # neither has a part without inner steps
         self.loop = OuterLoop(Recipe("scratch", alone, train), torch.device("cpu"), torch.float32)
+        self.loop.thermostat = Thermostat(train.penalty, waits=False)  # every step is one of both players
         self.support, self.taken = task.support, 0
 
     def train(self, steps: int) -> None:
