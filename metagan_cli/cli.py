@@ -432,6 +432,15 @@ def evaluate(
         workflow.check_report(report, overwrite)
     names = tuple(model or [workflow.default_model(data)])
     if is_single_folder(data):
+        asked = {
+            "--report": report,
+            "--learning-curve": learning_curve,
+            "--gain": gain,
+            "--only": only,
+            "another model": names[1:],
+        }
+        for option in (name for name, value in asked.items() if value):
+            raise UsageError(f"{option}: goes with a folder of task folders; {data} is one folder of images")
         left = leave_one_out(Path(data), workflow.ready_model(names[0], device), settings, tell)
         console.result("evaluate", {"left_out": left.as_dict()}, _left_out_lines(left))
         return
@@ -576,6 +585,7 @@ def _text(path: Path | None) -> str | None:
 def main() -> NoReturn:
     """The `metagan` command: runs a command and ends with its exit code."""
     try:
+        _check_surroundings()
         code = app(standalone_mode=False)
     except MetaganError as error:
         error_line(str(error))
@@ -589,6 +599,16 @@ def main() -> NoReturn:
     except Exception as error:
         code = _report(error)
     sys.exit(int(code or 0))
+
+
+def _check_surroundings() -> None:
+    """Refuses empty arguments, as of a shell's unset variables, and a working folder that is gone, where torch cannot compute."""
+    if "" in sys.argv[1:]:
+        raise UsageError(f"nothing after {sys.argv[sys.argv.index('') - 1]}: an empty argument")
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working folder cannot be used ({error.strerror}); cd to one that exists") from error
 
 
 def _report(error: Exception) -> ExitCode:

@@ -6,6 +6,9 @@ import pytest
 from conftest import draw_folder, hashes, refused, run
 from PIL import Image
 
+from metagan_cli.errors import OutputError
+from metagan_cli.store.pictures import write_picture
+
 
 @pytest.mark.parametrize("count", ["0", "-1", "x", "1.5", ""])
 def test_count(count: str, adapted: Path, tmp_path: Path) -> None:
@@ -160,3 +163,28 @@ def test_recipes(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("device", "code"), [("banana", 2), ("cuda:x", 2), ("cuda:9", 6), ("mps", 6)])
 def test_devices(device: str, code: int, tmp_path: Path) -> None:
     assert device in refused(code, "adapt", draw_folder(tmp_path / "images", 1), "--device", device, cwd=tmp_path)
+
+
+def test_an_empty_argument_is_no_working_folder(tmp_path: Path) -> None:
+    for arguments in (("meta-train", ""), ("sample", ""), ("adapt", "images", "--from", "")):
+        assert "empty argument" in refused(2, *arguments, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    leave = "import os; os.rmdir(os.getcwd())"
+    assert "working folder cannot be used" in refused(2, "doctor", cwd=tmp_path / "here", bootstrap=leave)
+
+
+def test_one_folder_of_images_has_no_report(tmp_path: Path, tiny_model: Path) -> None:
+    draw_folder(tmp_path / "images", 4)
+    for option in (("--report", "r.html"), ("--gain",), ("--only", "a"), (tiny_model,)):
+        line = refused(2, "evaluate", tiny_model, *option, "--data", "images", cwd=tmp_path)
+        assert "one folder of images" in line
+
+
+def test_a_picture_that_its_format_cannot_hold(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="WEBP cannot hold it"):
+        write_picture(tmp_path / "wide.webp", Image.new("L", (16400, 2)), {})
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from metagan_cli.config import from_dict, to_dict
 from metagan_cli.data.folders import read_folder
@@ -172,3 +172,14 @@ def test_a_folder_says_its_form(tmp_path: Path) -> None:
     photograph(90, 60).save(tmp_path / "3.png")
     photograph(60, 60).save(tmp_path / "4.png")
     assert read_folder(tmp_path, size=64, channels=3).form.words == "of several shapes"
+
+
+def test_a_small_picture_among_others_is_no_pixel_art(tmp_path: Path) -> None:
+    """Seven large discs and a small one: the small one fills its square like the rest."""
+    for number in range(8):
+        side = 40 if number == 7 else 96
+        picture = Image.new("L", (side, side), 255)
+        ImageDraw.Draw(picture).ellipse((0.1 * side, 0.1 * side, 0.9 * side, (0.8 + 0.01 * number) * side), fill=0)
+        picture.save(tmp_path / f"{number}.png")
+    ink = (read_folder(tmp_path, size=64, channels=1).images > 0).float().mean((1, 2, 3))
+    assert float(ink.min()) > 0.8 * float(ink.max())

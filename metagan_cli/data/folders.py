@@ -15,6 +15,7 @@ from torch import Tensor
 from metagan_cli.data.forms import Form, common_form
 from metagan_cli.data.images import ENDINGS, REFUSED, ReadImage, read_image, shown
 from metagan_cli.errors import InputError
+from metagan_cli.pixelart import MOSTLY
 from metagan_cli.resampling import border
 
 MOST = 512  # images read from one folder
@@ -58,15 +59,19 @@ def read_folder(
     if not candidates:
         raise InputError(_nothing(folder, skipped, others))
     chosen = candidates if len(candidates) <= most else _choose(candidates, most)
-    read: list[tuple[str, ReadImage]] = []
+    found: list[tuple[Path, ReadImage]] = []
     for path in chosen:
-        name = shown(path.relative_to(folder))
         try:
-            read.append((name, read_image(path, size, channels, fit)))
+            found.append((path, read_image(path, size, channels, fit)))
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
-            skipped.append((name, str(error).removeprefix(f"{shown(path)}: ")))
+            skipped.append((shown(path.relative_to(folder)), str(error).removeprefix(f"{shown(path)}: ")))
+    drawn = [bool(image.outline.block) for _, image in found]
+    if sum(drawn) < MOSTLY * len(found):  # some small pictures among others are no pixel art
+        again = zip(found, drawn, strict=True)
+        found = [(path, read_image(path, size, channels, fit, by_pixels=False) if d else image) for (path, image), d in again]
+    read = [(shown(path.relative_to(folder)), image) for path, image in found]
     if not read:
         raise InputError(f"{shown(folder)}: none of its {len(candidates)} images can be read; the first: {skipped[-1][1]}")
     read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0]))

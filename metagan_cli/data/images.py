@@ -44,8 +44,10 @@ class ReadImage:
     notes: tuple[str, ...]  # what was done to it that its owner should know
 
 
-def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadImage:
+def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels: bool = True) -> ReadImage:
     """Reads a file as uint8 [size, size, C], upright, composited on a ground, and fitted into a square.
+
+    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
@@ -60,7 +62,7 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad") -> ReadIm
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
             chosen = rgb if channels == 3 else rgb.convert("L")
             form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
-            pixels = squared(chosen, size, fit, form.block, ground)
+            pixels = squared(chosen, size, fit, form.block if by_pixels else 0, ground)
     except InputError:
         raise
     except MemoryError as error:

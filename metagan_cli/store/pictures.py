@@ -79,5 +79,8 @@ def _encode(frames: list[Image.Image], path: Path, text: dict[str, Any]) -> byte
     if len(frames) > 1:
         options |= {"save_all": True, "append_images": frames[1:], "duration": FRAME, "loop": 0}
     buffer = io.BytesIO()
-    frames[0].save(buffer, kind, **options)
+    try:
+        frames[0].save(buffer, kind, **options)
+    except (OSError, ValueError) as error:  # each format has a largest side
+        raise OutputError(f"{path}: {kind} cannot hold it ({error}); .png can, or fewer --columns") from error
     return buffer.getvalue()

@@ -55,11 +55,12 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def _folder(path: Path) -> dict[str, Any]:
-    support = read_folder(path, size=LOOK, channels=1, skip_bad=True)
+    gray = read_folder(path, size=LOOK, channels=1, skip_bad=True)
+    support = read_folder(path, size=LOOK, channels=3, skip_bad=True) if gray.colourful else gray
     return {
         "what": "folder of images",
         "images": support.found,
-        "look": "light on dark" if support.light_on_dark else "dark on light",
+        "look": "light on dark" if gray.light_on_dark else "dark on light",
         "colours": support.colourful,
         "form": support.form.words,
         "skipped": [f"{name}: {reason}" for name, reason in support.skipped],

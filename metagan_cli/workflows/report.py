@@ -89,7 +89,8 @@ def _plane(rows: Sequence[Row], evaluated: Evaluated) -> str:
     for row in rows:
         marker, size = ("*", 13) if row.kind == "model" else (next(markers), 7)
         axes.plot(*places[row.name], marker, markersize=size, label=row.name)
-    drawing.legend(loc="outside lower center", ncols=2)
+    if rows:
+        drawing.legend(loc="outside lower center", ncols=2)
     return _svg(drawing)
 
 
