@@ -217,7 +217,10 @@ def sample(
         chosen, out, each, truncation, columns, size, scale, with_support, wanted if interpolate else None, overwrite, inputs
     )
     workflow.check_request(request)
-    ready = workflow.load_ready(model, device, AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad))
+    settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
+    if like is not None and inputs is not None:
+        settings = workflow.adapted_like(like, settings)
+    ready = workflow.load_ready(model, device, settings)
     if like is not None:
         stored = workflow.like(like, ready.hash)
         request = replace(

@@ -141,3 +141,12 @@ def test_interpolation_as_a_sheet(adapted: Path, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     with Image.open(tmp_path / "walk.png") as picture:
         assert picture.size == (4 * 34 + 2, 36)
+
+
+def test_a_picture_from_a_folder_is_drawn_again_from_that_folder_alone(tmp_path: Path, tiny_model: Path) -> None:
+    draw_folder(tmp_path / "mine", 4), draw_folder(tmp_path / "other", 4, task=6)
+    assert run("sample", "mine", "--from", tiny_model, "--steps", "1", "-n", "3", "-o", "a.png", cwd=tmp_path).code == 0
+    assert run("sample", "mine", "--from", tiny_model, "--like", "a.png", "-o", "b.png", cwd=tmp_path).code == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    foreign = run("sample", "other", "--from", tiny_model, "--like", "a.png", "-o", "c.png", cwd=tmp_path)
+    assert foreign.code == 2 and "was made with model" in foreign.err and not (tmp_path / "c.png").exists()

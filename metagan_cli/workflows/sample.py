@@ -1,9 +1,10 @@
 """sample: an adapted model, or a folder, to new images."""
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
+AS_STORED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -54,10 +56,11 @@ class Ready:
 
     state: TaskState
     base: BaseModel
-    hash: str  # of the adapted model; of the base where a folder was adapted on the way
+    hash: str  # of the adapted model; of base, examples and settings where a folder was adapted on the way
     light_on_dark: bool
     form: Form
     warnings: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,13 @@ def check_request(request: SampleRequest) -> None:
 def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None) -> Ready:
     """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
     if source.is_dir():
-        adapted = adapt_folder(source, settings or AdaptConfig(), device)
-        return Ready(
-            adapted.state, adapted.base, adapted.base.hash, adapted.support.light_on_dark, adapted.support.form, adapted.warnings
-        )
+        chosen_settings = settings or AdaptConfig()
+        adapted = adapt_folder(source, chosen_settings, device)
+        own = {name: getattr(chosen_settings, name) for name in AS_STORED}
+        digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
+        digest.update(adapted.state.bases.cpu().numpy().tobytes())
+        support = adapted.support
+        return Ready(adapted.state, adapted.base, digest.hexdigest(), support.light_on_dark, support.form, adapted.warnings, own)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)
@@ -151,7 +157,7 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
         "scale": request.scale,
         "with_support": request.with_support,
         "walk": request.walk_count,
-    }
+    } | ({"adapt": ready.settings} if ready.settings else {})
     sampler = Sampler(ready.base.nets, ready.state, request.truncation)
     kept: list[Tensor] = []
     if request.each is not None:
@@ -275,8 +281,17 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
+def adapted_like(path: Path, settings: AdaptConfig) -> AdaptConfig:
+    """The settings by which the folder of a picture's examples was adapted, as far as it tells. Raises UsageError, InputError."""
+    stored = pictures.read_text(path).get("adapt")
+    if not isinstance(stored, dict):
+        return settings
+    kept = from_dict(AdaptConfig, {name: stored[name] for name in AS_STORED if name in stored}, f"{path}: ")
+    return replace(settings, **{name: getattr(kept, name) for name in AS_STORED})
+
+
 def like(path: Path, ready_hash: str) -> dict[str, Any]:
-    """The settings stored in a picture. Raises UsageError where another model made it, InputError where none did."""
+    """The settings stored in a picture. Raises UsageError where another model or folder made it, InputError where none did."""
     text = pictures.read_text(path)
     if text.get("kind") != "sample":
         raise UsageError(f"--like {path}: not a picture of samples")
