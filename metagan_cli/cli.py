@@ -216,23 +216,14 @@ def sample(
     request = workflow.SampleRequest(
         chosen, out, each, truncation, columns, size, scale, with_support, wanted if interpolate else None, overwrite, inputs
     )
-    workflow.check_request(request)
     settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
-    if like is not None and inputs is not None:
-        settings = workflow.adapted_like(like, settings)
+    kept = workflow.like(like) if like is not None else None
+    if kept is not None:
+        request, settings = workflow.requested(kept, request), workflow.adapted_by(kept, settings)
+    workflow.check_request(request)
     ready = workflow.load_ready(model, device, settings)
-    if like is not None:
-        stored = workflow.like(like, ready.hash)
-        request = replace(
-            request,
-            seeds=workflow.parse_seeds(stored["seeds"]),
-            truncation=stored["truncation"],
-            columns=stored["columns"],
-            size=stored.get("size", SAMPLE.size),
-            scale=stored["scale"],
-            with_support=stored["with_support"],
-            walk_count=stored["walk"],
-        )
+    if like is not None and kept is not None:
+        workflow.check_same_model(like, kept, ready)
     done = workflow.sample(ready, request)
     for warning in done.warnings:
         console.warn(warning)

@@ -134,6 +134,8 @@ def test_interpolation_animates(ending: str, adapted: Path, tmp_path: Path) -> N
     assert ran.code == 0, ran.err
     with Image.open(tmp_path / f"walk.{ending}") as picture:
         assert 2 <= picture.n_frames <= 9 and picture.size == (32, 32)
+    again = run("sample", adapted, "--like", f"walk.{ending}", "-o", f"again.{ending}", cwd=tmp_path)
+    assert again.code == 0 and (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"walk.{ending}").read_bytes()
 
 
 def test_interpolation_as_a_sheet(adapted: Path, tmp_path: Path) -> None:

@@ -281,20 +281,37 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def adapted_like(path: Path, settings: AdaptConfig) -> AdaptConfig:
-    """The settings by which the folder of a picture's examples was adapted, as far as it tells. Raises UsageError, InputError."""
-    stored = pictures.read_text(path).get("adapt")
-    if not isinstance(stored, dict):
-        return settings
-    kept = from_dict(AdaptConfig, {name: stored[name] for name in AS_STORED if name in stored}, f"{path}: ")
-    return replace(settings, **{name: getattr(kept, name) for name in AS_STORED})
-
-
-def like(path: Path, ready_hash: str) -> dict[str, Any]:
-    """The settings stored in a picture. Raises UsageError where another model or folder made it, InputError where none did."""
+def like(path: Path) -> dict[str, Any]:
+    """What a picture of samples keeps of its making. Raises InputError where metagan did not write it, UsageError for others."""
     text = pictures.read_text(path)
     if text.get("kind") != "sample":
         raise UsageError(f"--like {path}: not a picture of samples")
-    if text["model"] != ready_hash:
-        raise UsageError(f"--like {path}: was made with model {text['model'][:12]}, this one is {ready_hash[:12]}")
     return text
+
+
+def requested(text: dict[str, Any], request: SampleRequest) -> SampleRequest:
+    """A request for the same images as those of a picture."""
+    return replace(
+        request,
+        seeds=parse_seeds(text["seeds"]),
+        truncation=text["truncation"],
+        columns=text["columns"],
+        size=text.get("size", request.size),
+        scale=text["scale"],
+        with_support=text["with_support"],
+        walk_count=text["walk"],
+    )
+
+
+def adapted_by(text: dict[str, Any], settings: AdaptConfig) -> AdaptConfig:
+    """The settings by which the folder of a picture's examples was adapted, as far as it tells. Raises UsageError."""
+    if "adapt" not in text:
+        return settings
+    kept = from_dict(AdaptConfig, text["adapt"], "--like: ")
+    return replace(settings, **{name: getattr(kept, name) for name in AS_STORED})
+
+
+def check_same_model(path: Path, text: dict[str, Any], ready: Ready) -> None:
+    """Raises UsageError where a picture was made by another model, or from another folder."""
+    if text["model"] != ready.hash:
+        raise UsageError(f"--like {path}: was made with model {text['model'][:12]}, this one is {ready.hash[:12]}")
