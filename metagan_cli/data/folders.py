@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.data.forms import Form, common_form
+from metagan_cli.data.forms import Form, are_pixel_art, common_form
 from metagan_cli.data.images import ENDINGS, REFUSED, ReadImage, read_image, shown
 from metagan_cli.errors import InputError
-from metagan_cli.pixelart import MOSTLY
 from metagan_cli.resampling import border
 
 MOST = 512  # images read from one folder
@@ -67,10 +66,8 @@ def read_folder(
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
             skipped.append((shown(path.relative_to(folder)), str(error).removeprefix(f"{shown(path)}: ")))
-    drawn = [bool(image.outline.block) for _, image in found]
-    if sum(drawn) < MOSTLY * len(found):  # some small pictures among others are no pixel art
-        again = zip(found, drawn, strict=True)
-        found = [(path, read_image(path, size, channels, fit, by_pixels=False) if d else image) for (path, image), d in again]
+    if not are_pixel_art([image.outline for _, image in found]):  # some small pictures among others
+        found = [(p, read_image(p, size, channels, fit, by_pixels=False) if i.outline.block else i) for p, i in found]
     read = [(shown(path.relative_to(folder)), image) for path, image in found]
     if not read:
         raise InputError(f"{shown(folder)}: none of its {len(candidates)} images can be read; the first: {skipped[-1][1]}")

@@ -114,12 +114,17 @@ def _block(pixels: Array, width: int, height: int) -> int:
     return int(np.gcd.reduce(np.concatenate([across, down, [width, height]])))
 
 
+def are_pixel_art(outlines: Sequence[Outline]) -> bool:
+    """Whether most images of a folder are pixel art, and so the folder."""
+    return sum(o.block > 0 for o in outlines) >= MOSTLY * len(outlines)
+
+
 def common_form(outlines: Sequence[Outline], fit: str, grounds: Sequence[int | None] = ()) -> Form:
     """The form of a folder: pixel art or transparent where most of its images are, a shape where all have it."""
     found, times = Counter(grounds).most_common(1)[0] if grounds else (None, 0)
     clear = found if found is not None and times >= MOSTLY * len(grounds) else -1
     drawn = [o for o in outlines if o.block]
-    if len(drawn) >= MOSTLY * len(outlines):
+    if are_pixel_art(outlines):
         (width, height), _ = Counter((o.width, o.height) for o in drawn).most_common(1)[0]
         width, height = (min(width, height),) * 2 if fit == "crop" else (width, height)
         return Form(width, height, fit, gcd(*(o.block for o in drawn)), _palette([o.colours for o in drawn]), clear)

@@ -30,8 +30,7 @@ def learning_curve(setup: Setup, evaluated: Evaluated, report: Report) -> list[C
     tasks = [replace(task, number=i) for i, task in enumerate(thinned(evaluated.tasks, CURVE_TASKS))]
     ruler, seed = ruler_of(setup, tasks), setup.settings.seed
     rivals = [(m.name, steps, model_rival(m, m.name, steps, seed)) for m in setup.models for steps in CURVE_STEPS]
-    scratch = [(steps, replace(scratch_rival(setup.models[0], steps, seed), most_tasks=None)) for steps in SCRATCH_STEPS]
-    rivals += [("from scratch", steps, rival) for steps, rival in scratch]
+    rivals += [("from scratch", steps, scratch_rival(setup.models[0], steps, seed)) for steps in SCRATCH_STEPS]
     points = []
     for name, steps, rival in rivals:
         row = score_row(setup, ruler, rival, tasks, None, report)

@@ -57,13 +57,13 @@ def references(model: BaseModel, steps: int, seed: int) -> list[Rival]:
         rivals.append(Rival(f"copies, {strength} jitter", "reference", f"{strength} {seed}", draw))
     rivals.append(Rival(OTHERS, "reference", "", _of_another_task))
     once = max(1, steps)
-    return [*rivals, scratch_rival(model, once, seed), scratch_rival(model, 10 * once, seed)]
+    return [*rivals, *(scratch_rival(model, n, seed, SCRATCH_TASKS) for n in (once, 10 * once))]
 
 
-def scratch_rival(model: BaseModel, steps: int, seed: int) -> Rival:
+def scratch_rival(model: BaseModel, steps: int, seed: int, most_tasks: int | None = None) -> Rival:
     """The model's networks, trained from random weights on each task's support images alone."""
     draw = partial(_draw_from_scratch, model.config, steps, seed)
-    return Rival(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, SCRATCH_TASKS)
+    return Rival(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, most_tasks)
 
 
 def _draw_adapted(
