@@ -1,5 +1,6 @@
 """The command line: parse, call one workflow, render. Nothing heavy is imported before it is needed."""
 
+import errno
 import os
 import sys
 import time
@@ -28,7 +29,7 @@ from metagan_cli.config import (
     TrainConfig,
     read_recipe,
 )
-from metagan_cli.console import Console, error_line
+from metagan_cli.console import Console, error_line, plain_lines
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ app = typer.Typer(
 )
 
 ADAPT, SAMPLE, TRAIN, EVALUATE = AdaptConfig(), SampleConfig(), TrainConfig(), EvaluateConfig()
+ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # options of sample that a folder is adapted by
+CHOOSING = ("count", "seed", "seeds", "interpolate")  # and those that say which images
 
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -163,6 +166,7 @@ def _tell_support(console: Console, support: "Support") -> None:
 
 @app.command(epilog="Example: metagan sample -n 64 -o out.png --with-support")
 def sample(
+    context: typer.Context,
     model: Annotated[
         Path, typer.Argument(metavar="[MODEL|FOLDER]", help="An adapted model, or a folder to adapt to first.")
     ] = Path("adapted.safetensors"),
@@ -202,8 +206,15 @@ def sample(
     """Draw new images."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     start = _seed(seed)
+    given = _given(context)
     if seeds is not None and count is not None and not interpolate:
         raise UsageError("-n and --seeds: give one of them")
+    if "seed" in given and "seeds" in given:
+        raise UsageError("--seed and --seeds: give one of them")
+    for option in (given[name] for name in CHOOSING if like is not None and name in given):
+        raise UsageError(f"--like and {option}: the picture says which images; leave one of them out")
+    for option in (given[name] for name in ADAPTING if model.is_file() and name in given):
+        raise UsageError(f"{option}: goes with a folder of images; {model} is adapted already")
     from metagan_cli.workflows import sample as workflow
 
     wanted = count or SAMPLE.count
@@ -219,11 +230,13 @@ def sample(
     settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
     kept = workflow.like(like) if like is not None else None
     if kept is not None:
-        request, settings = workflow.requested(kept, request), workflow.adapted_by(kept, settings)
+        request, settings = workflow.requested(kept, request, given), workflow.adapted_by(kept, settings)
     workflow.check_request(request)
     ready = workflow.load_ready(model, device, settings)
-    if like is not None and kept is not None:
-        workflow.check_same_model(like, kept, ready)
+    if kept is not None:
+        workflow.check_same_model(kept, ready)
+    if ready.support is not None:
+        _tell_support(console, ready.support)
     done = workflow.sample(ready, request)
     for warning in done.warnings:
         console.warn(warning)
@@ -234,7 +247,14 @@ def sample(
         "seconds": round(done.seconds, 2),
     }
     values["copies"] = done.copies.as_dict() if done.copies else None
+    values["skipped"] = [list(pair) for pair in ready.support.skipped] if ready.support else []
     console.result("sample", values, _sample_lines(done))
+
+
+def _given(context: typer.Context) -> dict[str, str]:
+    """The names of the parameters that stand on the command line, and what they are called there."""
+    there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
+    return {str(parameter.name): max(parameter.opts, key=len) for parameter in there}
 
 
 def _sample_lines(done: "Sampled") -> list[str]:
@@ -257,6 +277,7 @@ def meta_train(
             help="Repeatable: a folder of task folders, .npz, doodles, omniglot, mnist, mnist-styles, fonts.  [default: doodles]",
         ),
     ] = None,
+    skip_bad: SkipBad = False,
     learner: Annotated[
         str | None, typer.Option("--learner", metavar="NAME", help=f"{', '.join(LEARNERS)}.  [default: {ModelConfig.learner}]")
     ] = None,
@@ -327,6 +348,8 @@ def meta_train(
         seed=None if seed is None else _seed(seed),
     )
     sources = tuple(DataConfig(source) for source in data) if data else recipe.data
+    if skip_bad:
+        sources = tuple(replace(source, skip_bad=True) for source in sources)
     recipe = Recipe(recipe.name or outdir.name, model, train, sources)
     seconds = _seconds(budget)
     if dry_run:
@@ -362,7 +385,10 @@ def _changed(config: Any, **changes: Any) -> Any:
 
 def _show_plan(console: Console, recipe: Recipe, outdir: Path) -> None:
     from metagan_cli.config import to_dict, to_toml
+    from metagan_cli.data.sources import check_source
 
+    for source in recipe.data:
+        check_source(source)
     console.result("meta-train", {"out": str(outdir), "recipe": to_dict(recipe), "dry_run": True}, [to_toml(recipe).rstrip()])
 
 
@@ -391,6 +417,7 @@ def evaluate(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Repeatable: just tasks whose names start so.")
     ] = None,
+    skip_bad: SkipBad = False,
     shots: Annotated[str, typer.Option("--shots", metavar="LIST", help="Support sizes.")] = "1,5",
     tasks: Annotated[int, typer.Option("--tasks", metavar="N", min=2, help="At most so many tasks.")] = EVALUATE.tasks,
     exemplar: Annotated[
@@ -415,7 +442,7 @@ def evaluate(
     if not chosen or not all(1 <= k <= 32 for k in chosen):
         raise UsageError(f"--shots {shots}: numbers from 1 to 32")
     settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=_seed(seed))
-    source = DataConfig(data, only=tuple(only or ()))
+    source = DataConfig(data, only=tuple(only or ()), skip_bad=skip_bad)
     from metagan_cli.workflows import evaluate as workflow
     from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
 
@@ -435,10 +462,10 @@ def evaluate(
         }
         for option in (name for name, value in asked.items() if value):
             raise UsageError(f"{option}: goes with a folder of task folders; {data} is one folder of images")
-        left = leave_one_out(Path(data), workflow.ready_model(names[0], device), settings, tell)
+        left = leave_one_out(source, workflow.ready_model(names[0], device), settings, tell, console.note)
         console.result("evaluate", {"left_out": left.as_dict()}, _left_out_lines(left))
         return
-    setup = workflow.set_up(names, source, settings, device)
+    setup = workflow.set_up(names, source, settings, device, console.note)
     evaluated = workflow.evaluate(setup, workflow.usual_cache(), tell)
     curve: list[CurvePoint] = []
     gains: list[Gain] = []
@@ -505,20 +532,33 @@ def _evaluate_cells(evaluated: "Evaluated", row: "Row") -> str:
 @app.command(epilog="Example: metagan inspect adapted.safetensors")
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A model, a run, a picture or a folder of images.")],
+    seed: Seed = "0",
+    device: Device = "auto",
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Say what a file or folder is, without changing anything."""
+    _seed(seed)
     from metagan_cli.workflows.inspect import inspect as workflow
 
     found = workflow(path)
-    Console(as_json=as_json).result("inspect", found, [f"{name:<12} {value}" for name, value in found.items()])
+    Console(as_json=as_json).result("inspect", found, plain_lines(found))
 
 
 @app.command(epilog="Example: metagan models")
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Just this one.")] = None, as_json: AsJson = False
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Just this one.")] = None,
+    seed: Seed = "0",
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """List the shipped models with their cards: data, licences, figures, and what they cannot do."""
+    _seed(seed)
     from metagan_cli.store.shipped import shipped_models
 
     found = [model for model in shipped_models() if name in (None, model.name)]
@@ -533,8 +573,16 @@ def models(
 
 
 @app.command(epilog="Example: metagan doctor")
-def doctor(device: Device = "auto", as_json: AsJson = False) -> None:
+def doctor(
+    seed: Seed = "0",
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
     """Check the installation, the devices and the models, offline."""
+    _seed(seed)
     from metagan_cli.workflows.doctor import doctor as workflow
 
     checks = workflow(device)
@@ -588,11 +636,16 @@ def main() -> NoReturn:
         error_line("interrupted")
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         code = ExitCode.OK
     except Exception as error:
         code = _report(error)
     sys.exit(int(code or 0))
+
+
+def _close_stdout() -> None:
+    """What could not be written there is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_surroundings() -> None:
@@ -614,6 +667,10 @@ def _report(error: Exception) -> ExitCode:
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         error_line("out of memory; use fewer images or a smaller batch")
         return ExitCode.DEVICE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error_line(f"{error.filename or 'the output'}: {error.strerror}")
+        _close_stdout()
+        return ExitCode.OUTPUT
     import tempfile
 
     trace = Path(tempfile.gettempdir()) / f"metagan-{int(time.time())}-{os.getpid()}.txt"

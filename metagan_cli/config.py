@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from metagan_cli.errors import UsageError
@@ -84,6 +85,7 @@ class DataConfig:
     motif: str = "one"  # "one" motif in many drawings, or "many" motifs of one hand
     exclude: tuple[str, ...] = ()  # tasks whose name starts with one of these are left out
     only: tuple[str, ...] = ()  # where given, all tasks but those whose name starts with one of these are
+    skip_bad: bool = False  # go on without images of a folder that cannot be read
     licence: str = ""  # for the model card
 
     def __post_init__(self) -> None:
@@ -213,6 +215,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, dict):
             return from_dict(hint, value, f"{where}.")
+    elif get_origin(hint) is UnionType:
+        return None if value is None else _convert(get_args(hint)[0], value, where)  # optional ones alone are written so
     elif get_origin(hint) is tuple:
         if isinstance(value, list | tuple):
             return tuple(_convert(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))

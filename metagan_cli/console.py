@@ -61,6 +61,26 @@ def error_line(text: str) -> None:
     _write(sys.stderr, f"metagan: error: {one_line(text)}")
 
 
+def plain_lines(values: dict[str, Any]) -> list[str]:
+    """Names and values as lines of text: of a list of words, or of things with names of their own, a line each."""
+    lines = []
+    for name, value in values.items():
+        rows = value if isinstance(value, list) and not all(isinstance(part, int | float) for part in value) else [value]
+        lines += [f"{name if number == 0 else '':<12} {_plain(row)}" for number, row in enumerate(rows)]
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        told = {name: value[name] for name in sorted(value, key=lambda name: name != "name") if value[name] not in ("", None)}
+        return ", ".join(f"{name} {_plain(part)}" for name, part in told.items())
+    if isinstance(value, list):
+        return " ".join(map(_plain, value)) or "none"
+    if isinstance(value, bool | None):
+        return {True: "yes", False: "no", None: "none"}[value]
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def one_line(text: str) -> str:
     """Text without line breaks."""
     return " ".join(text.split())

@@ -99,6 +99,42 @@ def test_the_adapted_file_is_the_same_every_time(tiny_model: Path, tmp_path: Pat
     assert a == b
 
 
+@pytest.mark.parametrize("command", ["inspect", "models", "doctor"])
+def test_small_commands_take_what_all_take(command: str, adapted: Path, tmp_path: Path) -> None:
+    where = [adapted] if command == "inspect" else []
+    everything = ["--device", "cpu", "--seed", "3", "-q", "-v", "--overwrite"]
+    ran = run(command, *where, *everything, cwd=tmp_path)
+    assert ran.code == 0 and ran.out and not ran.err
+    refused(2, command, *where, "--seed", "-1", cwd=tmp_path)
+
+
+def test_inspect_prints_words(tmp_path: Path, adapted: Path) -> None:
+    draw_folder(tmp_path / "images", 3)
+    (tmp_path / "images" / "a.svg").touch(), (tmp_path / "images" / "b.svg").touch()
+    lines = run("inspect", "images", cwd=tmp_path).out.splitlines()
+    reason = "a vector file: export it as PNG"
+    assert "colours      no" in lines and "nearly same  none" in lines
+    assert f"skipped      a.svg: {reason}" in lines and f"             b.svg: {reason}" in lines
+    shown = run("inspect", adapted, cwd=tmp_path).out
+    assert "base         name tiny, hash" in shown and "{" not in shown and "'" not in shown
+
+
+def test_samples_of_its_own_are_known(tiny_model: Path, tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "images", 3)
+    draw = ["sample", "images", "--from", tiny_model, "--steps", "0", "-n", "4"]
+    for options in (["-o", "images/sheet.png"], ["-o", "images/sheet.jpg"], ["--interpolate", "-o", "images/walk.gif"]):
+        assert run(*draw, *options, cwd=tmp_path).code == 0
+    ran = run(*draw, "--each", "images/own", "--json", cwd=tmp_path)
+    assert [name for name, _ in json.loads(ran.out)["skipped"]] == ["sheet.jpg", "sheet.png", "walk.gif"]
+    assert "skipped sheet.png: a sheet of samples that metagan drew" in ran.err
+    told = json.loads(run("inspect", folder, "--json", cwd=tmp_path).out)
+    assert "4 of 7 images drawn by metagan itself" in told["notes"]
+    sheets = tmp_path / "sheets"
+    sheets.mkdir()
+    (folder / "sheet.png").rename(sheets / "sheet.png")
+    assert "a sheet of samples" in refused(3, "adapt", "sheets", "--from", tiny_model, cwd=tmp_path)
+
+
 def test_inspect(tiny_model: Path, adapted: Path, tmp_path: Path) -> None:
     assert "base model" in run("inspect", tiny_model, cwd=tmp_path).out
     assert "adapted model" in run("inspect", adapted, cwd=tmp_path).out
@@ -143,6 +179,14 @@ def test_a_far_folder_is_said(tmp_path: Path) -> None:
     ran = run("adapt", "photos", "--from", "glyph", cwd=tmp_path, timeout=300)
     assert ran.code == 0, ran.err
     assert len([line for line in ran.complaints("warning") if "far from what 'glyph' was trained on" in line]) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_under_stdout(adapted: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 5 and done.stderr == "metagan: error: the output: No space left on device\n"
 
 
 def test_closed_pipe_is_quiet(adapted: Path, tmp_path: Path) -> None:

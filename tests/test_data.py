@@ -134,7 +134,30 @@ def test_task_trees_that_cannot_train(tmp_path: Path) -> None:
     draw_folder(tmp_path / "tree" / "small", 4)
     line = refused(3, "meta-train", "out", "--data", "tree", cwd=tmp_path)
     assert "tree/small" in line and "4 images" in line and "9" in line
-    assert "no such folder" in refused(3, "meta-train", "out", "--data", "nowhere", cwd=tmp_path)
+    for options in ([], ["--dry-run"]):
+        assert "no such folder" in refused(3, "meta-train", "out", "--data", "nowhere", *options, cwd=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["meta-train", "evaluate"])
+def test_bad_images_of_task_folders_are_skipped_if_asked(command: str, tiny_model: Path, tmp_path: Path) -> None:
+    for i in range(2):
+        draw_folder(tmp_path / "tree" / f"task{i}", 9, task=i)
+    (tmp_path / "tree" / "task1" / "9.png").write_bytes(b"no picture")
+    small = ["--steps", "1", "--queries", "2", "--shots", "1", "--tasks-per-batch", "1", "--inner-steps", "0"]
+    arguments = ["out", *small] if command == "meta-train" else [tiny_model, "--shots", "1"]
+    line = refused(3, command, *arguments, "--data", "tree", cwd=tmp_path)
+    assert "tree/task1/9.png" in line and "--skip-bad goes on without it" in line
+    ran = run(command, *arguments, "--data", "tree", "--skip-bad", cwd=tmp_path)
+    assert ran.code == 0 and "skipped tree/task1/9.png: " in ran.err
+
+
+def test_a_bad_image_of_a_folder_to_evaluate(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 3)
+    (tmp_path / "images" / "3.png").write_bytes(b"no picture")
+    assert "images/3.png" in refused(3, "evaluate", tiny_model, "--data", "images", cwd=tmp_path)
+    ran = run("evaluate", tiny_model, "--data", "images", "--skip-bad", cwd=tmp_path)
+    assert ran.code == 0 and "images   3;" in ran.out and "skipped 3.png: " in ran.err
 
 
 def test_unequal_tasks_train(tmp_path: Path) -> None:

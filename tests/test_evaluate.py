@@ -161,10 +161,10 @@ def test_gain_and_learning_curve(setup: workflow.Setup, evaluated: workflow.Eval
 def test_leave_one_out(setup: workflow.Setup, tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "one", 5)
     assert is_single_folder(str(folder)) and not is_single_folder(str(tmp_path))
-    left = leave_one_out(folder, setup.models[0], SMALL, silent)
+    left = leave_one_out(DataConfig(str(folder)), setup.models[0], SMALL, silent)
     assert left.images == 5 and left.to_example > 0 and left.verdict == left.as_dict()["verdict"]
     with pytest.raises(InputError, match="needs three"):
-        leave_one_out(draw_folder(tmp_path / "two", 2), setup.models[0], SMALL, silent)
+        leave_one_out(DataConfig(str(draw_folder(tmp_path / "two", 2))), setup.models[0], SMALL, silent)
 
 
 def test_what_is_refused(setup: workflow.Setup, tmp_path: Path) -> None:

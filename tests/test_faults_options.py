@@ -123,6 +123,9 @@ UNKNOWN = [
     ["sample", "--scale", "0"],
     ["sample", "--nonsense"],
     ["sample", "--seeds", "1,2", "-n", "3"],
+    ["sample", "--seeds", "1,2", "--seed", "0"],
+    ["sample", "--like", "out.png", "-n", "64"],
+    ["sample", "--like", "out.png", "--interpolate"],
     ["sample", "--interpolate", "--seeds", "1"],
     ["adapt"],
     ["adapt", "x", "--budget", "soon"],
@@ -140,6 +143,11 @@ UNKNOWN = [
 @pytest.mark.parametrize("arguments", UNKNOWN, ids=" ".join)
 def test_other_options(arguments: list[str], tmp_path: Path) -> None:
     refused(2, *arguments, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--from", "glyph"], ["--steps", "4"], ["--depth", "all"], ["--fit", "pad"], ["--skip-bad"]])
+def test_an_adapted_model_is_not_adapted(options: list[str], adapted: Path, tmp_path: Path) -> None:
+    assert f"{options[0]}: goes with a folder" in refused(2, "sample", adapted, *options, cwd=tmp_path)
 
 
 TOML = {

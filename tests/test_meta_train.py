@@ -110,6 +110,8 @@ def test_only_some_settings_may_change(tmp_path: Path) -> None:
     other = replace(RECIPE, train=replace(TRAIN, seed=5), data=(DataConfig("fonts"),))
     with pytest.raises(MetaganError, match=r"seed was 0, is 5; data was doodles, is fonts"):
         train(tmp_path / "run", other, resume=True)
+    with pytest.raises(MetaganError, match=r"data was doodles, is doodles \(weight 2.0\)"):
+        train(tmp_path / "run", replace(RECIPE, data=(DataConfig("doodles", 2.0),)), resume=True)
     with pytest.raises(MetaganError, match="--resume goes on with it"):
         train(tmp_path / "run")
     with pytest.raises(MetaganError, match="no run to resume"):

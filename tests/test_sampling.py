@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import draw_folder, run
+from conftest import draw_folder, refused, run
 from PIL import Image
 
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling import BLOCK, CHUNK, REFUSED, Sampler, between, latents_of
 from metagan_cli.state import Latents
+from metagan_cli.store.grids import write_png
 from metagan_cli.store.models import load_adapted, load_model
 from metagan_cli.workflows.sample import parse_seeds, shorten
 
@@ -117,6 +118,25 @@ def test_like_repeats_a_picture(adapted: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     other = run("sample", draw_folder(tmp_path / "images", 2), "--like", "a.png", "-o", "c.png", cwd=tmp_path)
     assert other.code == 2 and "was made with model" in other.err
+
+
+def test_like_with_a_change(adapted: Path, tmp_path: Path) -> None:
+    same, changed = ["--seeds", "4,9", "--truncation", "0.5"], ["--scale", "1", "--columns", "1"]
+    assert run("sample", adapted, *same, "--scale", "2", "-o", "a.png", cwd=tmp_path).code == 0
+    assert run("sample", adapted, "--like", "a.png", *changed, "-o", "b.png", cwd=tmp_path).code == 0
+    assert run("sample", adapted, *same, *changed, "-o", "c.png", cwd=tmp_path).code == 0
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+
+
+CHANGED = {"seeds": None, "truncation": "much", "columns": "2", "adapt": {"steps": "4"}}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_like_a_picture_that_was_changed(name: str, adapted: Path, tmp_path: Path) -> None:
+    text = {"kind": "sample", "model": "m", "seeds": "0-3", "truncation": 1.0, "columns": None, "scale": 1}
+    text |= {"with_support": False, "walk": None, name: CHANGED[name]}
+    write_png(tmp_path / "a.png", Image.new("L", (8, 8)), {key: kept for key, kept in text.items() if key != "seeds" or kept})
+    assert name in refused(3, "sample", adapted, "--like", "a.png", "-o", "b.png", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["png", "webp", "jpg"])

@@ -24,6 +24,7 @@ MAY = {
     "pixelart": set(),
     "tint": set(),
     "ink": set(),
+    "imprint": set(),
     "precision": set(),
     "energy": {"resampling", "ink", "precision"},
     "blemishes": {"resampling"},
@@ -31,9 +32,9 @@ MAY = {
     "learners": {"adversarial", "resampling", "config", "energy", "networks", "rng", "state"},
     "sampling": {"evaluation", "networks", "rng", "state"},
     "outer": {"adversarial", "blemishes", "config", "data", "devices", "energy", "learners", "networks", "rng", "state"},
-    "data": {"resampling", "config", "errors", "pixelart", "rng"},
+    "data": {"resampling", "config", "errors", "imprint", "pixelart", "rng"},
     "evaluation": {"networks", "rng"},
-    "store": {"config", "errors", "evaluation", "learners", "networks", "state"},
+    "store": {"config", "errors", "evaluation", "imprint", "learners", "networks", "state"},
 }
 ANYTHING = {"workflows", "cli", "__main__", "__init__"}
 

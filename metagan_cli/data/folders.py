@@ -61,16 +61,21 @@ def read_folder(
     found: list[tuple[Path, ReadImage]] = []
     for path in chosen:
         try:
-            found.append((path, read_image(path, size, channels, fit)))
+            image = read_image(path, size, channels, fit)
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
             skipped.append((shown(path.relative_to(folder)), str(error).removeprefix(f"{shown(path)}: ")))
+            continue
+        if image.sheet:
+            skipped.append((shown(path.relative_to(folder)), "a sheet of samples that metagan drew"))
+        else:
+            found.append((path, image))
     if not are_pixel_art([image.outline for _, image in found]):  # some small pictures among others
         found = [(p, read_image(p, size, channels, fit, by_pixels=False) if i.outline.block else i) for p, i in found]
     read = [(shown(path.relative_to(folder)), image) for path, image in found]
     if not read:
-        raise InputError(f"{shown(folder)}: none of its {len(candidates)} images can be read; the first: {skipped[-1][1]}")
+        raise InputError(f"{shown(folder)}: none of its {len(candidates)} images can be used; the first: {skipped[-1][1]}")
     read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0]))
     notes = _notes(read, len(candidates), channels)
     pixels = torch.from_numpy(np.stack([image.pixels for _, image in read])).permute(0, 3, 1, 2)

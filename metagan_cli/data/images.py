@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from metagan_cli.data.forms import Array, Outline, outline, squared
 from metagan_cli.errors import InputError
+from metagan_cli.imprint import imprint_of
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm")
@@ -42,6 +43,7 @@ class ReadImage:
     colourful: bool  # whether its source has colours
     ground: int | None  # the gray level that its transparent parts were laid on
     notes: tuple[str, ...]  # what was done to it that its owner should know
+    sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
 
 
 def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels: bool = True) -> ReadImage:
@@ -55,7 +57,7 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels
     try:
         with warnings.catch_warnings(), _pixel_limit():
             warnings.simplefilter("ignore")
-            image, notes = _decode(path, data)
+            image, imprint, notes = _decode(path, data)
             if min(image.size) < MIN_SIDE:
                 raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
             rgb, ground = _on_ground(image)
@@ -71,7 +73,9 @@ def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels
         raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
     if ground is not None:
         notes.append(f"transparent: put on {'white' if ground else 'black'}")
-    return ReadImage(pixels, form, colourful, ground, tuple(notes))
+    if imprint:
+        notes.append("drawn by metagan itself")
+    return ReadImage(pixels, form, colourful, ground, tuple(notes), imprint.get("kind", "single") != "single")
 
 
 def shown(path: Path | str) -> str:
@@ -127,8 +131,8 @@ def _pixel_limit() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(path: Path, data: bytes) -> tuple[Image.Image, list[str]]:
-    """The decoded first frame, upright, in one of the modes L, RGB, LA, RGBA."""
+def _decode(path: Path, data: bytes) -> tuple[Image.Image, dict[str, Any], list[str]]:
+    """The decoded first frame, upright, in one of the modes L, RGB, LA, RGBA; what it carries if metagan drew it; and notes."""
     Image.init()
     allowed = [name for name in FORMATS if name in Image.OPEN]
     image: Image.Image = Image.open(io.BytesIO(data), formats=allowed)
@@ -138,8 +142,7 @@ def _decode(path: Path, data: bytes) -> tuple[Image.Image, list[str]]:
         )
     notes = ["of several frames: the first frame"] if getattr(image, "n_frames", 1) > 1 else []
     image.load()
-    image = ImageOps.exif_transpose(image)
-    return _plain(path, image), notes
+    return _plain(path, ImageOps.exif_transpose(image)), imprint_of(image), notes
 
 
 def _plain(path: Path, image: Image.Image) -> Image.Image:

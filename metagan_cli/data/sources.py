@@ -24,8 +24,10 @@ def open_source(config: DataConfig, size: int, channels: int, fewest: int = 2, s
 
     Raises InputError where there are none, and for a folder whose tasks do not all hold at least `fewest` images.
 
-    Only `omniglot`, `mnist` and `mnist-styles` may open the network, where their files are not there yet; `say` is told first.
+    Only `omniglot`, `mnist` and `mnist-styles` may open the network, where their files are not there yet; `say` is told first,
+    and of every image that is skipped.
     """
+    check_source(config)
     name, _, place = config.source.partition(":")
     if name == "doodles":
         return doodle_tasks(size, channels)
@@ -45,17 +47,26 @@ def open_source(config: DataConfig, size: int, channels: int, fewest: int = 2, s
     path = Path(config.source)
     if path.suffix == ".npz":
         return npz_tasks(path, config, size, channels)
-    if path.is_dir():
-        return _folder_tasks(path, config, size, channels, fewest)
+    return _folder_tasks(path, config, size, channels, fewest, say)
+
+
+def check_source(config: DataConfig) -> None:
+    """Raises InputError where a source is neither built in nor there."""
+    path = Path(config.source)
+    if config.source.partition(":")[0] in BUILT_IN or path.is_dir() or (path.suffix == ".npz" and path.is_file()):
+        return
     raise InputError(f"--data {shown(path)}: no such folder or .npz, and no built-in source (those are {', '.join(BUILT_IN)})")
 
 
-def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int, fewest: int) -> Split:
+def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int, fewest: int, say: Say) -> Split:
     """Each folder below that holds images directly is a task, however deep it lies."""
     parts: list[Tensor] = []
     labels: list[str] = []
     for task in _task_folders(folder):
-        images = read_folder(task, size=size, channels=channels, deep=False).images
+        support = read_folder(task, size=size, channels=channels, skip_bad=config.skip_bad, deep=False)
+        images = support.images
+        for name, reason in support.skipped:
+            say(f"skipped {shown(task / name)}: {reason}")
         if len(images) < fewest:
             raise InputError(
                 f"{shown(task)}: a task of {len(images)} images; each needs {fewest}, the fewest shots and the queries together"

@@ -119,8 +119,6 @@ def npz_tasks(path: Path, config: DataConfig, size: int, channels: int) -> Split
     try:
         with np.load(path, allow_pickle=False) as packed:
             arrays: dict[str, Any] = {key: packed[key] for key in packed.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a readable .npz of task images ({error})") from error
     missing = [key for key in ("images", "labels", "names", *config.by) if key not in arrays]

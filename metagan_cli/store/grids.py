@@ -1,7 +1,6 @@
 """Pictures: images side by side, and the text that they carry."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from metagan_cli import __version__
+from metagan_cli.imprint import KEY, imprint
 from metagan_cli.store.files import write_bytes
 
 GAP = 2  # pixels between cells
@@ -48,7 +47,7 @@ def write_png(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
 def png_bytes(image: Image.Image, text: dict[str, Any]) -> bytes:
     """A PNG file's bytes, with the text as JSON under the key `metagan`."""
     info = PngImagePlugin.PngInfo()
-    info.add_text("metagan", json.dumps({"version": __version__} | text, sort_keys=True))
+    info.add_text(KEY, imprint(text))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()

@@ -1,20 +1,18 @@
 """Result pictures: written only over what metagan wrote, and carrying what made them."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from metagan_cli import __version__
 from metagan_cli.errors import InputError, OutputError, UsageError
+from metagan_cli.imprint import DESCRIPTION, imprint, imprint_of
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.grids import png_bytes
 from metagan_cli.store.tensors import is_metagan_file
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
-_DESCRIPTION = 0x010E  # the EXIF tag that carries the text in files without PNG chunks
 FRAME = 120  # milliseconds
 
 
@@ -40,20 +38,22 @@ def written_by_metagan(path: Path) -> bool:
     if path.suffix.lower() == ".safetensors":
         return is_metagan_file(path)
     try:
-        return bool(read_text(path))
+        read_text(path)
     except InputError:
         return False
+    return True
 
 
 def read_text(path: Path) -> dict[str, Any]:
     """What a picture of metagan carries. Raises InputError for any other file."""
     try:
         with Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:
-            text = image.info.get("metagan") or image.info.get("comment") or image.getexif().get(_DESCRIPTION)
-        values = dict(json.loads(str(text, "utf-8") if isinstance(text, bytes) else str(text)))
-        return values if "version" in values else {}
+            values = imprint_of(image)
     except Exception as error:  # any picture, or no picture at all
         raise InputError(f"{path}: not a picture that metagan wrote") from error
+    if not values:
+        raise InputError(f"{path}: not a picture that metagan wrote")
+    return values
 
 
 def write_picture(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
@@ -70,9 +70,9 @@ def write_animation(path: Path, frames: list[Image.Image], text: dict[str, Any])
 
 
 def _encode(frames: list[Image.Image], path: Path, text: dict[str, Any]) -> bytes:
-    line = json.dumps({"version": __version__} | text, sort_keys=True)
+    line = imprint(text)
     exif = Image.Exif()
-    exif[_DESCRIPTION] = line
+    exif[DESCRIPTION] = line
     kind = {".webp": "WEBP", ".gif": "GIF"}.get(path.suffix.lower(), "JPEG")
     options: dict[str, Any] = {"comment": line.encode()} if kind == "GIF" else {"exif": exif}
     options |= {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}

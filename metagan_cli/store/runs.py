@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from metagan_cli.config import Recipe, read_recipe, to_toml
+from metagan_cli.config import DataConfig, Recipe, read_recipe, to_dict, to_toml
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.store.files import sweep, write_bytes
 from metagan_cli.store.tensors import TensorFile, read_tensors, write_tensors
@@ -57,7 +57,7 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder against a second run. Raises OutputError that names the other's pid."""
-        lock = self.path / "lock"
+        lock, stood = self.path / "lock", self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
@@ -71,6 +71,9 @@ class RunFolder:
             yield
         finally:
             lock.unlink(missing_ok=True)
+            if not stood:
+                with contextlib.suppress(OSError):  # in which a run lives now
+                    self.path.rmdir()
 
     def save_state(self, step: int, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
         """Writes the state after `step` steps, and removes the oldest beyond `keep`."""
@@ -125,4 +128,11 @@ def _differences(before: Recipe, after: Recipe) -> Iterator[str]:
             if getattr(old, name) != getattr(new, name) and name not in MAY_CHANGE:
                 yield f"{name} was {getattr(old, name)}, is {getattr(new, name)}"
     if before.data != after.data:
-        yield f"data was {', '.join(d.source for d in before.data)}, is {', '.join(d.source for d in after.data)}"
+        yield f"data was {', '.join(map(_described, before.data))}, is {', '.join(map(_described, after.data))}"
+
+
+def _described(data: DataConfig) -> str:
+    """A source with the settings that are not the usual ones."""
+    usual = DataConfig(data.source)
+    own = [f"{name} {value}" for name, value in to_dict(data).items() if value != getattr(usual, name)]
+    return data.source + (f" ({'; '.join(own)})" if own else "")

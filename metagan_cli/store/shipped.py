@@ -42,7 +42,7 @@ def find_model(name: str) -> Path:
     path = Path(name)
     if not path.exists() and not path.suffix:
         names = ", ".join(model.name for model in shipped_models()) or "none"
-        raise CheckpointError(f"--from {name}: no such file, and no shipped model of that name (there is: {names})")
+        raise CheckpointError(f"{name}: no such file, and no shipped model of that name (there is: {names})")
     return path
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.episodes import most_typical_first
 from metagan_cli.data.folders import read_folder
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.sources import Say, open_source
 from metagan_cli.data.tasks import TaskSource
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, OutputError, UsageError
@@ -49,8 +49,10 @@ class Setup:
     inception: nn.Module | None  # where its weights are on this machine
 
 
-def set_up(models: Sequence[str], data: DataConfig, settings: EvaluateConfig, device: str = "auto") -> Setup:
-    """Loads everything, once.
+def set_up(
+    models: Sequence[str], data: DataConfig, settings: EvaluateConfig, device: str = "auto", say: Say = lambda line: None
+) -> Setup:
+    """Loads everything, once; `say` is told what of the data is skipped.
 
     Raises CheckpointError for a model, InputError for the data, UsageError where the models do not go together.
     """
@@ -59,7 +61,7 @@ def set_up(models: Sequence[str], data: DataConfig, settings: EvaluateConfig, de
     if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
         raise UsageError("models of different sizes or colours cannot be compared on the same images")
     judges, digest = load_judges(find_features("judges", config.channels))
-    source = open_source(data, config.image_size, config.channels).whole()
+    source = open_source(data, config.image_size, config.channels, say=say).whole()
     return Setup(loaded, judges, digest, source, settings, cached_inception())
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from metagan_cli.config import EvaluateConfig
+from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.folders import read_folder
+from metagan_cli.data.sources import Say
 from metagan_cli.errors import InputError
 from metagan_cli.evaluation.copies import are_copies, distances, thresholds
 from metagan_cli.evaluation.metrics import evenly
@@ -45,9 +46,18 @@ def is_single_folder(source: str) -> bool:
     return folder.is_dir() and not any(place.is_dir() for place in folder.iterdir())
 
 
-def leave_one_out(folder: Path, model: BaseModel, settings: EvaluateConfig, report: Report) -> LeftOut:
-    """Adapts to all images of a folder but one, for up to MOST of them. Raises InputError for fewer than three images."""
-    images = read_folder(folder, size=model.config.image_size, channels=model.config.channels, deep=False).images
+def leave_one_out(
+    data: DataConfig, model: BaseModel, settings: EvaluateConfig, report: Report, say: Say = lambda line: None
+) -> LeftOut:
+    """Adapts to all images of a folder but one, for up to MOST of them; `say` is told what is skipped.
+
+    Raises InputError for fewer than three images.
+    """
+    folder, config = Path(data.source), model.config
+    found = read_folder(folder, size=config.image_size, channels=config.channels, skip_bad=data.skip_bad, deep=False)
+    images = found.images
+    for name, reason in found.skipped:
+        say(f"skipped {name}: {reason}")
     if len(images) < 3:
         raise InputError(f"{folder}: {len(images)} images; leaving one out needs three")
     numbers = evenly(len(images), MOST)

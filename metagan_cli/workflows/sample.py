@@ -3,8 +3,8 @@
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig, from_dict
+from metagan_cli.data.folders import Support
 from metagan_cli.data.forms import Form, check_size, given_back
 from metagan_cli.devices import choose_device
-from metagan_cli.errors import CheckpointError, OutputError, UsageError
+from metagan_cli.errors import CheckpointError, InputError, OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.sampling import Sampler
 from metagan_cli.state import TaskState, state_of
@@ -29,7 +30,8 @@ AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
-AS_STORED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
+AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
+AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support")  # and of a request, but for which images it asks for
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -51,6 +53,21 @@ class SampleRequest:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a picture of samples keeps of its making."""
+
+    model: str  # its hash
+    seeds: str  # as --seeds takes them
+    truncation: float
+    columns: int | None
+    scale: int
+    with_support: bool
+    walk: int | None  # frames
+    size: str = SampleRequest.size
+    adapt: AdaptConfig | None = None  # by which a folder was adapted on the way
+
+
+@dataclass(frozen=True)
 class Ready:
     """A task state with its base, ready to sample from."""
 
@@ -59,6 +76,7 @@ class Ready:
     hash: str  # of the adapted model; of base, examples and settings where a folder was adapted on the way
     light_on_dark: bool
     form: Form
+    support: Support | None = None  # what a folder that was adapted on the way holds
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
 
@@ -97,11 +115,12 @@ def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None 
     if source.is_dir():
         chosen_settings = settings or AdaptConfig()
         adapted = adapt_folder(source, chosen_settings, device)
-        own = {name: getattr(chosen_settings, name) for name in AS_STORED}
+        own = {name: getattr(chosen_settings, name) for name in AS_ADAPTED}
         digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
         digest.update(adapted.state.bases.cpu().numpy().tobytes())
         support = adapted.support
-        return Ready(adapted.state, adapted.base, digest.hexdigest(), support.light_on_dark, support.form, adapted.warnings, own)
+        look = support.light_on_dark, support.form
+        return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)
@@ -151,13 +170,9 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
         "model": ready.hash,
         "base": ready.base.hash,
         "seeds": shorten(request.seeds),
-        "truncation": request.truncation,
-        "columns": request.columns,
-        "size": request.size,
-        "scale": request.scale,
-        "with_support": request.with_support,
         "walk": request.walk_count,
-    } | ({"adapt": ready.settings} if ready.settings else {})
+    }
+    text |= {name: getattr(request, name) for name in AS_DRAWN} | ({"adapt": ready.settings} if ready.settings else {})
     sampler = Sampler(ready.base.nets, ready.state, request.truncation)
     kept: list[Tensor] = []
     if request.each is not None:
@@ -281,37 +296,33 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def like(path: Path) -> dict[str, Any]:
-    """What a picture of samples keeps of its making. Raises InputError where metagan did not write it, UsageError for others."""
+def like(path: Path) -> Kept:
+    """What a picture of samples keeps of its making.
+
+    Raises InputError where metagan did not write it or something changed it, UsageError for other pictures of ours.
+    """
     text = pictures.read_text(path)
     if text.get("kind") != "sample":
         raise UsageError(f"--like {path}: not a picture of samples")
-    return text
+    known = {f.name for f in fields(Kept)}
+    try:
+        return from_dict(Kept, {name: value for name, value in text.items() if name in known})
+    except (UsageError, TypeError) as error:  # of a wrong type, or missing
+        raise InputError(f"{path}: what it keeps of its making was changed ({error})") from error
 
 
-def requested(text: dict[str, Any], request: SampleRequest) -> SampleRequest:
-    """A request for the same images as those of a picture."""
-    return replace(
-        request,
-        seeds=parse_seeds(text["seeds"]),
-        truncation=text["truncation"],
-        columns=text["columns"],
-        size=text.get("size", request.size),
-        scale=text["scale"],
-        with_support=text["with_support"],
-        walk_count=text["walk"],
-    )
+def requested(kept: Kept, request: SampleRequest, given: Collection[str] = ()) -> SampleRequest:
+    """A request for the same images as those of a picture, but for the fields of the request that were given."""
+    stored = {name: getattr(kept, name) for name in AS_DRAWN if name not in given}
+    return replace(request, seeds=parse_seeds(kept.seeds), walk_count=kept.walk, **stored)
 
 
-def adapted_by(text: dict[str, Any], settings: AdaptConfig) -> AdaptConfig:
-    """The settings by which the folder of a picture's examples was adapted, as far as it tells. Raises UsageError."""
-    if "adapt" not in text:
-        return settings
-    kept = from_dict(AdaptConfig, text["adapt"], "--like: ")
-    return replace(settings, **{name: getattr(kept, name) for name in AS_STORED})
+def adapted_by(kept: Kept, settings: AdaptConfig) -> AdaptConfig:
+    """The settings by which the folder of a picture's examples was adapted, as far as it tells."""
+    return replace(settings, **{name: getattr(kept.adapt, name) for name in AS_ADAPTED}) if kept.adapt else settings
 
 
-def check_same_model(path: Path, text: dict[str, Any], ready: Ready) -> None:
+def check_same_model(kept: Kept, ready: Ready) -> None:
     """Raises UsageError where a picture was made by another model, or from another folder."""
-    if text["model"] != ready.hash:
-        raise UsageError(f"--like {path}: was made with model {text['model'][:12]}, this one is {ready.hash[:12]}")
+    if kept.model != ready.hash:
+        raise UsageError(f"--like: the picture was made with model {kept.model[:12]}, this one is {ready.hash[:12]}")
