@@ -53,7 +53,7 @@ app = typer.Typer(
 
 ADAPT, SAMPLE, TRAIN, EVALUATE = AdaptConfig(), SampleConfig(), TrainConfig(), EvaluateConfig()
 ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # options of sample that a folder is adapted by
-CHOOSING = ("count", "seed", "seeds", "interpolate")  # and those that say which images
+KEPT = ("count", "seed", "seeds", "interpolate", "steps", "depth", "fit")  # and those that the picture of --like answers
 
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -211,8 +211,8 @@ def sample(
         raise UsageError("-n and --seeds: give one of them")
     if "seed" in given and "seeds" in given:
         raise UsageError("--seed and --seeds: give one of them")
-    for option in (given[name] for name in CHOOSING if like is not None and name in given):
-        raise UsageError(f"--like and {option}: the picture says which images; leave one of them out")
+    for option in (given[name] for name in KEPT if like is not None and name in given):
+        raise UsageError(f"--like and {option}: the picture keeps its own; leave one of them out")
     for option in (given[name] for name in ADAPTING if model.is_file() and name in given):
         raise UsageError(f"{option}: goes with a folder of images; {model} is adapted already")
     from metagan_cli.workflows import sample as workflow

@@ -126,6 +126,7 @@ UNKNOWN = [
     ["sample", "--seeds", "1,2", "--seed", "0"],
     ["sample", "--like", "out.png", "-n", "64"],
     ["sample", "--like", "out.png", "--interpolate"],
+    ["sample", "x", "--like", "out.png", "--steps", "2"],
     ["sample", "--interpolate", "--seeds", "1"],
     ["adapt"],
     ["adapt", "x", "--budget", "soon"],
