@@ -51,6 +51,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _seed(given: str | int) -> int:
+    """What --seed says, or the default, which Typer has read as well."""
+    text = str(given)
+    if not text.isdigit() or int(text) >= 2**64:
+        raise UsageError(f"--seed {text}: a whole number from 0 to 2^64 - 1")
+    return int(text)
+
+
 ADAPT, SAMPLE, TRAIN, EVALUATE = AdaptConfig(), SampleConfig(), TrainConfig(), EvaluateConfig()
 ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # options of sample that a folder is adapted by
 KEPT = ("count", "seed", "seeds", "interpolate", "steps", "depth", "fit")  # and those that the picture of --like answers
@@ -60,7 +69,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say no more than results and warnings.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that metagan did not write.")]
-Seed = Annotated[str, typer.Option("--seed", metavar="S", help="Where randomness starts.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="S", parser=_seed, help="Where randomness starts.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")]
 Base = Annotated[str, typer.Option("--from", metavar="NAME|FILE", help="The base model; auto chooses by what the folder holds.")]
 Fit = Annotated[str, typer.Option("--fit", metavar="HOW", help="Images that are not square: pad, or crop to their middle.")]
@@ -100,7 +109,7 @@ def adapt(
     fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
     standalone: Annotated[bool, typer.Option("--standalone", help="Embed the base model in the file.")] = False,
-    seed: Seed = str(ADAPT.seed),
+    seed: Seed = ADAPT.seed,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -118,7 +127,7 @@ def adapt(
         fit=fit,
         skip_bad=skip_bad,
         standalone=standalone,
-        seed=_seed(seed),
+        seed=seed,
     )
     from metagan_cli.workflows import adapt as workflow
 
@@ -156,8 +165,7 @@ def _depth_line(adapted: "Adapted") -> list[str]:
 
 
 def _tell_support(console: Console, support: "Support") -> None:
-    for name, reason in support.skipped:
-        console.note(f"skipped {name}: {reason}")
+    support.tell_skipped(console.note)
     for note in support.notes:
         console.note(note)
     for first, second in support.duplicates:
@@ -177,9 +185,10 @@ def sample(
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="A grid: .png .webp .jpg  [default: out.png]")
     ] = None,
     each: Annotated[Path | None, typer.Option("--each", metavar="DIR", help="Single files, also or instead.")] = None,
-    seed: Annotated[str, typer.Option("--seed", metavar="S", help="Images S, S+1, ...; each is the same whatever -n is.")] = str(
-        SAMPLE.seed
-    ),
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="S", parser=_seed, help="Images S, S+1, ...; each is the same whatever -n is."),
+    ] = SAMPLE.seed,
     seeds: Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="Just these images, as 0,4-9.")] = None,
     truncation: Annotated[
         float, typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.")
@@ -205,7 +214,6 @@ def sample(
 ) -> None:
     """Draw new images."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    start = _seed(seed)
     given = _given(context)
     if seeds is not None and count is not None and not interpolate:
         raise UsageError("-n and --seeds: give one of them")
@@ -218,7 +226,7 @@ def sample(
     from metagan_cli.workflows import sample as workflow
 
     wanted = count or SAMPLE.count
-    chosen: Any = workflow.parse_seeds(seeds) if seeds is not None else range(start, start + (2 if interpolate else wanted))
+    chosen: Any = workflow.parse_seeds(seeds) if seeds is not None else range(seed, seed + (2 if interpolate else wanted))
     if chosen[-1] >= 2**64:
         raise UsageError(f"--seed {seed}: the last seed would pass 2^64")
     if out is None and each is None:
@@ -321,7 +329,7 @@ def meta_train(
         str | None, typer.Option("--precision", metavar="NAME", help=f"{', '.join(PRECISIONS)}.  [default: auto]")
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write its event files into OUTDIR too.")] = False,
-    seed: Annotated[str | None, typer.Option("--seed", metavar="S", help=f"[default: {TRAIN.seed}]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="S", parser=_seed, help=f"[default: {TRAIN.seed}]")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -345,7 +353,7 @@ def meta_train(
         every=every,
         keep=keep,
         precision=precision,
-        seed=None if seed is None else _seed(seed),
+        seed=seed,
     )
     sources = tuple(DataConfig(source) for source in data) if data else recipe.data
     if skip_bad:
@@ -429,7 +437,7 @@ def evaluate(
     ] = False,
     gain: Annotated[bool, typer.Option("--gain", help="Also what a classifier gains from generated images.")] = False,
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="All of it as one page: .html")] = None,
-    seed: Seed = str(EVALUATE.seed),
+    seed: Seed = EVALUATE.seed,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -441,7 +449,7 @@ def evaluate(
     chosen = _numbers("--shots", shots) or ()
     if not chosen or not all(1 <= k <= 32 for k in chosen):
         raise UsageError(f"--shots {shots}: numbers from 1 to 32")
-    settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=_seed(seed))
+    settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=seed)
     source = DataConfig(data, only=tuple(only or ()), skip_bad=skip_bad)
     from metagan_cli.workflows import evaluate as workflow
     from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
@@ -532,7 +540,7 @@ def _evaluate_cells(evaluated: "Evaluated", row: "Row") -> str:
 @app.command(epilog="Example: metagan inspect adapted.safetensors")
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A model, a run, a picture or a folder of images.")],
-    seed: Seed = "0",
+    seed: Seed = 0,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -540,7 +548,6 @@ def inspect(
     overwrite: Overwrite = False,
 ) -> None:
     """Say what a file or folder is, without changing anything."""
-    _seed(seed)
     from metagan_cli.workflows.inspect import inspect as workflow
 
     found = workflow(path)
@@ -550,7 +557,7 @@ def inspect(
 @app.command(epilog="Example: metagan models")
 def models(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Just this one.")] = None,
-    seed: Seed = "0",
+    seed: Seed = 0,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -558,7 +565,6 @@ def models(
     overwrite: Overwrite = False,
 ) -> None:
     """List the shipped models with their cards: data, licences, figures, and what they cannot do."""
-    _seed(seed)
     from metagan_cli.store.shipped import shipped_models
 
     found = [model for model in shipped_models() if name in (None, model.name)]
@@ -574,7 +580,7 @@ def models(
 
 @app.command(epilog="Example: metagan doctor")
 def doctor(
-    seed: Seed = "0",
+    seed: Seed = 0,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -582,19 +588,12 @@ def doctor(
     overwrite: Overwrite = False,
 ) -> None:
     """Check the installation, the devices and the models, offline."""
-    _seed(seed)
     from metagan_cli.workflows.doctor import doctor as workflow
 
     checks = workflow(device)
     values = {"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks], "ok": all(c.ok for c in checks)}
     Console(as_json=as_json).result("doctor", values, [f"{'ok  ' if c.ok else 'FAIL'} {c.name:<10} {c.detail}" for c in checks])
     raise typer.Exit(int(ExitCode.OK if values["ok"] else ExitCode.FAILED))
-
-
-def _seed(text: str) -> int:
-    if not text.isdigit() or int(text) >= 2**64:
-        raise UsageError(f"--seed {text}: a whole number from 0 to 2^64 - 1")
-    return int(text)
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ import hashlib
 import heapq
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class Support:
     form: Form
     light_on_dark: bool
     colourful: bool  # whether most of the images have colours
+
+    def tell_skipped(self, say: Callable[[str], None], place: str = "") -> None:
+        """A line for each file that was skipped, its name below `place`."""
+        for name, reason in self.skipped:
+            say(f"skipped {place}{name}: {reason}")
 
 
 def read_folder(

@@ -65,8 +65,7 @@ def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int, fe
     for task in _task_folders(folder):
         support = read_folder(task, size=size, channels=channels, skip_bad=config.skip_bad, deep=False)
         images = support.images
-        for name, reason in support.skipped:
-            say(f"skipped {shown(task / name)}: {reason}")
+        support.tell_skipped(say, f"{shown(task)}/")
         if len(images) < fewest:
             raise InputError(
                 f"{shown(task)}: a task of {len(images)} images; each needs {fewest}, the fewest shots and the queries together"

@@ -1,5 +1,6 @@
 """Result pictures: written only over what metagan wrote, and carrying what made them."""
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,9 @@ def written_by_metagan(path: Path) -> bool:
 
 def read_text(path: Path) -> dict[str, Any]:
     """What a picture of metagan carries. Raises InputError for any other file."""
-    try:
-        with Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:
-            values = imprint_of(image)
-    except Exception as error:  # any picture, or no picture at all
-        raise InputError(f"{path}: not a picture that metagan wrote") from error
+    values: dict[str, Any] = {}
+    with contextlib.suppress(Exception), Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:  # or no picture
+        values = imprint_of(image)
     if not values:
         raise InputError(f"{path}: not a picture that metagan wrote")
     return values

@@ -56,8 +56,7 @@ def leave_one_out(
     folder, config = Path(data.source), model.config
     found = read_folder(folder, size=config.image_size, channels=config.channels, skip_bad=data.skip_bad, deep=False)
     images = found.images
-    for name, reason in found.skipped:
-        say(f"skipped {name}: {reason}")
+    found.tell_skipped(say)
     if len(images) < 3:
         raise InputError(f"{folder}: {len(images)} images; leaving one out needs three")
     numbers = evenly(len(images), MOST)
