@@ -68,10 +68,11 @@ class Latents:
         """The support image that each sample starts from: [B, N] in 0..shots-1."""
         return (self.pick * shots).long().clamp(max=shots - 1)
 
-    def partner_index(self, shots: int) -> Tensor:
-        """The other support image, likewise; of one, itself."""
-        further = (self.partner * (shots - 1)).long().clamp(max=max(shots - 2, 0))
-        return (self.base_index(shots) + 1 + further) % shots
+    def partner_index(self, shots: int, turn: int = 0) -> Tensor:
+        """The other support image, likewise, or the one so many turns further; of one, itself."""
+        others = max(shots - 1, 1)
+        further = (self.partner * others).long().clamp(max=others - 1) + turn
+        return (self.base_index(shots) + 1 + further % others) % shots
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Latents":
         """The latents with each of their tensors changed."""

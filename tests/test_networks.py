@@ -13,7 +13,7 @@ from metagan_cli.learners.base import InnerGame, seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator import CALM, MATCHED, REACH, SEVERAL, leeway, shared_edges, varieties, within_reach
+from metagan_cli.networks.generator import CALM, REACH, SEVERAL, leeway, lenders, shared_edges, varieties, within_reach
 from metagan_cli.networks.perceiver import build_perceiver
 from metagan_cli.rng import generator_for
 from metagan_cli.state import TaskState, draw_latents
@@ -154,7 +154,10 @@ def test_a_partner_is_another_support_image() -> None:
         base, partner = latents.base_index(shots), latents.partner_index(shots)
         assert (base != partner).all() and partner.min() == 0 and partner.max() == shots - 1
         assert len(((partner - base) % shots).unique()) == shots - 1
+        further = latents.partner_index(shots, turn=1)
+        assert (base != further).all() and (further == partner).all() == (shots == 2)
     assert torch.equal(latents.partner_index(1), latents.base_index(1))
+    assert [lenders(shots) for shots in (1, 2, 3, 4, 5, 64)] == [0, 1, 1, 2, 2, 2]
 
 
 def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
@@ -183,6 +186,30 @@ def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None
     gray, both = (some.generator.sources(latents, 4) for some in (nets, colour))
     assert gray.sum(2).unique().tolist() == [1] and both.sum(2).unique().tolist() == [2]
     assert torch.equal(gray.float().argmax(2), latents.base_index(4)) and (both | ~gray).all()
+
+
+def test_parts_are_lent_whole_and_by_several() -> None:
+    nets, _, _ = colour_networks()
+    part = nets.generator
+    for layer in (part.out, part.lend):
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
+    torch.nn.init.zeros_(part.flow.weight[2:])
+    torch.nn.init.zeros_(part.flow.bias)
+    support, places = torch.full((1, 4, 3, 32, 32), 0.2), [(3, 3), (3, 23), (23, 3), (23, 23)]
+    support[..., 12:20, 1::2] = 0.9  # edges that all share
+    for k, (top, left) in enumerate(places):  # and a mark that the others have not
+        support[0, k, :, top : top + 7, left : left + 7] = -0.9
+    latents = draw_latents(1, 64, part.latent_sizes, generator_for(0, "latents"))
+    latents.noise[..., :-16] = 0  # chance lends, and changes nothing else
+    with torch.no_grad():
+        images = part(replace(latents, noise=4 * latents.noise), seen(nets, support))[0][0] / REACH
+    found = torch.stack([images[:, :, top : top + 7, left : left + 7] for top, left in places], 1).flatten(2)
+    marked, plain = ((found - value).abs().amax(2) < 0.05 for value in (-0.9, 0.2))
+    assert (marked ^ plain).all()  # a mark is there as a whole or not at all
+    kept = marked[torch.arange(64), latents.base_index(4)[0]]
+    assert kept.any() and not kept.all()  # that an image has none is lent as well
+    assert set(marked.sum(1).tolist()) == {0, 1, 2, 3}  # its own, and those of two others
 
 
 def test_pictures_bend_as_a_whole() -> None:
@@ -234,7 +261,7 @@ def test_a_folder_says_what_chance_may_change() -> None:
     assert leeway(alike[:, :1]).tolist() == [6 * [1]]
     assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
-    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, full, full, 0, MATCHED], abs=0.01)
+    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, full, full, 0, 1], abs=0.01)
     apart = torch.stack([picture[:, 0].roll(9 * k, 3) for k in range(4)], 1)
     assert leeway(apart)[0].tolist() == pytest.approx([full, full, 0, 0, 0, 0], abs=0.01)
 

@@ -14,6 +14,7 @@ from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.weights import named
 from metagan_cli.palette import recoloured
+from metagan_cli.parts import parts_of
 from metagan_cli.pixelart import drawn_side, in_blocks
 from metagan_cli.precision import whole
 from metagan_cli.resampling import Sample, ground_of, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
@@ -34,11 +35,10 @@ MOST_DYE = (2.0, 0.5, 0.5)
 LOAN, MOST_LOAN, LOAN_CELLS = 0.5, 3.0, 4  # deviation at first, and at most, of what another support image may lend by chance
 FITS = (0.1, 0.25)  # images that share fewer of their edges bend and lend nothing; from more on they lend and do not bend
 SAME = 0.02  # deviations of colour and of lightness below which they change less, in a folder
-HUES, MATCHED = 0.06, 0.5  # deviation of colour from which least is lent, as recoloured parts match less well; the share then
 SEVERAL = 0.6  # the share of bend and tint that is left where there are several images to start from
 CALM = 0.5  # and of that where pictures fill their squares, as photographs do
 SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
-LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply that is cut out
+LENT, CUT, LENDERS = 0.75, 20.0, 2  # above which it lends a part, how sharply gradients see that, and how many lend at most
 
 
 class Modulated(nn.Module):
@@ -117,12 +117,17 @@ def varieties(support: Tensor) -> Tensor:
     return torch.as_tensor(torch.stack(kinds, 1))
 
 
+def lenders(shots: int) -> int:
+    """How many others lend a support image parts: no more than half of all images, so that of few not most is another's."""
+    return min(LENDERS, shots // 2)
+
+
 def leeway(support: Tensor) -> Tensor:
     """How much of its usual size change has in a folder, by what support images [B, K, 3, S, S] differ in: [B, 6] in [0, 1].
 
     Bend across and down, hue, strength, lightness, loan. A single image leaves all open; between several, less needs to change.
-    Images that share edges do not bend, and lend parts, more where their colours match; images of one colour, or on a ground of
-    one colour that a tint would show on, keep it; those that fill their squares change by half as much.
+    Images that share edges do not bend, and lend parts; images of one colour, or on a ground of one colour that a tint would
+    show on, keep it; those that fill their squares change by half as much.
     """
     if support.shape[1] == 1:
         return support.new_ones(len(support), 6)
@@ -131,9 +136,8 @@ def leeway(support: Tensor) -> Tensor:
     various = varieties(support)
     fits = ((shared_edges(support) - FITS[0]) / (FITS[1] - FITS[0])).clamp(0, 1)[:, None]
     differ = torch.minimum(_tints(various), _tints(varieties(ground)) + _unseen(ground)).clamp(max=1)
-    match = (1 - various[:, 1:2] / HUES).clamp(MATCHED, 1)
     bend = change * (1 - fits)
-    return torch.cat([bend, bend, change * differ, fits * match], 1)
+    return torch.cat([bend, bend, change * differ, fits], 1)
 
 
 def shared_edges(support: Tensor) -> Tensor:
@@ -269,16 +273,13 @@ class Generator(nn.Module):
             chance = torch.cat([chance, dye.expand(-1, -1, HALF, HALF), _resized(loan, HALF)], 1)
         x = self.inward(_laid_out(own)) + self.place + self.feel(chance)
         if self.colour:
-            partner = latents.partner_index(shots)
-            other, lent = _taken(state, partner)
+            _, lent = _taken(state, latents.partner_index(shots))
             x = x + self.meet(_laid_out(lent))
         x = first(x, style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
         h = third(x, style, gains[4:6], noise[2])
-        if self.colour and (freedom[:, 5] > 0).any():
-            other = recoloured(state.bases, partner, latents.base_index(shots))
-        mixed = torch.lerp(base, other, self._lent(h, freedom, loan)) if self.colour else base
+        mixed = self._with_loans(base, h, freedom, loan, latents, state.bases) if self.colour else base
         if not self.config.feed_forward:
             mixed = torch.zeros_like(base)  # an even gray
         drawn = drawn_side(state.bases).repeat_interleave(n)
@@ -312,15 +313,28 @@ class Generator(nn.Module):
         return torch.as_tensor(mixed.reshape(b * n, CELLS, -1).transpose(1, 2).unflatten(2, (HALF, HALF)))
 
     def sources(self, latents: Latents, shots: int) -> Tensor:
-        """Whether a sample is made of a support image: bool [B, N, K]."""
+        """Whether a sample starts from a support image, or has that one's tokens beside its own: bool [B, N, K]."""
         used = [latents.base_index(shots)] + ([latents.partner_index(shots)] if self.colour else [])
         return F.one_hot(torch.stack(used), shots).any(0)
 
-    def _lent(self, h: Tensor, freedom: Tensor, loan: Tensor) -> Tensor:
-        """What the other support image lends, from place to place: a mask [N, 1, S, S] in [0, 1]."""
-        side = self.config.image_size
+    def _with_loans(self, base: Tensor, h: Tensor, freedom: Tensor, loan: Tensor, latents: Latents, support: Tensor) -> Tensor:
+        """Base images [N, 3, S, S] with parts of others, in the colours that the base images have there.
+
+        One lends where chance and what is predicted are high, the next where chance is low. A part that differs is lent or kept
+        as a whole, so that nothing is cut through; gradients are those of a smooth mask.
+        """
+        if not (freedom[:, 5] > 0).any():
+            return base
+        side, shots = self.config.image_size, support.shape[1]
         aimed = F.interpolate(whole(self.lend(activate(h))), size=(side, side), mode="bilinear", align_corners=False)
-        return torch.sigmoid(CUT * (_resized(loan, side) + freedom[:, 5:] * aimed - LENT))
+        chance = _resized(loan, side)
+        wanted = (chance + freedom[:, 5:] * aimed, -chance)
+        for turn in range(lenders(shots)):
+            other = recoloured(support, latents.partner_index(shots, turn), latents.base_index(shots))
+            smooth = torch.sigmoid(CUT * (wanted[turn] - LENT))
+            lent = (smooth > 0.5).to(smooth.dtype).flatten(1).gather(1, parts_of(base, other)).view_as(smooth)
+            base = torch.lerp(base, other, lent + smooth - smooth.detach())
+        return base
 
     def _sizes_of_chance(self, style: Tensor, support: Tensor, freedom: Tensor) -> Tensor:
         """Deviations of the bend by chance [N, 2], in half sides, or with the tint's and the loan's [N, 6].
