@@ -44,7 +44,12 @@ def test_adapt_tells_what_it_did(tiny_model: Path, tmp_path: Path) -> None:
 def test_a_budget_ends_the_inner_steps(tiny_model: Path, tmp_path: Path) -> None:
     draw_folder(tmp_path / "images", 5)
     ran = run("adapt", "images", "--from", tiny_model, "--steps", "1000", "--budget", "2s", "--json", cwd=tmp_path)
-    assert ran.code == 0 and 0 < json.loads(ran.out)["inner_steps"] < 1000
+    told = json.loads(ran.out)
+    assert ran.code == 0 and 0 < told["inner_steps"] < 1000
+    assert f"--budget: {told['inner_steps']} of 1000 inner steps" in ran.err
+    draw_folder(tmp_path / "few", 2)  # too few for any
+    ran = run("adapt", "few", "--from", tiny_model, "--steps", "1000", "--budget", "2s", cwd=tmp_path)
+    assert ran.code == 0 and "--budget" not in ran.err
 
 
 def test_depth(tiny_model: Path, tmp_path: Path) -> None:

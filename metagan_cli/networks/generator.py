@@ -38,7 +38,7 @@ SAME = 0.02  # deviations of colour and of lightness below which they change les
 SEVERAL = 0.6  # the share of bend and tint that is left where there are several images to start from
 CALM = 0.5  # and of that where pictures fill their squares, as photographs do
 SHOWS = 0.05  # strength of colour, and distance from black and white, that a tint shows on
-LENT, CUT, LENDERS = 0.75, 20.0, 2  # above which it lends a part, how sharply gradients see that, and how many lend at most
+LENT, CUT = 0.75, 20.0  # above which it lends a part, and how sharply gradients see that
 
 
 class Modulated(nn.Module):
@@ -118,8 +118,8 @@ def varieties(support: Tensor) -> Tensor:
 
 
 def lenders(shots: int) -> int:
-    """How many others lend a support image parts: no more than half of all images, so that of few not most is another's."""
-    return min(LENDERS, shots // 2)
+    """How many others lend a support image parts: two, or half of all images, so that of few not most is another's."""
+    return min(2, shots // 2)
 
 
 def leeway(support: Tensor) -> Tensor:

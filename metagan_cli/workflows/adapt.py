@@ -13,7 +13,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
-from metagan_cli.learners.base import adaptation_game
+from metagan_cli.learners.base import adaptation_game, inner_game
 from metagan_cli.learners.deepen import Deepened, can_deepen, deepen
 from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
@@ -59,8 +59,13 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far=distance is not None and distance > 1)
     report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
-    shallow = _depth_warning(settings.depth, deepened)
-    warnings = (*support.warnings, *shallow, *_domain_warning(distance, base.name), *_copy_warning(report))
+    warnings = (
+        *support.warnings,
+        *_budget_warning(taken, _allowed_steps(base, len(images), settings)),
+        *_depth_warning(settings.depth, deepened),
+        *_domain_warning(distance, base.name),
+        *_copy_warning(report),
+    )
     metadata = {
         "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
         "form": to_dict(support.form),
@@ -81,7 +86,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
         report,
         distance,
         time.monotonic() - start,
-        tuple(warnings),
+        warnings,
         metadata,
     )
 
@@ -139,7 +144,7 @@ def _adapt(
     if deepest != DEPTHS[0] and can_deepen(game, base.learner, len(images)) and not out_of_time():
         deepened = deepen(nets, base.learner, images, game, deepest, settings.seed, out_of_time)
         nets = deepened.nets
-    steps = settings.steps if len(images) >= game.fewest else 0
+    steps = _allowed_steps(base, len(images), settings)
     with torch.no_grad():
         state, taken = base.learner.begin(nets, images[None]), 0
         while taken < steps and not out_of_time():
@@ -148,6 +153,15 @@ def _adapt(
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])
     return state, taken, deepened
+
+
+def _allowed_steps(base: BaseModel, shots: int, settings: AdaptConfig) -> int:
+    """The inner steps that a folder of so many images is adapted by, where time allows: none where it is too small to play."""
+    return settings.steps if shots >= inner_game(base.config).fewest else 0
+
+
+def _budget_warning(taken: int, steps: int) -> list[str]:
+    return [f"--budget: {taken} of {steps} inner steps were taken, then time was up"] if taken < steps else []
 
 
 def _depth_warning(depth: str, deepened: Deepened | None) -> list[str]:
