@@ -168,7 +168,7 @@ class OuterLoop:
             int(torch.randint(1, max(train.inner_steps, 1) + 1, (), generator=rng)),
         )
         takes = draw < train.inner_share or not self.learner.feed_forward
-        return steps if shots >= self.game.fewest and train.inner_steps and takes else 0
+        return self.game.allowed(steps, shots) if train.inner_steps and takes else 0
 
     def _set_rates(self, number: int) -> None:
         train = self.recipe.train

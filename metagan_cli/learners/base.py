@@ -38,9 +38,8 @@ class Learner(nn.Module, ABC):
     def adapt(self, nets: Networks, support: Tensor, steps: int, game: "InnerGame", rng: torch.Generator) -> TaskState:
         """The first state, then `steps` inner steps; fewer than `game.fewest` shots take none."""
         state = self.begin(nets, support)
-        if support.shape[1] >= game.fewest:
-            for step in range(steps):
-                state = self.refine(nets, state, step, game, rng)
+        for step in range(game.allowed(steps, support.shape[1])):
+            state = self.refine(nets, state, step, game, rng)
         return replace(state, memory=())
 
 
@@ -141,6 +140,10 @@ class InnerGame:
     def fewest(self) -> int:
         """The fewest shots that it can be played with: a pack of real images beside another one."""
         return self.pack + 1
+
+    def allowed(self, steps: int, shots: int) -> int:
+        """Of so many inner steps those that a task of so many images can take: all or none."""
+        return steps if shots >= self.fewest else 0
 
     def play(self, nets: Networks, state: TaskState, rng: torch.Generator, second_order: bool = False) -> Turn:
         """Losses and their gradients. With `second_order` the gradients are functions of the state, not constants."""

@@ -90,10 +90,10 @@ def without_grid(x: Tensor) -> Tensor:
     return F.avg_pool2d(F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
-def _taken(state: TaskState, index: Tensor) -> tuple[Tensor, Tensor]:
-    """The support images [B * N, C, S, S] and their tokens [B * N, 64, D] of samples that take number `index` [B, N] each."""
+def _taken(images: Tensor, index: Tensor) -> Tensor:
+    """What samples that take support image number `index` [B, N] each find in a tensor [B, K, ...]: [B * N, ...]."""
     row = torch.arange(len(index), device=index.device)[:, None]
-    return state.bases[row, index].flatten(0, 1), state.tokens[row, index].flatten(0, 1)
+    return images[row, index].flatten(0, 1)
 
 
 def _laid_out(tokens: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ class Generator(nn.Module):
         if state.weights.shape[1]:
             return self._by_task(latents, state)
         (b, n), shots = latents.pick.shape, state.bases.shape[1]
-        base, own = _taken(state, latents.base_index(shots))
+        base, own = (_taken(part, latents.base_index(shots)) for part in (state.bases, state.tokens))
         style = self.map(torch.cat([latents.z, each(state.code, n)], 2).flatten(0, 1))
         gains = each(state.gains, n).flatten(0, 1).split(self.gain_sizes, 1)
         *noise, bend, dye, loan = self._noise_maps(latents.noise.flatten(0, 1))
@@ -273,8 +273,7 @@ class Generator(nn.Module):
             chance = torch.cat([chance, dye.expand(-1, -1, HALF, HALF), _resized(loan, HALF)], 1)
         x = self.inward(_laid_out(own)) + self.place + self.feel(chance)
         if self.colour:
-            _, lent = _taken(state, latents.partner_index(shots))
-            x = x + self.meet(_laid_out(lent))
+            x = x + self.meet(_laid_out(_taken(state.tokens, latents.partner_index(shots))))
         x = first(x, style, gains[0:2], noise[0])
         x = self._gather(x, state.tokens, n)
         x = second(x, style, gains[2:4], noise[1])
@@ -323,15 +322,17 @@ class Generator(nn.Module):
         One lends where chance and what is predicted are high, the next where chance is low. A part that differs is lent or kept
         as a whole, so that nothing is cut through; gradients are those of a smooth mask.
         """
-        if not (freedom[:, 5] > 0).any():
-            return base
         side, shots = self.config.image_size, support.shape[1]
+        turns = lenders(shots)
+        if not turns or not (freedom[:, 5] > 0).any():
+            return base
         aimed = F.interpolate(whole(self.lend(activate(h))), size=(side, side), mode="bilinear", align_corners=False)
         chance = _resized(loan, side)
-        wanted = (chance + freedom[:, 5:] * aimed, -chance)
-        for turn in range(lenders(shots)):
-            other = recoloured(support, latents.partner_index(shots, turn), latents.base_index(shots))
-            smooth = torch.sigmoid(CUT * (wanted[turn] - LENT))
+        partners = torch.cat([latents.partner_index(shots, turn) for turn in range(turns)], 1)
+        others = recoloured(support, partners, latents.base_index(shots).repeat(1, turns)).unflatten(0, (len(support), turns, -1))
+        for turn, wanted in enumerate((chance + freedom[:, 5:] * aimed, -chance)[:turns]):
+            other = others[:, turn].flatten(0, 1)
+            smooth = torch.sigmoid(CUT * (wanted - LENT))
             lent = (smooth > 0.5).to(smooth.dtype).flatten(1).gather(1, parts_of(base, other)).view_as(smooth)
             base = torch.lerp(base, other, lent + smooth - smooth.detach())
         return base

@@ -54,6 +54,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     chosen = choose_device(device)
     base, support, reason = _read(folder, settings)
     images = support.images[:MOST_SHOTS]
+    settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
     base.learner.to(chosen)
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
@@ -61,7 +62,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
     warnings = (
         *support.warnings,
-        *_budget_warning(taken, _allowed_steps(base, len(images), settings)),
+        *_budget_warning(taken, settings.steps),
         *_depth_warning(settings.depth, deepened),
         *_domain_warning(distance, base.name),
         *_copy_warning(report),
@@ -132,7 +133,7 @@ def _adapt(
 ) -> tuple[TaskState, int, Deepened | None]:
     """The adapted state, the inner steps taken, and how more than the state was opened.
 
-    Steps are fewer where the budget ends, or where there are too few images.
+    Steps are fewer where the budget ends.
     """
 
     def out_of_time() -> bool:
@@ -144,20 +145,14 @@ def _adapt(
     if deepest != DEPTHS[0] and can_deepen(game, base.learner, len(images)) and not out_of_time():
         deepened = deepen(nets, base.learner, images, game, deepest, settings.seed, out_of_time)
         nets = deepened.nets
-    steps = _allowed_steps(base, len(images), settings)
     with torch.no_grad():
         state, taken = base.learner.begin(nets, images[None]), 0
-        while taken < steps and not out_of_time():
+        while taken < settings.steps and not out_of_time():
             state = base.learner.refine(nets, state, taken, game, generator_for(settings.seed, "inner", taken))
             taken += 1
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])
     return state, taken, deepened
-
-
-def _allowed_steps(base: BaseModel, shots: int, settings: AdaptConfig) -> int:
-    """The inner steps that a folder of so many images is adapted by, where time allows: none where it is too small to play."""
-    return settings.steps if shots >= inner_game(base.config).fewest else 0
 
 
 def _budget_warning(taken: int, steps: int) -> list[str]:
