@@ -26,18 +26,20 @@ from matplotlib.figure import Figure
 from results import README, rewrite
 from torch import Tensor
 
-from metagan_cli.adversarial import unit
 from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, ModelConfig, Recipe, TrainConfig
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.learners.base import adaptation_game
+from metagan_cli.learners.steps import unit
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import Sampler
+from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate import draw_tasks, ruler_of, set_up
+from metagan_cli.workflows.evaluate.baselines import draw_adapted, scratch_rival
+from metagan_cli.workflows.evaluate.scoring import ruler_of
+from metagan_cli.workflows.evaluate.setup import set_up
+from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
 from metagan_cli.workflows.meta_train import meta_train
-from metagan_cli.workflows.rivals import EvaluationTask, draw_adapted, scratch_rival
 
 OMNIGLOT = "data/omniglot_105.npz"
 SHOTS, STEPS, SAMPLES = 5, 5, 40

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.data.tasks import prepare
-from metagan_cli.energy import energy_score
-from metagan_cli.evaluation.copies import are_copies, distances, spread, thresholds
+from metagan_cli.data.sources.tasks import prepare
+from metagan_cli.images.copies import are_copies, distances, spread, thresholds
+from metagan_cli.images.sheets import picture, tile, to_bytes
+from metagan_cli.objectives.energy_distance import energy_score
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import DRAFTS
-from metagan_cli.store.grids import picture, tile, to_bytes, write_png
+from metagan_cli.sampling.sampler import DRAFTS
 from metagan_cli.store.models import BaseModel, load_model
-from metagan_cli.workflows.rivals import draw_adapted
+from metagan_cli.store.pictures import write_png
+from metagan_cli.workflows.evaluate.baselines import draw_adapted
 
 # Tasks, by the start of their names, that no model and no feature net is trained on
 ALPHABETS = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")

@@ -17,9 +17,10 @@ from PIL import Image, ImageColor, ImageDraw, ImageFilter
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig
-from metagan_cli.data.forms import given_back
-from metagan_cli.sampling import Sampler
-from metagan_cli.store.grids import picture, tile, to_bytes, write_png
+from metagan_cli.data.restoring import given_back
+from metagan_cli.images.sheets import picture, tile, to_bytes
+from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.store.pictures import write_png
 from metagan_cli.workflows.adapt import adapt_folder
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,8 +17,10 @@ from results import README, line, rewrite, tell
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.references import JITTERS
 from metagan_cli.evaluation.scores import Score
-from metagan_cli.workflows.evaluate import Row, Setup, draw_tasks, ruler_of, score_row, set_up
-from metagan_cli.workflows.rivals import REALS, EvaluationTask, model_rival, references
+from metagan_cli.workflows.evaluate.baselines import REALS, model_rival, references
+from metagan_cli.workflows.evaluate.scoring import Row, ruler_of, score_row
+from metagan_cli.workflows.evaluate.setup import Setup, set_up
+from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
 
 BEGIN, END = "<!-- pictures: made by benchmarks/pictures.py -->\n", "<!-- end of pictures -->\n"
 SETS = {

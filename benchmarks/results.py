@@ -15,9 +15,10 @@ from development import ALPHABETS
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.gain import GENERATED, Gain
-from metagan_cli.workflows.evaluate import Evaluated, Row, evaluate, set_up
-from metagan_cli.workflows.gains import augmentation_gains
-from metagan_cli.workflows.report import write_report
+from metagan_cli.workflows.evaluate.augmentation_gain import augmentation_gains
+from metagan_cli.workflows.evaluate.report import write_report
+from metagan_cli.workflows.evaluate.scoring import Evaluated, Row, evaluate
+from metagan_cli.workflows.evaluate.setup import set_up
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"

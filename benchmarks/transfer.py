@@ -22,15 +22,16 @@ from PIL import Image
 from torch import Tensor
 
 from metagan_cli.config import DataConfig, EvaluateConfig
-from metagan_cli.data.folders import read_folder
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.evaluation.metrics import figure
 from metagan_cli.evaluation.scores import Ruler
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges
 from metagan_cli.store.shipped import find_features
-from metagan_cli.workflows.evaluate import ready_model
-from metagan_cli.workflows.rivals import EvaluationTask, Scratch, model_rival
+from metagan_cli.workflows.evaluate.baselines import Scratch, model_rival
+from metagan_cli.workflows.evaluate.setup import ready_model
+from metagan_cli.workflows.evaluate.tasks import EvaluationTask
 
 PICTURES = ("brick.png", "grass.png", "gravel.png", "ihc.png", "retina.jpg", "moon.png", "hubble_deep_field.jpg", "coins.png")
 PATCH = 0.25  # side of a patch as a share of its picture's shorter side

@@ -1,5 +1,5 @@
 """python -m metagan_cli"""
 
-from metagan_cli.cli import main
+from metagan_cli.cli.main import main
 
 main()

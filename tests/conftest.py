@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from metagan_cli.config import ModelConfig
-from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
-from metagan_cli.networks.generator import SWAY_RATE
+from metagan_cli.networks.generator.model import SWAY_RATE
 from metagan_cli.rng import generator_for
 from metagan_cli.store.files import TEMPORARY
 from metagan_cli.store.models import save_model
@@ -54,7 +54,7 @@ class Ran:
 def run(*arguments: object, cwd: Path, bootstrap: str = "", timeout: float = 120) -> Ran:
     """`metagan` with these arguments in a process of its own; `bootstrap` is Python that runs before it."""
     start = (
-        [sys.executable, "-c", f"{bootstrap}\nfrom metagan_cli.cli import main\nmain()"]
+        [sys.executable, "-c", f"{bootstrap}\nfrom metagan_cli.cli.main import main\nmain()"]
         if bootstrap
         else [sys.executable, "-m", "metagan_cli"]
     )

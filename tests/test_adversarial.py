@@ -5,16 +5,10 @@ import math
 import pytest
 import torch
 
-from metagan_cli.adversarial import (
-    Thermostat,
-    discriminator_loss,
-    distinct,
-    drift_penalty,
-    evened,
-    generator_loss,
-    noise_penalty,
-    unit,
-)
+from metagan_cli.learners.game import distinct
+from metagan_cli.learners.steps import evened, unit
+from metagan_cli.objectives.gan_losses import discriminator_loss, drift_penalty, generator_loss, noise_penalty
+from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
 
 REAL, FAKE = torch.tensor([[0.3, -1.0]]), torch.tensor([[-0.2, 0.5]])

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from metagan_cli import blemishes
-from metagan_cli.blemishes import KINDS, blemish, blemish_packs
-from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.images import corruptions as blemishes
+from metagan_cli.images.corruptions import KINDS, blemish, blemish_packs
 from metagan_cli.rng import generator_for
 
 

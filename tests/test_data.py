@@ -13,16 +13,16 @@ from conftest import draw_folder, refused, run
 from PIL import Image
 
 from metagan_cli.config import DataConfig, TrainConfig
-from metagan_cli.data import downloads, fonts
-from metagan_cli.data.augment import augment
-from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.augmentation import augment
 from metagan_cli.data.episodes import MANY_MOTIFS_FROM, Episodes
-from metagan_cli.data.sources import open_source
-from metagan_cli.data.styles import LEVELS, slant, style_groups, thickness
-from metagan_cli.data.tasks import ArrayTasks, prepare
+from metagan_cli.data.sources import downloads, fonts
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.data.sources.open import open_source
+from metagan_cli.data.sources.styles import LEVELS, slant, style_groups, thickness
+from metagan_cli.data.sources.tasks import ArrayTasks, prepare
 from metagan_cli.devices import drawing_processes
 from metagan_cli.errors import InputError
-from metagan_cli.evaluation.copies import spread
+from metagan_cli.images.copies import spread
 from metagan_cli.rng import generator_for
 
 SHARED = Path(__file__).resolve().parents[1] / "data"

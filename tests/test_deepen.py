@@ -4,12 +4,12 @@ import pytest
 import torch
 from conftest import TINY, gaussian, stirred_networks
 
-from metagan_cli.energy import energy_of_observation, energy_score
-from metagan_cli.learners import deepen as module
-from metagan_cli.learners.base import inner_game
+from metagan_cli.learners import fine_tuning as module
 from metagan_cli.learners.build import build_learner
-from metagan_cli.learners.deepen import can_deepen, deepen
+from metagan_cli.learners.fine_tuning import can_deepen, deepen
+from metagan_cli.learners.game import inner_game
 from metagan_cli.networks.weights import flat
+from metagan_cli.objectives.energy_distance import energy_of_observation, energy_score
 
 
 def support(count: int) -> torch.Tensor:

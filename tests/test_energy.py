@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from metagan_cli.data.doodles import Doodles
-from metagan_cli.energy import BY_SIGNATURES, Yardstick, by_features, energy_by_task, energy_score, signatures
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.objectives.energy_distance import BY_SIGNATURES, Yardstick, by_features, energy_by_task, energy_score, signatures
 from metagan_cli.rng import generator_for
 
 TASKS = range(40, 52)

@@ -12,7 +12,7 @@ from PIL import Image
 from test_networks import drawings
 
 from metagan_cli.config import DataConfig, EvaluateConfig
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.evaluation.gain import Gain
 from metagan_cli.evaluation.judges import build_judges
@@ -20,12 +20,13 @@ from metagan_cli.evaluation.scores import Score
 from metagan_cli.store.features import save_judges
 from metagan_cli.store.samples import SampleCache
 from metagan_cli.store.shipped import choose_model
-from metagan_cli.workflows import evaluate as workflow
-from metagan_cli.workflows import gains as gains_workflow
-from metagan_cli.workflows import learning_curve as curve_workflow
-from metagan_cli.workflows.leave_one_out import is_single_folder, leave_one_out
-from metagan_cli.workflows.report import write_report
-from metagan_cli.workflows.rivals import OTHERS, REALS, EvaluationTask, Scratch
+from metagan_cli.workflows.evaluate import augmentation_gain as gains_workflow
+from metagan_cli.workflows.evaluate import learning_curve as curve_workflow
+from metagan_cli.workflows.evaluate import scoring as workflow
+from metagan_cli.workflows.evaluate.baselines import OTHERS, REALS, Scratch
+from metagan_cli.workflows.evaluate.leave_one_out import is_single_folder, leave_one_out
+from metagan_cli.workflows.evaluate.report import write_report
+from metagan_cli.workflows.evaluate.tasks import EvaluationTask
 
 SMALL = EvaluateConfig(shots=(1, 3), tasks=6, samples=5, steps=1)
 

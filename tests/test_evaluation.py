@@ -2,11 +2,11 @@
 
 import torch
 
-from metagan_cli.data.doodles import Doodles
-from metagan_cli.evaluation.copies import copy_report, distances, spread
+from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.evaluation.domain import domain_from_dict, fit_domain
 from metagan_cli.evaluation.gain import by_prototypes
 from metagan_cli.evaluation.judges import PROJECTION, build_judges, see
+from metagan_cli.images.copies import copy_report, distances, spread
 from metagan_cli.rng import generator_for
 
 

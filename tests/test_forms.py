@@ -9,8 +9,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from metagan_cli.config import from_dict, to_dict
-from metagan_cli.data.folders import read_folder
-from metagan_cli.data.forms import Form, check_size, common_form, given_back, outline, squared
+from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.readers.geometry import Form, check_size, common_form, outline, squared
+from metagan_cli.data.restoring import given_back
 from metagan_cli.errors import UsageError
 
 RED, GREEN, WHITE = (200, 30, 40), (20, 160, 60), (255, 255, 255)

@@ -17,9 +17,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, features
 
-from metagan_cli.data import folders
-from metagan_cli.data.folders import Support, read_folder
-from metagan_cli.data.images import ReadImage, read_image, shown
+from metagan_cli.data.readers import folders
+from metagan_cli.data.readers.files import ReadImage, read_image, shown
+from metagan_cli.data.readers.folders import Support, read_folder
 from metagan_cli.errors import ExitCode, InputError
 
 SIZE = 32

@@ -7,13 +7,7 @@ import torch
 from conftest import gaussian
 from torchvision.models import inception_v3
 
-from metagan_cli.evaluation.inception import (
-    FID_IMAGES,
-    WEIGHTS,
-    cached_inception,
-    inception_features,
-    inception_figures,
-)
+from metagan_cli.evaluation.inception import FID_IMAGES, WEIGHTS, cached_inception, inception_features, inception_figures
 
 
 def test_figures_of_known_distributions() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metagan_cli.ink import centre, places, profiles
+from metagan_cli.images.ink import centre, places, profiles
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

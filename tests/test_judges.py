@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from metagan_cli.config import DataConfig
-from metagan_cli.data.doodles import Doodles
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import DESCRIPTION, PROJECTION, SIDE, build_judges, see
 from metagan_cli.rng import generator_for

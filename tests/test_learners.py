@@ -10,21 +10,23 @@ import torch
 from conftest import TINY, stirred_networks
 from test_networks import drawings
 
-from metagan_cli.adversarial import evened, gradient_penalty
 from metagan_cli.config import AdaptConfig, ModelConfig
 from metagan_cli.errors import CheckpointError
 from metagan_cli.learners import reptile, rnn
-from metagan_cli.learners.base import InnerGame, Learner
+from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
+from metagan_cli.learners.game import InnerGame
 from metagan_cli.learners.gradient import RATE, GradientLearner
 from metagan_cli.learners.reptile import ReptileLearner, sides
 from metagan_cli.learners.rnn import LearnedOptimizer, RecurrentLearner
+from metagan_cli.learners.steps import evened
 from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.state import TaskState, draw_latents
 from metagan_cli.networks.weights import flat, put
+from metagan_cli.objectives.gan_losses import gradient_penalty
 from metagan_cli.rng import generator_for
-from metagan_cli.state import TaskState, draw_latents
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, save_adapted
-from metagan_cli.workflows.rivals import draw_adapted
+from metagan_cli.workflows.evaluate.baselines import draw_adapted
 
 ALL = [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ("maml", "fomaml", "reptile", "meta-sgd"))]
 NAMES = [name if name != "gradient" else algorithm for name, algorithm in ALL]

@@ -14,18 +14,18 @@ import torch
 from conftest import TINY, draw_folder, refused, run
 from PIL import Image
 
-from metagan_cli import outer
-from metagan_cli.adversarial import Thermostat
 from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig, to_toml
 from metagan_cli.data.episodes import Episodes
-from metagan_cli.data.sources import open_source
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import MetaganError
-from metagan_cli.evaluation.copies import distances
-from metagan_cli.learners.base import InnerGame, Turn
-from metagan_cli.outer import OuterLoop
+from metagan_cli.images.copies import distances
+from metagan_cli.learners.game import InnerGame, Turn
+from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import Sampler
+from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.tensors import load
+from metagan_cli.training import outer_loop as outer
+from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
 from metagan_cli.workflows.adapt import adapt_folder
 

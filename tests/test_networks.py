@@ -7,16 +7,17 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, gaussian, stirred_networks
 
-from metagan_cli.data.doodles import Doodles
-from metagan_cli.energy import BY_SIGNATURES, by_features, energy_score
-from metagan_cli.learners.base import InnerGame, seen
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.learners.base import seen
 from metagan_cli.learners.build import build_learner
+from metagan_cli.learners.game import InnerGame
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator import CALM, REACH, SEVERAL, leeway, lenders, shared_edges, varieties, within_reach
-from metagan_cli.networks.perceiver import build_perceiver
+from metagan_cli.networks.generator.model import CALM, REACH, SEVERAL, leeway, lenders, shared_edges, varieties, within_reach
+from metagan_cli.networks.perceptual_net import build_perceiver
+from metagan_cli.networks.state import TaskState, draw_latents
+from metagan_cli.objectives.energy_distance import BY_SIGNATURES, by_features, energy_score
 from metagan_cli.rng import generator_for
-from metagan_cli.state import TaskState, draw_latents
 
 
 def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:

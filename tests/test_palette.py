@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metagan_cli.palette import COLOURS, few_colours, recoloured
+from metagan_cli.images.palette import COLOURS, few_colours, recoloured
 
 GROUND, SKIN, DARK, LIGHT, MOUTH = ((1.0, 1.0, 1.0), (0.8, 0.2, 0.0), (-0.8, -0.9, -1.0), (0.9, 0.9, -0.5), (0.6, -0.9, -0.9))
 

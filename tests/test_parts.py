@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metagan_cli.parts import MUCH, SLIGHTLY, parts_of
+from metagan_cli.images.regions import MUCH, SLIGHTLY, parts_of
 
 SIDE = 24
 

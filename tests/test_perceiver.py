@@ -10,17 +10,17 @@ import torch.nn.functional as F
 from conftest import TINY
 
 from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
-from metagan_cli.data.doodles import Doodles
 from metagan_cli.data.episodes import Episode, Episodes
-from metagan_cli.data.sources import open_source
-from metagan_cli.energy import by_features, energy_score
+from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import CheckpointError
-from metagan_cli.networks.perceiver import FEATURES, SIDE, Perceiver, build_perceiver, look
+from metagan_cli.networks.perceptual_net import FEATURES, SIDE, Perceiver, build_perceiver, look
 from metagan_cli.networks.weights import flat
-from metagan_cli.outer import OuterLoop
+from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.rng import generator_for, seeded
 from metagan_cli.store.features import load_perceiver, save_perceiver
 from metagan_cli.store.models import load_model, save_model
+from metagan_cli.training.outer_loop import OuterLoop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import train_perceiver

@@ -7,12 +7,12 @@ import torch
 from conftest import TINY, gaussian
 from torch import Tensor
 
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.learners.build import build_learner
+from metagan_cli.learners.game import InnerGame
 from metagan_cli.networks.bundle import build_networks
-from metagan_cli.pixelart import drawn_side, in_blocks
+from metagan_cli.networks.state import draw_latents
 from metagan_cli.rng import generator_for
-from metagan_cli.state import draw_latents
 
 
 def sprites(count: int, channels: int, side: int = 2, size: int = 32) -> Tensor:

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from metagan_cli.data.doodles import Doodles
+from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.evaluation import gain
-from metagan_cli.evaluation.copies import distances
 from metagan_cli.evaluation.gain import augmentation_gain
 from metagan_cli.evaluation.judges import build_judges
 from metagan_cli.evaluation.references import JITTERS, jittered
+from metagan_cli.images.copies import distances
 from metagan_cli.rng import generator_for, seeded
 
 

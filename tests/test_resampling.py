@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.resampling import Sample, sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
+from metagan_cli.images.resampling import Sample, sample_bicubic, sample_bilinear, sample_pictures, twice_differentiable
 from metagan_cli.rng import generator_for
 
 both = pytest.mark.parametrize(("sample", "mode"), [(sample_bilinear, "bilinear"), (sample_bicubic, "bicubic")])

@@ -7,12 +7,13 @@ import torch
 from conftest import draw_folder, refused, run
 from PIL import Image
 
+from metagan_cli.networks.state import Latents
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import BLOCK, CHUNK, REFUSED, Sampler, between, latents_of
-from metagan_cli.state import Latents
-from metagan_cli.store.grids import write_png
+from metagan_cli.sampling.latents import between, latents_of
+from metagan_cli.sampling.sampler import BLOCK, CHUNK, REFUSED, Sampler
+from metagan_cli.sampling.seeds import parse_seeds, shorten
 from metagan_cli.store.models import load_adapted, load_model
-from metagan_cli.workflows.sample import parse_seeds, shorten
+from metagan_cli.store.pictures import write_png
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from metagan_cli.errors import InputError, OutputError
+from metagan_cli.images.sheets import picture, tile, to_bytes
 from metagan_cli.store import files, pictures
-from metagan_cli.store.grids import picture, tile, to_bytes
 from metagan_cli.store.tensors import read_tensors, write_tensors
 
 

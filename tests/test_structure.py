@@ -71,7 +71,7 @@ def test_what_a_command_does_not_import(arguments: list[str], absent: str) -> No
     script = f"""
 import sys
 sys.argv = ["metagan", *{arguments!r}]
-from metagan_cli.cli import main
+from metagan_cli.cli.main import main
 try:
     main()
 except SystemExit:

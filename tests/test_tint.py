@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import gaussian
 
-from metagan_cli.tint import tinted
+from metagan_cli.images.colour import tinted
 
 RED, YELLOW, GREEN, BLUE = ((1.0, -1.0, -1.0), (1.0, 1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))
 

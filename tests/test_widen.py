@@ -7,10 +7,10 @@ import torch
 from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.learners.base import seen
-from metagan_cli.networks import generator
+from metagan_cli.networks.generator import model as generator
+from metagan_cli.networks.state import Latents
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for
-from metagan_cli.state import Latents
 
 
 def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest.MonkeyPatch) -> None:

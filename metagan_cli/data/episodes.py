@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from metagan_cli.config import TrainConfig
-from metagan_cli.data.augment import augment
-from metagan_cli.data.tasks import TaskSource
+from metagan_cli.data.augmentation import augment
+from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.errors import InputError
 from metagan_cli.rng import generator_for
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.evaluation import metrics
-from metagan_cli.evaluation.copies import are_copies, distances, thresholds
 from metagan_cli.evaluation.inception import inception_features, inception_figures
 from metagan_cli.evaluation.judges import Judges
+from metagan_cli.images.copies import are_copies, distances, thresholds
 
 # a verdict on the distance of samples from the examples, in distances of real images from them
 VERDICTS = ((0.5, "copies the examples"), (0.8, "stays close to the examples"), (1.25, "as new as real images"))

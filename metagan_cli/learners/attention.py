@@ -4,13 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.adversarial import unit
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import JUDGE_RATE, RATED_STEPS, InnerGame, Learner, fade, seen
+from metagan_cli.learners.base import Learner, seen
+from metagan_cli.learners.game import InnerGame
+from metagan_cli.learners.steps import JUDGE_RATE, RATED_STEPS, fade, unit
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator import each, gain_sizes
+from metagan_cli.networks.generator.model import each, gain_sizes
 from metagan_cli.networks.layers import Attention, start_small
-from metagan_cli.state import TaskState
+from metagan_cli.networks.state import TaskState
 
 RATE, BLIND_RATE = 0.01, 0.1  # root mean square of an inner step at first; where steps alone tell tasks apart
 UPDATES = 64  # earlier tasks' updates that are remembered

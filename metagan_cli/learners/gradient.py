@@ -9,11 +9,12 @@ steps (docs/experiments.md).
 import torch
 from torch import nn
 
-from metagan_cli.adversarial import evened, unit
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import JUDGE_RATE, InnerGame, LearnedStart, fade, stride
+from metagan_cli.learners.base import LearnedStart
+from metagan_cli.learners.game import InnerGame
+from metagan_cli.learners.steps import JUDGE_RATE, evened, fade, stride, unit
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.state import TaskState
+from metagan_cli.networks.state import TaskState
 
 RATE = 0.05  # about the root mean square of an inner step
 SHORT = 0.06  # of that a step of MAML goes: second derivatives of five full steps explode

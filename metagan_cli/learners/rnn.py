@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig
-from metagan_cli.learners.base import InnerGame, LearnedStart, stride
+from metagan_cli.learners.base import LearnedStart
+from metagan_cli.learners.game import InnerGame
+from metagan_cli.learners.steps import stride
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.layers import start_small
-from metagan_cli.state import TaskState
+from metagan_cli.networks.state import TaskState
 
 HIDDEN = 24
 RATE = 0.05  # of the Adam step that an untrained optimizer takes; times `longer`

@@ -8,8 +8,8 @@ from torch import nn
 from metagan_cli.config import ModelConfig
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
-from metagan_cli.networks.generator import Generator
-from metagan_cli.networks.perceiver import Perceiver
+from metagan_cli.networks.generator.model import Generator
+from metagan_cli.networks.perceptual_net import Perceiver
 from metagan_cli.rng import seeded
 
 

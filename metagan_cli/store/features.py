@@ -7,7 +7,7 @@ from torch import nn
 
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import Judges, build_judges
-from metagan_cli.networks.perceiver import Perceiver, build_perceiver
+from metagan_cli.networks.perceptual_net import Perceiver, build_perceiver
 from metagan_cli.store.tensors import TensorFile, half, read_tensors, write_tensors
 
 

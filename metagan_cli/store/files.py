@@ -11,12 +11,13 @@ TEMPORARY = ".metagan-tmp"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Puts data in a file: temporary file beside it, fsync, mode by umask, rename, fsync of the folder.
+    """Puts data in a file: temporary file beside it, fsync, mode by umask, rename, fsync of the folder, which is made if missing.
 
     Raises OutputError where that fails; what stood at the path before is then still there.
     """
     temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

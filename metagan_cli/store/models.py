@@ -13,7 +13,7 @@ from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.state import PARTS, TaskState, state_of
+from metagan_cli.networks.state import PARTS, TaskState, state_of
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
 
 

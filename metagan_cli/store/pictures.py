@@ -5,12 +5,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from metagan_cli.errors import InputError, OutputError, UsageError
-from metagan_cli.imprint import DESCRIPTION, imprint, imprint_of
+from metagan_cli.provenance import DESCRIPTION, KEY, imprint, imprint_of
 from metagan_cli.store.files import write_bytes
-from metagan_cli.store.grids import png_bytes
 from metagan_cli.store.tensors import is_metagan_file
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
@@ -26,12 +25,18 @@ def check_target(path: Path, endings: tuple[str, ...], overwrite: bool, inputs: 
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.suffix.lower() not in endings:
         raise UsageError(f"{path}: the ending must be one of {' '.join(endings)}")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+    check_folder(path, path.parent)
     if inputs is not None and path.exists() and path.resolve().is_relative_to(inputs.resolve()):
         raise OutputError(f"{path}: is one of the examples; name another file")
     if path.exists() and not overwrite and not written_by_metagan(path):
         raise OutputError(f"{path}: was not written by metagan; --overwrite replaces it")
+
+
+def check_folder(path: Path, folder: Path) -> None:
+    """Refuses a target whose folder, which is made with what is missing above it, cannot be. Raises OutputError."""
+    there = next(place for place in (folder, *folder.parents) if place.exists() or place == place.parent)
+    if not there.is_dir():
+        raise OutputError(f"{path}: {there} is a file, not a folder; name another place")
 
 
 def written_by_metagan(path: Path) -> bool:
@@ -82,4 +87,18 @@ def _encode(frames: list[Image.Image], path: Path, text: dict[str, Any]) -> byte
         frames[0].save(buffer, kind, **options)
     except (OSError, ValueError) as error:  # each format has a largest side
         raise OutputError(f"{path}: {kind} cannot hold it ({error}); .png can, or fewer --columns") from error
+    return buffer.getvalue()
+
+
+def write_png(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
+    """Writes a PNG that carries the text as JSON under the key `metagan`."""
+    write_bytes(path, png_bytes(image, text))
+
+
+def png_bytes(image: Image.Image, text: dict[str, Any]) -> bytes:
+    """A PNG file's bytes, with the text as JSON under the key `metagan`."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text(KEY, imprint(text))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()

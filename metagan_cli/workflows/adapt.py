@@ -2,26 +2,29 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from metagan_cli.config import DEPTHS, AdaptConfig, ModelConfig, to_dict
-from metagan_cli.data.folders import Support, read_folder
+from metagan_cli.data.readers.folders import Support, read_folder
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
-from metagan_cli.evaluation.copies import CopyReport, copy_report
 from metagan_cli.evaluation.domain import domain_from_dict
-from metagan_cli.learners.base import adaptation_game, inner_game
-from metagan_cli.learners.deepen import Deepened, can_deepen, deepen
+from metagan_cli.images.copies import CopyReport, copy_report
+from metagan_cli.learners.base import adaptation_game
+from metagan_cli.learners.fine_tuning import Deepened, can_deepen, deepen
+from metagan_cli.learners.game import inner_game
+from metagan_cli.networks.state import TaskState
 from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import Sampler
-from metagan_cli.state import TaskState
+from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.store.shipped import ShippedModel, choose_model, find_model
+from metagan_cli.workflows.progress import Report, silent
 
 MOST_SHOTS = 32  # images that the state holds; of larger folders this many are used
 TRIED = 32  # samples that the copy test looks at
@@ -45,27 +48,29 @@ class Adapted:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> Adapted:
+def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto", report: Report = silent) -> Adapted:
     """Reads a folder, picks the base model and adapts it.
 
     Raises InputError for the images, CheckpointError for the model.
     """
     start = time.monotonic()
     chosen = choose_device(device)
-    base, support, reason = _read(folder, settings)
+    base, support, reason = _read(folder, settings, report)
     images = support.images[:MOST_SHOTS]
     settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
     base.learner.to(chosen)
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
-    state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far=distance is not None and distance > 1)
-    report = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
+    is_far = distance is not None and distance > 1
+    state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far, report)
+    report("test samples", 0, TRIED)
+    copies = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
     warnings = (
         *support.warnings,
         *_budget_warning(taken, settings.steps),
         *_depth_warning(settings.depth, deepened),
         *_domain_warning(distance, base.name),
-        *_copy_warning(report),
+        *_copy_warning(copies),
     )
     metadata = {
         "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
@@ -73,7 +78,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
         "inner_steps": taken,
         "depth": deepened.as_dict() if deepened else {"depth": "state"},
         "seed": settings.seed,
-        "copies": report.as_dict(),
+        "copies": copies.as_dict(),
         "distance": distance,
     }
     return Adapted(
@@ -84,7 +89,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
         len(images),
         taken,
         deepened,
-        report,
+        copies,
         distance,
         time.monotonic() - start,
         warnings,
@@ -92,27 +97,35 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto") -> A
     )
 
 
-def adapt(folder: Path, out: Path, settings: AdaptConfig, *, device: str = "auto", overwrite: bool = False) -> Adapted:
+def adapt(
+    folder: Path,
+    out: Path,
+    settings: AdaptConfig,
+    *,
+    device: str = "auto",
+    overwrite: bool = False,
+    report: Report = silent,
+) -> Adapted:
     """`adapt_folder`, then writes the adapted model. Raises OutputError before any work where it may not be written."""
     check_target(out, (".safetensors",), overwrite)
     if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
-    adapted = adapt_folder(folder, settings, device)
+    adapted = adapt_folder(folder, settings, device, report)
     save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone)
     return adapted
 
 
-def _read(folder: Path, settings: AdaptConfig) -> tuple[BaseModel, Support, str]:
+def _read(folder: Path, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
     """The base model, the folder's images in its format, and why it was chosen."""
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
-        return base, _support(folder, base.config, settings), "as asked"
+        return base, _support(folder, base.config, settings, report), "as asked"
     first = choose_model(colourful=False)
-    support = _support(folder, first, settings)
+    support = _support(folder, first, settings, report)
     chosen = choose_model(colourful=support.colourful)
     base = _load(chosen.path, settings)
     if chosen.path != first.path:
-        support = _support(folder, chosen, settings)
+        support = _support(folder, chosen, settings, report)
     return base, support, "most images have colours" if support.colourful else "most images have no colours"
 
 
@@ -123,13 +136,19 @@ def _load(path: Path, settings: AdaptConfig) -> BaseModel:
     return base
 
 
-def _support(folder: Path, like: ModelConfig | ShippedModel, settings: AdaptConfig) -> Support:
-    size, channels = like.image_size, like.channels
-    return read_folder(folder, size=size, channels=channels, fit=settings.fit, skip_bad=settings.skip_bad)
+def _support(folder: Path, like: ModelConfig | ShippedModel, settings: AdaptConfig, report: Report) -> Support:
+    return read_folder(
+        folder,
+        size=like.image_size,
+        channels=like.channels,
+        fit=settings.fit,
+        skip_bad=settings.skip_bad,
+        report=partial(report, "images read"),
+    )
 
 
 def _adapt(
-    base: BaseModel, images: torch.Tensor, settings: AdaptConfig, start: float, is_far: bool
+    base: BaseModel, images: torch.Tensor, settings: AdaptConfig, start: float, is_far: bool, report: Report
 ) -> tuple[TaskState, int, Deepened | None]:
     """The adapted state, the inner steps taken, and how more than the state was opened.
 
@@ -143,13 +162,14 @@ def _adapt(
     deepest = settings.depth if settings.depth != "auto" else DEPTHS[-1] if is_far else DEPTHS[0]
     nets, deepened = base.nets, None
     if deepest != DEPTHS[0] and can_deepen(game, base.learner, len(images)) and not out_of_time():
-        deepened = deepen(nets, base.learner, images, game, deepest, settings.seed, out_of_time)
+        deepened = deepen(nets, base.learner, images, game, deepest, settings.seed, out_of_time, partial(report, "deeper steps"))
         nets = deepened.nets
     with torch.no_grad():
         state, taken = base.learner.begin(nets, images[None]), 0
         while taken < settings.steps and not out_of_time():
             state = base.learner.refine(nets, state, taken, game, generator_for(settings.seed, "inner", taken))
             taken += 1
+            report("inner steps", taken, settings.steps)
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])
     return state, taken, deepened

@@ -10,9 +10,9 @@ import torch
 
 from metagan_cli.devices import choose_device, choose_precision
 from metagan_cli.errors import MetaganError
-from metagan_cli.learners.base import InnerGame
+from metagan_cli.learners.game import InnerGame
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling import Sampler
+from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.models import load_model
 from metagan_cli.store.shipped import shipped_models

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from metagan_cli.data.folders import read_folder
+from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError, InputError
 from metagan_cli.store.pictures import read_text
 from metagan_cli.store.tensors import read_metadata, shapes

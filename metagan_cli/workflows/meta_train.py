@@ -10,25 +10,27 @@ from typing import Any
 import torch
 
 from metagan_cli.config import Recipe, same_networks
-from metagan_cli.data.episodes import Episodes
-from metagan_cli.data.sources import open_source
-from metagan_cli.data.tasks import TaskSource
+from metagan_cli.data.episodes import Episodes, draw_task
+from metagan_cli.data.sources.open import open_source
+from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.devices import choose_device, choose_precision, drawing_processes
-from metagan_cli.errors import ExitCode, MetaganError, OutputError, UsageError
+from metagan_cli.errors import MetaganError, OutputError, UsageError
 from metagan_cli.evaluation.domain import Domain, fit_domain
+from metagan_cli.images.sheets import picture
 from metagan_cli.networks.widen import in_colour
-from metagan_cli.outer import OuterLoop, StepStats
 from metagan_cli.rng import generator_for
-from metagan_cli.signals import Interrupts
 from metagan_cli.store.features import load_perceiver
 from metagan_cli.store.models import load_model, save_model
+from metagan_cli.store.pictures import write_png
 from metagan_cli.store.runs import RunFolder
 from metagan_cli.store.shipped import find_features, find_model
 from metagan_cli.store.tensors import TensorFile
-from metagan_cli.workflows.preview import Preview
+from metagan_cli.training.outer_loop import OuterLoop, StepStats
+from metagan_cli.training.previews import SHOTS, TRUTH, Preview
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
 
+PREVIEWS, PREVIEWED = 12, SHOTS + TRUTH  # tasks that previews show, and images of each
 DOMAIN_TASKS = 480  # tasks that say what the training images look like
 
 
@@ -39,7 +41,6 @@ class Progress:
     stats: StepStats
     steps: int
     images_per_second: float
-    seconds_left: float
     margin: float  # the critic's, averaged over the last steps
     spread: float
     warning: str
@@ -54,7 +55,6 @@ class TrainResult:
     steps: int
     seconds: float
     finished: bool
-    code: ExitCode
 
 
 def meta_train(
@@ -69,8 +69,9 @@ def meta_train(
     tensorboard: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> TrainResult:
-    """Meta-trains in a run folder for the recipe's steps, or until the budget (seconds) or a signal ends it.
+    """Meta-trains in a run folder for the recipe's steps, or until the budget (seconds) or `stopped` ends it.
 
     Raises OutputError where the folder holds a run and neither `resume` nor `overwrite` is set, UsageError where it
     began with another recipe, InputError for its data, MetaganError where the loss stops being a number (the last
@@ -84,7 +85,7 @@ def meta_train(
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, not a folder for a run")
     chosen = choose_device(device)
-    with run.locked(), Interrupts() as interrupts:
+    with run.locked():
         if resume:
             run.check_same(recipe)
         fewest = min(recipe.train.shots) + recipe.train.queries
@@ -100,11 +101,11 @@ def meta_train(
         if state is not None:
             run.cut_stats(step)
             say(f"going on after step {step}")
-        preview = Preview([split.held_out for split in splits], recipe, run.previews)
+        preview = Preview(_preview_tasks([split.held_out for split in splits], recipe.train.seed), recipe)
         domain = fit_domain(list(_some_tasks(episodes)))
         say(f"{chosen.type} {loop.precision}, {_describe([split.train for split in splits])}")
         saver = Saver(run, recipe, loop, preview, domain, make_events(str(folder)) if make_events else None)
-        return _run(saver, episodes, step, before, budget, interrupts, report)
+        return _run(saver, episodes, step, before, budget, stopped, report)
 
 
 def _newest_state(run: RunFolder, say: Callable[[str], None]) -> TensorFile | None:
@@ -142,13 +143,13 @@ def _run(
     step: int,
     before: float,
     budget: float | None,
-    interrupts: Interrupts,
+    stopped: Callable[[], bool],
     report: Callable[[Progress], None],
 ) -> TrainResult:
     train, loop = saver.recipe.train, saver.loop
     start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
     for episode in episodes.stream(step, train.steps, drawing_processes(loop.device)):
-        if interrupts.received is not None or (budget is not None and time.monotonic() - start >= budget):
+        if stopped() or (budget is not None and time.monotonic() - start >= budget):
             break
         stats = loop.step(step, episode)
         if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
@@ -163,7 +164,7 @@ def _run(
     seconds = before + time.monotonic() - start
     if saver.pending or step == first:
         saver.save(step, seconds)
-    return TrainResult(saver.run.path, step, train.steps, seconds, step >= train.steps, interrupts.exit_code)
+    return TrainResult(saver.run.path, step, train.steps, seconds, step >= train.steps)
 
 
 @dataclass
@@ -194,7 +195,9 @@ class Saver:
             "domain": self.domain.as_dict(),
         }
         save_model(self.run.model, self.recipe.model, nets, learner, metadata)
-        self.preview.write(nets, learner, step)
+        sheet = self.preview.draw(nets, learner)
+        if sheet is not None:
+            write_png(self.run.previews / f"{step:08d}.png", picture(sheet), {"kind": "preview", "step": step})
         self.run.save_state(step, self.loop.tensors(), self.loop.figures() | {"seconds": seconds})
 
     def _add_events(self) -> None:
@@ -219,12 +222,20 @@ def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:
         yield from torch.cat([episode.support, episode.query], 1)
 
 
+def _preview_tasks(held_out: Sequence[TaskSource], seed: int) -> torch.Tensor | None:
+    """Images of fixed held-out tasks, from all sources in turn: [T, N, C, S, S], or nothing where none holds enough."""
+    able = [source for source in held_out if source.tasks(PREVIEWED)]
+    rng = generator_for(seed, "preview")
+    tasks = [draw_task(able[i % len(able)], PREVIEWED, rng) for i in range(PREVIEWS)] if able else []
+    return torch.stack(tasks) if tasks else None
+
+
 def _describe(sources: Sequence[TaskSource]) -> str:
     return ", ".join(f"{source.name} ({source.tasks(2)} tasks)" for source in sources)
 
 
 class Pace:
-    """Speed, time left, and the critic's figures, from the last steps."""
+    """Speed, and the critic's figures, from the last steps."""
 
     def __init__(self, images: int, window: int = 20) -> None:
         self.images, self.window = images, window
@@ -237,8 +248,7 @@ class Pace:
         self.recent = [*self.recent[1 - self.window :], stats]
         each = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
         margin, spread = (sum(getattr(s, name) for s in self.recent) / len(self.recent) for name in ("margin", "spread"))
-        left = each * (steps - stats.step - 1)
-        return Progress(stats, steps, self.images / max(each, 1e-9), left, margin, spread, warning)
+        return Progress(stats, steps, self.images / max(each, 1e-9), margin, spread, warning)
 
 
 class DeadCritic:

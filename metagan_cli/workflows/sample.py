@@ -1,36 +1,31 @@
 """sample: an adapted model, or a folder, to new images."""
 
-import hashlib
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from metagan_cli.config import AdaptConfig, from_dict
-from metagan_cli.data.folders import Support
-from metagan_cli.data.forms import Form, check_size, given_back
-from metagan_cli.devices import choose_device
-from metagan_cli.errors import CheckpointError, InputError, OutputError, UsageError
-from metagan_cli.evaluation.copies import CopyReport, copy_report
-from metagan_cli.sampling import Sampler
-from metagan_cli.state import TaskState, state_of
+from metagan_cli.data.readers.geometry import check_size
+from metagan_cli.data.restoring import given_back
+from metagan_cli.errors import OutputError, UsageError
+from metagan_cli.images.copies import CopyReport, copy_report
+from metagan_cli.images.sheets import picture, tile, to_bytes
+from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
-from metagan_cli.store.grids import picture, tile, to_bytes
-from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
-from metagan_cli.store.shipped import shipped_models
-from metagan_cli.workflows.adapt import adapt_folder
+from metagan_cli.workflows.progress import Report, silent
+from metagan_cli.workflows.ready import Ready
 
 GRID_LIMIT = 10_000  # images in one picture
 AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
-AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
 AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support")  # and of a request, but for which images it asks for
 TESTED = 256  # samples that the copy test looks at
 
@@ -44,41 +39,12 @@ class SampleRequest:
     each: Path | None  # a folder for single files
     truncation: float = 1.0
     columns: int | None = None
-    size: str = "auto"  # of single images; see data/forms.py
+    size: str = "auto"  # of single images; see `check_size`
     scale: int = 1
     with_support: bool = False
     walk_count: int | None = None  # frames of a walk through the seeds
     overwrite: bool = False
     inputs: Path | None = None  # the folder of examples, in which nothing is replaced
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a picture of samples keeps of its making."""
-
-    model: str  # its hash
-    seeds: str  # as --seeds takes them
-    truncation: float
-    columns: int | None
-    scale: int
-    with_support: bool
-    walk: int | None  # frames
-    size: str = SampleRequest.size
-    adapt: AdaptConfig | None = None  # by which a folder was adapted on the way
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A task state with its base, ready to sample from."""
-
-    state: TaskState
-    base: BaseModel
-    hash: str  # of the adapted model; of base, examples and settings where a folder was adapted on the way
-    light_on_dark: bool
-    form: Form
-    support: Support | None = None  # what a folder that was adapted on the way holds
-    warnings: tuple[str, ...] = ()
-    settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
 
 
 @dataclass(frozen=True)
@@ -104,63 +70,11 @@ def check_request(request: SampleRequest) -> None:
             raise UsageError(f"-n {count}: one picture holds at most {GRID_LIMIT} images; use --each DIR for more")
         endings = (*STILL, ".gif") if request.walk_count else STILL
         pictures.check_target(request.out, endings, request.overwrite, request.inputs)
-    if request.each is not None and request.each.exists() and not request.each.is_dir():
-        raise OutputError(f"{request.each}: is a file, not a folder for single images")
-    if request.each is not None and not request.each.parent.is_dir():
-        raise OutputError(f"{request.each}: there is no folder {request.each.parent}; make it first")
+    if request.each is not None:
+        pictures.check_folder(request.each, request.each)
 
 
-def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None) -> Ready:
-    """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
-    if source.is_dir():
-        chosen_settings = settings or AdaptConfig()
-        adapted = adapt_folder(source, chosen_settings, device)
-        own = {name: getattr(chosen_settings, name) for name in AS_ADAPTED}
-        digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
-        digest.update(adapted.state.bases.cpu().numpy().tobytes())
-        support = adapted.support
-        look = support.light_on_dark, support.form
-        return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
-    loaded = load_adapted(source)
-    base = loaded.base or _find_base(source, loaded.metadata["base"])
-    check_state(source, loaded.state, base)
-    chosen = choose_device(device)
-    base.nets.to(chosen)
-    state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
-    light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
-    return Ready(state, base, loaded.hash, light_on_dark, _form(source, loaded.metadata.get("form", {})))
-
-
-def _form(source: Path, values: dict[str, Any]) -> Form:
-    try:
-        return from_dict(Form, values)
-    except UsageError as error:
-        raise CheckpointError(f"{source}: its results would have no form ({error})") from error
-
-
-def _find_base(source: Path, wanted: dict[str, Any]) -> BaseModel:
-    """The base that an adapted file names: among the shipped models, or where the file remembers it."""
-    for model in shipped_models():
-        if model.name == wanted["name"]:
-            base = load_model(model.path)
-            if base.hash != wanted["hash"]:
-                raise CheckpointError(
-                    f"{source}: was adapted from '{wanted['name']}' {wanted['hash'][:12]}, "
-                    f"but the one installed is {base.hash[:12]}: adapt again"
-                )
-            return base
-    remembered = Path(wanted.get("path", ""))
-    if not wanted.get("path") or not remembered.is_file():
-        raise CheckpointError(
-            f"{source}: its base '{wanted['name']}' ({wanted['hash'][:12]}) is not here: adapt again with --standalone"
-        )
-    base = load_model(remembered)
-    if base.hash != wanted["hash"]:
-        raise CheckpointError(f"{source}: its base {remembered} has changed: {wanted['hash'][:12]} then, {base.hash[:12]} now")
-    return base
-
-
-def sample(ready: Ready, request: SampleRequest) -> Sampled:
+def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sampled:
     """Draws the images of a request and writes them. Raises UsageError or OutputError, the former before any work."""
     start = time.monotonic()
     check_request(request)
@@ -175,6 +89,8 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
     text |= {name: getattr(request, name) for name in AS_DRAWN} | ({"adapt": ready.settings} if ready.settings else {})
     sampler = Sampler(ready.base.nets, ready.state, request.truncation)
     kept: list[Tensor] = []
+    count = request.walk_count or len(request.seeds)
+    report("samples", 0, count)
     if request.each is not None:
         _prepare_folder(request)
     for place, images in _blocks(sampler, request):
@@ -182,12 +98,12 @@ def sample(ready: Ready, request: SampleRequest) -> Sampled:
             _write_each(request, place, _as_files(images, ready, request), text)
         if request.out is not None or len(kept) * len(images) < TESTED:
             kept.append(images)
+        report("samples", place + len(images), count)
     drawn = torch.cat(kept)
     if request.out is not None:
         _write_sheet(request.out, drawn, ready, request, text)
-    report = copy_report(drawn[:TESTED], ready.state.bases[0].float().cpu()) if request.walk_count is None else None
-    count = request.walk_count or len(request.seeds)
-    return Sampled(count, request.out, request.each, report, time.monotonic() - start, ready.warnings)
+    copies = copy_report(drawn[:TESTED], ready.state.bases[0].float().cpu()) if request.walk_count is None else None
+    return Sampled(count, request.out, request.each, copies, time.monotonic() - start, ready.warnings)
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:
@@ -214,7 +130,7 @@ def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Ten
 def _prepare_folder(request: SampleRequest) -> None:
     assert request.each is not None
     try:
-        request.each.mkdir(exist_ok=True)
+        request.each.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{request.each}: cannot be made ({error.strerror})") from error
     count = request.walk_count or len(request.seeds)
@@ -263,66 +179,3 @@ def _beside(left: Tensor, right: Tensor, gap: int = 12) -> Tensor:
     whole[: left.shape[0], : left.shape[1]] = left
     whole[: right.shape[0], left.shape[1] + gap :] = right
     return whole
-
-
-def shorten(seeds: Sequence[int]) -> str:
-    """Seeds as text, runs as first-last: the form that --seeds takes."""
-    parts: list[str] = []
-    start = previous = seeds[0]
-    for seed in (*seeds[1:], None):
-        if seed is None or seed != previous + 1:
-            parts.append(str(start) if start == previous else f"{start}-{previous}")
-            if seed is not None:
-                start = seed
-        previous = seed if seed is not None else previous
-    return ",".join(parts)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds from text like 0,4-9. Raises UsageError."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise UsageError(f"--seeds {text}: write numbers and runs, as 0,4-9")
-        low, high = int(first), int(last) if dash else int(first)
-        if high < low:
-            raise UsageError(f"--seeds {text}: {part} runs backwards")
-        if high >= 2**64:
-            raise UsageError(f"--seeds {text}: a seed is below 2^64")
-        if high - low >= 10**7 or len(seeds) >= 10**7:
-            raise UsageError(f"--seeds {text}: more than ten million seeds")
-        seeds.extend(range(low, high + 1))
-    return seeds
-
-
-def like(path: Path) -> Kept:
-    """What a picture of samples keeps of its making.
-
-    Raises InputError where metagan did not write it or something changed it, UsageError for other pictures of ours.
-    """
-    text = pictures.read_text(path)
-    if text.get("kind") != "sample":
-        raise UsageError(f"--like {path}: not a picture of samples")
-    known = {f.name for f in fields(Kept)}
-    try:
-        return from_dict(Kept, {name: value for name, value in text.items() if name in known})
-    except (UsageError, TypeError) as error:  # of a wrong type, or missing
-        raise InputError(f"{path}: what it keeps of its making was changed ({error})") from error
-
-
-def requested(kept: Kept, request: SampleRequest, given: Collection[str] = ()) -> SampleRequest:
-    """A request for the same images as those of a picture, but for the fields of the request that were given."""
-    stored = {name: getattr(kept, name) for name in AS_DRAWN if name not in given}
-    return replace(request, seeds=parse_seeds(kept.seeds), walk_count=kept.walk, **stored)
-
-
-def adapted_by(kept: Kept, settings: AdaptConfig) -> AdaptConfig:
-    """The settings by which the folder of a picture's examples was adapted, as far as it tells."""
-    return replace(settings, **{name: getattr(kept.adapt, name) for name in AS_ADAPTED}) if kept.adapt else settings
-
-
-def check_same_model(kept: Kept, ready: Ready) -> None:
-    """Raises UsageError where a picture was made by another model, or from another folder."""
-    if kept.model != ready.hash:
-        raise UsageError(f"--like: the picture was made with model {kept.model[:12]}, this one is {ready.hash[:12]}")

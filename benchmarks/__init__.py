@@ -1,0 +1,1 @@
+"""What is measured, by programs that write the tables and pictures of the docs."""

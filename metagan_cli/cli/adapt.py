@@ -1,0 +1,117 @@
+"""metagan adapt"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metagan_cli.cli.console import Console, Fact
+from metagan_cli.cli.options import (
+    LEARNING,
+    OUTPUT,
+    AsJson,
+    Base,
+    Depth,
+    Device,
+    Fit,
+    Overwrite,
+    Quiet,
+    Seed,
+    SkipBad,
+    Steps,
+    Verbose,
+    read_seconds,
+)
+from metagan_cli.config import DEPTHS, AdaptConfig
+
+if TYPE_CHECKING:
+    from metagan_cli.data.readers.folders import Support
+    from metagan_cli.workflows.adapt import Adapted
+
+EXAMPLE = "metagan adapt ./my_samples/ -o runes.safetensors"
+ADAPT = AdaptConfig()
+
+
+def adapt(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of a few images.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The adapted model.", rich_help_panel=OUTPUT)] = Path(
+        "adapted.safetensors"
+    ),
+    base: Base = ADAPT.base,
+    steps: Steps = ADAPT.steps,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="TIME", help="Begin no inner step after this, as 10s.", rich_help_panel=LEARNING),
+    ] = None,
+    learner: Annotated[
+        str | None,
+        typer.Option("--learner", metavar="NAME", help="Refuse a base with another learner.", rich_help_panel=LEARNING),
+    ] = None,
+    depth: Depth = ADAPT.depth,
+    fit: Fit = ADAPT.fit,
+    skip_bad: SkipBad = False,
+    standalone: Annotated[
+        bool, typer.Option("--standalone", help="Embed the base model in the file.", rich_help_panel=OUTPUT)
+    ] = False,
+    seed: Seed = ADAPT.seed,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn what the images of a folder have in common."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    settings = AdaptConfig(
+        base,
+        learner,
+        steps,
+        depth=depth,
+        budget=read_seconds(budget),
+        fit=fit,
+        skip_bad=skip_bad,
+        standalone=standalone,
+        seed=seed,
+    )
+    from metagan_cli.workflows import adapt as workflow
+
+    adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite, report=console.progress)
+    tell_support(console, adapted.support)
+    for warning in adapted.warnings:
+        console.warn(warning)
+    values = {"out": str(out), "base": adapted.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
+    values["skipped"] = [list(pair) for pair in adapted.support.skipped]
+    console.facts("adapt", values, _facts(adapted, out))
+
+
+def tell_support(console: Console, support: "Support") -> None:
+    """What was read, skipped and done to a folder's images."""
+    support.tell_skipped(console.note)
+    for note in support.notes:
+        console.note(note)
+    for first, second in support.duplicates:
+        console.detail(f"nearly the same: {first} and {second}")
+
+
+def _facts(adapted: "Adapted", out: Path) -> list[Fact]:
+    report, support = adapted.copies, adapted.support
+    used = f"{adapted.shots} of {support.found} images" if adapted.shots < support.found else f"{adapted.shots} images"
+    look = "light on dark" if support.light_on_dark else "dark on light"
+    near = f"median distance to the nearest example {report.nearest:.3f}"
+    if report.examples_nearest is not None:
+        near += f" (between the examples themselves {report.examples_nearest:.3f})"
+    return [
+        ("read", f"{used}, {support.form.words}, {look}; {len(support.skipped)} skipped"),
+        ("base", f"{adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps"),
+        *_depth_fact(adapted),
+        ("copies", f"{report.copies} of {report.samples} test samples; {near}"),
+        ("wrote", f"{out} in {adapted.seconds:.1f} s"),
+    ]
+
+
+def _depth_fact(adapted: "Adapted") -> list[Fact]:
+    if adapted.deepened is None:
+        return []
+    tried = adapted.deepened
+    opened = "nothing but the state, more did not help" if tried.depth == DEPTHS[0] else tried.depth
+    return [("opened", f"{opened}: {tried.steps} steps, judged by {tried.held_out} held-out images")]

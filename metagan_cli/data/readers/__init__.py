@@ -1,0 +1,1 @@
+"""Files and folders of a person's images, as a support set."""

@@ -1,0 +1,192 @@
+"""Reading images safely: one file becomes one array, or there is one reason why not."""
+
+import contextlib
+import io
+import os
+import stat
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from metagan_cli.data.readers.geometry import Array, Outline, outline, squared
+from metagan_cli.errors import InputError
+from metagan_cli.provenance import imprint_of
+
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm")
+REFUSED = {
+    ".heic": "HEIC is not read here: pip install pillow-heif to convert it, or save it as PNG",
+    ".heif": "HEIF is not read here: pip install pillow-heif to convert it, or save it as PNG",
+    ".svg": "a vector file: export it as PNG",
+    ".eps": "a vector file: export it as PNG",
+    ".pdf": "a document: export its pages as PNG",
+}
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 300_000_000
+MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
+MIN_SIDE = 4  # pixels
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """One image, ready for a network."""
+
+    pixels: Array  # uint8 [size, size, C]
+    outline: Outline
+    colourful: bool  # whether its source has colours
+    ground: int | None  # the gray level that its transparent parts were laid on
+    notes: tuple[str, ...]  # what was done to it that its owner should know
+    sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
+
+
+def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels: bool = True) -> ReadImage:
+    """Reads a file as uint8 [size, size, C], upright, composited on a ground, and fitted into a square.
+
+    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture.
+
+    Raises InputError with one line that says what is wrong and what to do.
+    """
+    data = _bytes(path)
+    try:
+        with warnings.catch_warnings(), _pixel_limit():
+            warnings.simplefilter("ignore")
+            image, imprint, notes = _decode(path, data)
+            if min(image.size) < MIN_SIDE:
+                raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
+            rgb, ground = _on_ground(image)
+            colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
+            chosen = rgb if channels == 3 else rgb.convert("L")
+            form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
+            pixels = squared(chosen, size, fit, form.block if by_pixels else 0, ground)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: needs more memory than there is") from error
+    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
+        raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
+    if ground is not None:
+        notes.append(f"transparent: put on {'white' if ground else 'black'}")
+    if imprint:
+        notes.append("drawn by metagan itself")
+    return ReadImage(pixels, form, colourful, ground, tuple(notes), imprint.get("kind", "single") != "single")
+
+
+def shown(path: Path | str) -> str:
+    """A path on one printable line, whatever characters it holds."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file; never blocks on a pipe or a device."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise InputError(f"{shown(path)}: vanished before it could be read") from error
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # asked before os.fdopen, which raises on a folder and leaves it open
+        os.close(descriptor)
+        raise InputError(f"{shown(path)}: not a regular file")
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            if status.st_size == 0:
+                raise InputError(f"{shown(path)}: empty (0 bytes)")
+            if status.st_size > MAX_BYTES:
+                raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
+            if file.read(8) == _PNG:
+                _check_text_chunks(path, file)
+            file.seek(0)
+            return file.read()
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: needs more memory than there is") from error
+
+
+def _check_text_chunks(path: Path, file: Any) -> None:
+    """Refuses a PNG whose text is longer than any picture needs, before it is loaded."""
+    while len(head := file.read(8)) == 8:  # to the end: Pillow reads the texts behind the pixels too
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and length > MAX_TEXT:
+            raise InputError(f"{shown(path)}: holds a text of {length // 1_000_000} MB, which is no picture's")
+        file.seek(length + 4, os.SEEK_CUR)
+
+
+@contextlib.contextmanager
+def _pixel_limit() -> Iterator[None]:
+    """Pillow's own bomb check stays out of the way: ours is stricter and has its own words."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _decode(path: Path, data: bytes) -> tuple[Image.Image, dict[str, Any], list[str]]:
+    """The decoded first frame, upright, in one of the modes L, RGB, LA, RGBA; what it carries if metagan drew it; and notes."""
+    Image.init()
+    allowed = [name for name in FORMATS if name in Image.OPEN]
+    image: Image.Image = Image.open(io.BytesIO(data), formats=allowed)
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{shown(path)}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
+        )
+    notes = ["of several frames: the first frame"] if getattr(image, "n_frames", 1) > 1 else []
+    image.load()
+    return _plain(path, ImageOps.exif_transpose(image)), imprint_of(image), notes
+
+
+def _plain(path: Path, image: Image.Image) -> Image.Image:
+    """Any mode as 8-bit L, RGB, LA or RGBA.
+
+    16-bit values are divided by 257; floats are shares of 1, levels up to 255, or else stretched from their range.
+    """
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image).astype(np.float64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{shown(path)}: whole numbers beyond 16 bits: save it as an 8-bit PNG")
+        return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if image.mode == "F":
+        values = np.asarray(image).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise InputError(f"{shown(path)}: holds values that are no numbers: save it as an 8-bit PNG")
+        low, high = float(values.min()), float(values.max())
+        if low >= 0 and high <= 255:
+            low, high = 0.0, 1.0 if high <= 1 else 255.0
+        return Image.fromarray(np.round((values - low) / (high - low) * 255).astype(np.uint8))
+    if image.mode in ("L", "RGB", "LA", "RGBA") and "transparency" not in image.info:
+        return image
+    if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
+    """Transparent pictures on white, or on black where what they show is itself light; and that ground's gray level."""
+    if "A" not in image.mode:
+        return image.convert("RGB"), None
+    rgba = image.convert("RGBA")
+    alpha = np.asarray(rgba.getchannel("A")).astype(np.float64)
+    if alpha.min() == 255:
+        return rgba.convert("RGB"), None
+    light = np.asarray(rgba.convert("RGB").convert("L"))
+    mean = float((light * alpha).sum() / max(float(alpha.sum()), 1.0))
+    level = 0 if mean > 200 else 255
+    ground = Image.new("RGBA", rgba.size, (level, level, level, 255))
+    return Image.alpha_composite(ground, rgba).convert("RGB"), level
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "cannot identify" in text or not text:
+        return "its content is none of " + ", ".join(FORMATS)
+    return shown(text[:160])

@@ -1,0 +1,96 @@
+"""Sampling between pixels, where asked with every derivative: torch's own has only the first, and MAML needs the second."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.images.ground import ground_of
+
+KEYS = -0.75  # slope of the cubic kernel one pixel away, as torch has it
+FRAME = 2  # pixels around a picture that the kernel may reach
+Sample = Callable[[Tensor, Tensor], Tensor]  # images at the places of a grid
+_twice = ContextVar("twice", default=False)
+
+
+@contextmanager
+def twice_differentiable(wanted: bool = True) -> Iterator[None]:
+    """Whatever is sampled within can be differentiated again; it takes about five times as long."""
+    token = _twice.set(wanted)
+    try:
+        yield
+    finally:
+        _twice.reset(token)
+
+
+def sample_bilinear(images: Tensor, grid: Tensor) -> Tensor:
+    """Images [N, C, S, S] at the places grid [N, H, W, 2], (x, y) in [-1, 1] from edge to edge; zero outside: [N, C, H, W].
+
+    torch's `grid_sample` with `align_corners=False`, or the same written out.
+    """
+    if not _twice.get():
+        return F.grid_sample(images, grid, align_corners=False)
+    return _written_out(images, grid, lambda share: {0: 1 - share, 1: share})
+
+
+def sample_bicubic(images: Tensor, grid: Tensor) -> Tensor:
+    """Like `sample_bilinear`, by cubic convolution (Keys 1981): it keeps edges crisper, and overshoots a little beside them."""
+    if not _twice.get():
+        return F.grid_sample(images, grid, mode="bicubic", align_corners=False)
+    return _written_out(images, grid, _keys)
+
+
+def _keys(share: Tensor) -> dict[int, Tensor]:
+    """The weights of the pixels around a place that lies `share` beyond pixel 0."""
+
+    def near(x: Tensor) -> Tensor:
+        return ((KEYS + 2) * x - (KEYS + 3)) * x.square() + 1
+
+    def far(x: Tensor) -> Tensor:
+        return KEYS * (((x - 5) * x + 8) * x - 4)
+
+    return {-1: far(1 + share), 0: near(share), 1: near(1 - share), 2: far(2 - share)}
+
+
+def _written_out(images: Tensor, grid: Tensor, weigh: Callable[[Tensor], dict[int, Tensor]]) -> Tensor:
+    """What `grid_sample` does, by weights of the pixels around each place; they are the same for rows and columns."""
+    side = images.shape[-1]
+    place = (grid + 1) * (side / 2) - 0.5
+    corner = place.detach().floor()
+    across, down = (weigh(share) for share in (place - corner).unbind(-1))
+    flat, found = images.flatten(2), torch.zeros((), device=images.device, dtype=images.dtype)
+    for i, width in across.items():
+        for k, height in down.items():
+            x, y = corner[..., 0].long() + i, corner[..., 1].long() + k
+            inside = (x >= 0) & (x < side) & (y >= 0) & (y < side)
+            index = (y.clamp(0, side - 1) * side + x.clamp(0, side - 1)).flatten(1)[:, None]
+            taken = flat.gather(2, index.expand(-1, images.shape[1], -1)).unflatten(2, grid.shape[1:3])
+            found = found + taken * (width * height * inside)[:, None]
+    return found
+
+
+def sample_nearest(images: Tensor, grid: Tensor) -> Tensor:
+    """Like `sample_bilinear`, the nearest pixel itself; the places have no gradient."""
+    return F.grid_sample(images, grid, mode="nearest", align_corners=False)
+
+
+def sample_pictures(images: Tensor, grid: Tensor, sample: Sample = sample_bicubic) -> Tensor:
+    """Images [N, 3, S, S] in [-1, 1] of any ground at the places of a grid, and on beyond a border mostly of one colour.
+
+    Beyond any other border lies the mirror image: a picture that fills its square has no ground.
+    """
+    side, (ground, plain) = images.shape[-1], ground_of(images)
+    ground, plain = (ground * plain[:, None])[..., None, None], plain[:, None, None, None]
+    places = torch.where(plain, grid, reflected(grid, side))
+    own, around = images - ground, 4 * [FRAME]
+    framed = torch.where(plain, F.pad(own, around), F.pad(own, around, mode="reflect"))
+    return (sample(framed, places * (side / (side + 2 * FRAME))) + ground).clamp(-1, 1)
+
+
+def reflected(grid: Tensor, side: int) -> Tensor:
+    """The places of a grid, with those beyond the outermost of `side` pixels' middles mirrored there: all of them are inside."""
+    inside = 1 - 1 / side
+    return inside * (1 - ((grid / inside + 1).remainder(4) - 2).abs())

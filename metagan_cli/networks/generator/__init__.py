@@ -1,0 +1,1 @@
+"""The generator, a room for each thing that it does to an image."""

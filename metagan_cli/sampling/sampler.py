@@ -1,0 +1,128 @@
+"""Samples by seed: each image depends on its seed, the state and the truncation alone."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from metagan_cli.images.copies import are_copies, distances, thresholds
+from metagan_cli.networks.bundle import Networks
+from metagan_cli.networks.generator.model import REACH
+from metagan_cli.networks.state import Latents, TaskState, draw_latents
+from metagan_cli.rng import generator_for
+from metagan_cli.sampling.latents import between, latents_of
+
+CHUNK = 16  # every forward pass has this many samples: results of a convolution may depend on the batch's shape
+BLOCK = 4 * CHUNK  # samples that are judged together
+DRAFTS = 4  # most drafts of one sample
+REFUSED = 0.25  # share of drafts that the discriminator sends back
+COPY = 1e3  # taken from the score of a copy: more than all scores differ
+WIDER = 2.0  # latents of the last draft that is drawn because all before were copies, in units of the usual ones
+REFERENCES, PEERS = 32, 2  # drafts, at least, that set the bar; how many of them each draft is judged beside
+
+
+class Sampler:
+    """Draws samples of one task, and draws again what the discriminator finds worse than most.
+
+    Rejection by a discriminator (Azadi et al. 2019), which is trained to tell real images from blemished ones as well: it
+    finds lost strokes and blots. Copies of a support image, by the copy test, are drawn again as well, each time from wider
+    latents. A sample is the first of DRAFTS drafts that passes, or the best of them; all start from the same support image, and
+    are judged beside other drafts that start there.
+    """
+
+    def __init__(self, nets: Networks, state: TaskState, truncation: float = 1.0, drafts: int = DRAFTS) -> None:
+        self.nets, self.state, self.truncation, self.drafts = nets, state, truncation, drafts
+        self.shots = state.bases.shape[1]
+        self.level, self.bar = torch.zeros(self.shots), float("-inf")
+        if drafts > 1:
+            each = max(PEERS + nets.discriminator.pack - 1, math.ceil(REFERENCES / self.shots))
+            base, number = torch.arange(self.shots).repeat(each), torch.arange(each).repeat_interleave(self.shots)
+            drawn = draw_latents(1, len(base), nets.generator.latent_sizes, generator_for(0, "references"))
+            references = replace(drawn, pick=(base[None] + 0.5) / self.shots)
+            self.references = self._generate(references).unflatten(0, (each, self.shots))
+            scores = self._scores(self.references.flatten(0, 1), base, number + 1).view(each, self.shots)
+            self.level = scores.mean(0)
+            self.bar = float((scores - self.level).quantile(REFUSED))
+            self.examples = state.bases[0].float().cpu()
+            self.redraws = thresholds(self.examples)
+
+    def draw(self, seeds: Sequence[int]) -> Tensor:
+        """Samples [N, C, S, S] in [-1, 1], in memory on the CPU."""
+        return torch.cat(list(self.stream(seeds)))
+
+    def stream(self, seeds: Sequence[int]) -> Iterator[Tensor]:
+        """Samples in blocks of at most BLOCK, for any number of seeds."""
+        for start in range(0, len(seeds), BLOCK):
+            yield self._accepted(seeds[start : start + BLOCK])[0]
+
+    def walk(self, seeds: Sequence[int], count: int) -> Tensor:
+        """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others."""
+        return self._generate(between(self._accepted(seeds)[1], count))
+
+    def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
+        """The samples of these seeds, and the latents that they come from."""
+        latents = self._latents(seeds)
+        images, scores = self._judged(latents)
+        for draft in range(1, self.drafts):
+            refused = (scores < self.bar).nonzero()[:, 0]
+            if not len(refused):
+                break
+            other = self._latents([seeds[i] for i in refused.tolist()], draft)
+            copied = scores[refused] < -COPY / 2
+            width = torch.where(copied, 1 + (WIDER - 1) * draft / (self.drafts - 1), 1.0)
+            other = self.nets.generator.widened(other, width[None])
+            drawn, found = self._judged(other)
+            better = found > scores[refused]
+            place = refused[better]
+            images[place], scores[place] = drawn[better], found[better]
+            for name in ("z", "noise", "partner"):
+                getattr(latents, name)[:, place] = getattr(other, name)[:, better]
+        return images, latents
+
+    def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
+        return latents_of(seeds, self.nets.generator.latent_sizes, self.truncation, draft)
+
+    def _judged(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """Drafts, and their scores [N] above the mean of their support image's drafts; zeros where nothing is drawn again."""
+        images, base = self._generate(latents), latents.base_index(self.shots)[0]
+        if self.drafts == 1:
+            return images, torch.zeros(len(images))
+        scores = self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
+        copied = are_copies(distances(images, self.examples), self.redraws)
+        return images, scores - COPY * copied
+
+    @torch.no_grad()
+    def _generate(self, latents: Latents) -> Tensor:
+        """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task, chunk by chunk, each filled to CHUNK."""
+        parts = []
+        for start in range(0, latents.pick.shape[1], CHUNK):
+            some = latents.part(slice(1), slice(start, start + CHUNK))
+            filled = some.map(lambda tensor: _filled(tensor[0])[None])
+            images, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
+            parts.append((images[0, : some.pick.shape[1]].float() / REACH).clamp(-1, 1).cpu())
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _scores(self, images: Tensor, base: Tensor, first: Tensor) -> Tensor:
+        """The discriminator's mean scores [N] of images [N, C, S, S] in packs with PEERS of the drafts from their support image.
+
+        `base` [N] is the index of that image, `first` [N] the number of the first of those drafts.
+        """
+        device, pack, parts = self.state.code.device, self.nets.discriminator.pack, []
+        for start in range(0, len(images), CHUNK):
+            some, own, number = (_filled(t[start : start + CHUNK]) for t in (images, base, first))
+            beside = self.state.bases[0, own.to(device)].repeat_interleave(pack, 0)[None]
+            total = torch.zeros(CHUNK)
+            for i in range(PEERS):
+                peers = [self.references[(number + i + j) % len(self.references), own] for j in range(pack - 1)]
+                packed = REACH * torch.stack([some, *peers], 1).flatten(0, 1)[None]
+                total += self.nets.discriminator(packed.to(device), beside)[0].cpu()
+            parts.append(total[: len(images[start : start + CHUNK])] / PEERS)
+        return torch.cat(parts)
+
+
+def _filled(rows: Tensor) -> Tensor:
+    """Rows [N, ...], N at most CHUNK, with the first repeated up to CHUNK."""
+    return torch.cat([rows, rows[:1].expand(CHUNK - len(rows), *rows.shape[1:])])

@@ -1,0 +1,83 @@
+"""What samples are drawn from: an adapted model's file, or a folder that is adapted on the way."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metagan_cli.config import AdaptConfig, from_dict
+from metagan_cli.data.readers.folders import Support
+from metagan_cli.data.readers.geometry import Form
+from metagan_cli.devices import choose_device
+from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.networks.state import TaskState, state_of
+from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
+from metagan_cli.store.shipped import shipped_models
+from metagan_cli.workflows.adapt import adapt_folder
+from metagan_cli.workflows.progress import Report, silent
+
+AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A task state with its base, ready to sample from."""
+
+    state: TaskState
+    base: BaseModel
+    hash: str  # of the adapted model; of base, examples and settings where a folder was adapted on the way
+    light_on_dark: bool
+    form: Form
+    support: Support | None = None  # what a folder that was adapted on the way holds
+    warnings: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
+
+
+def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None, report: Report = silent) -> Ready:
+    """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
+    if source.is_dir():
+        chosen_settings = settings or AdaptConfig()
+        adapted = adapt_folder(source, chosen_settings, device, report)
+        own = {name: getattr(chosen_settings, name) for name in AS_ADAPTED}
+        digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
+        digest.update(adapted.state.bases.cpu().numpy().tobytes())
+        support = adapted.support
+        look = support.light_on_dark, support.form
+        return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
+    loaded = load_adapted(source)
+    base = loaded.base or _find_base(source, loaded.metadata["base"])
+    check_state(source, loaded.state, base)
+    chosen = choose_device(device)
+    base.nets.to(chosen)
+    state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
+    light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
+    return Ready(state, base, loaded.hash, light_on_dark, _form(source, loaded.metadata.get("form", {})))
+
+
+def _form(source: Path, values: dict[str, Any]) -> Form:
+    try:
+        return from_dict(Form, values)
+    except UsageError as error:
+        raise CheckpointError(f"{source}: its results would have no form ({error})") from error
+
+
+def _find_base(source: Path, wanted: dict[str, Any]) -> BaseModel:
+    """The base that an adapted file names: among the shipped models, or where the file remembers it."""
+    for model in shipped_models():
+        if model.name == wanted["name"]:
+            base = load_model(model.path)
+            if base.hash != wanted["hash"]:
+                raise CheckpointError(
+                    f"{source}: was adapted from '{wanted['name']}' {wanted['hash'][:12]}, "
+                    f"but the one installed is {base.hash[:12]}: adapt again"
+                )
+            return base
+    remembered = Path(wanted.get("path", ""))
+    if not wanted.get("path") or not remembered.is_file():
+        raise CheckpointError(
+            f"{source}: its base '{wanted['name']}' ({wanted['hash'][:12]}) is not here: adapt again with --standalone"
+        )
+    base = load_model(remembered)
+    if base.hash != wanted["hash"]:
+        raise CheckpointError(f"{source}: its base {remembered} has changed: {wanted['hash'][:12]} then, {base.hash[:12]} now")
+    return base
