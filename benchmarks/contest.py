@@ -35,7 +35,7 @@ from metagan_cli.learners.steps import unit
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate.baselines import draw_adapted, scratch_rival
+from metagan_cli.workflows.evaluate.baselines import draw_adapted, scratch_method
 from metagan_cli.workflows.evaluate.scoring import ruler_of
 from metagan_cli.workflows.evaluate.setup import set_up
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
@@ -143,8 +143,8 @@ def measure(name: str) -> None:
     model, tasks = setup.models[0], draw_tasks(setup.source, SHOTS, TASKS, 0)
     ruler = ruler_of(setup, tasks)
     if name == "scratch":
-        rival = scratch_rival(model, SCRATCH_STEPS, 0)
-        result = plain(measured(ruler, tasks, lambda task: rival.draw(task, tasks, SAMPLES)))
+        method = scratch_method(model, SCRATCH_STEPS, 0)
+        result = plain(measured(ruler, tasks, lambda task: method.draw(task, tasks, SAMPLES)))
     else:
         practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
         rate = tuned(model, ruler_of(setup, practice), practice)
@@ -169,14 +169,14 @@ def by_task(score: Score) -> list[float]:
 
 
 def publish(results: dict[str, dict[str, Any]]) -> None:
-    """Writes the table and the plot: each entry, and by how much it is below its rivals' kernel distance."""
+    """Writes the table and the plot: each entry, and by how much it is below its methods' kernel distance."""
     scratch = results.pop("scratch")
     heads = ["learner", "outer steps", "parameters, M", "kernel distance"]
     heads += ["below its start", "below Adam", "below scratch", "told apart, %"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for name, own in sorted(results.items(), key=lambda item: item[1]["kernel"]):
-        rivals = (own["start"], own["adam"], scratch["tasks"])
-        gaps = [figure(torch.tensor(theirs) - torch.tensor(own["tasks"])) for theirs in rivals]
+        methods = (own["start"], own["adam"], scratch["tasks"])
+        gaps = [figure(torch.tensor(theirs) - torch.tensor(own["tasks"])) for theirs in methods]
         cells = [name, f"{own['step']:,}", f"{own['parameters'] / 1e6:.2f}", f"{own['kernel']:.3f}"]
         cells += [f"{gap.mean:.3f} ({gap.low:.3f} to {gap.high:.3f})" for gap in gaps] + [f"{100 * own['neighbour']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -213,7 +213,7 @@ def drawn_by_adam(model: BaseModel, task: EvaluationTask, rate: float) -> Tensor
     rng = generator_for(0, "contest", task.number)
     with torch.no_grad():
         state = model.learner.begin(model.nets, task.support[None])
-    parts = [part.detach().clone() for part in (state.code, state.gains, state.judge)]
+    parts = [part.detach().clone() for part in (state.code, state.modulation, state.critic_modulation)]
     adam = torch.optim.Adam(parts, rate)
     for _ in range(STEPS):
         turn = game.play(model.nets, state.moved(*parts), rng)

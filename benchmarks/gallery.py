@@ -21,7 +21,7 @@ from metagan_cli.data.restoring import given_back
 from metagan_cli.images.sheets import picture, tile, to_bytes
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.pictures import write_png
-from metagan_cli.workflows.adapt import adapt_folder
+from metagan_cli.workflows.adapt import adapt_images
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, SAMPLES = 8, 16
@@ -222,7 +222,7 @@ def draw_folder(folder: Path, name: str, count: int) -> None:
 
 def row(folder: Path, base: str) -> Tensor:
     """Examples and samples of a folder, uint8 [H, W, 3]."""
-    adapted = adapt_folder(folder, AdaptConfig(base=base))
+    adapted = adapt_images(folder, AdaptConfig(base=base))
     images = torch.cat([adapted.state.bases[0, :EXAMPLES], Sampler(adapted.base.nets, adapted.state).draw(range(SAMPLES))])
     form, look = adapted.support.form, adapted.support.light_on_dark
     cells = [framed(cell) for cell in given_back(to_bytes(images, look), form, "auto", opaque=True)]

@@ -17,7 +17,7 @@ from results import README, line, rewrite, tell
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.references import JITTERS
 from metagan_cli.evaluation.scores import Score
-from metagan_cli.workflows.evaluate.baselines import REALS, model_rival, references
+from metagan_cli.workflows.evaluate.baselines import REALS, model_method, references
 from metagan_cli.workflows.evaluate.scoring import Row, ruler_of, score_row
 from metagan_cli.workflows.evaluate.setup import Setup, set_up
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
@@ -37,7 +37,7 @@ WANTED = (REALS, *(f"copies, {strength} jitter" for strength in JITTERS))
 
 
 def main() -> None:
-    """Scores the model and its rivals on each set, prints every row, and rewrites the README's table."""
+    """Scores the model and its methods on each set, prints every row, and rewrites the README's table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", nargs="?", default="picture")
     parser.add_argument("--data", type=Path, default=Path("data"))
@@ -71,9 +71,9 @@ def main() -> None:
 def score(setup: Setup, tasks: list[EvaluationTask]) -> list[Row]:
     """The model's row, then those of held-out images and of turned copies."""
     settings, model, ruler = setup.settings, setup.models[0], ruler_of(setup, tasks)
-    own = [model_rival(model, model.name, settings.steps, settings.seed + i) for i in range(ADAPTATIONS)]
-    others = [rival for rival in references(model, settings.steps, settings.seed) if rival.name in WANTED]
-    mine, theirs = ([score_row(setup, ruler, rival, tasks, None, tell) for rival in rivals] for rivals in (own, others))
+    own = [model_method(model, model.name, settings.steps, settings.seed + i) for i in range(ADAPTATIONS)]
+    others = [method for method in references(model, settings.steps, settings.seed) if method.name in WANTED]
+    mine, theirs = ([score_row(setup, ruler, method, tasks, None, tell) for method in methods] for methods in (own, others))
     return [replace(mine[0], score=mean_score([row.score for row in mine])), *theirs]
 
 

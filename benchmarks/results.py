@@ -1,4 +1,4 @@
-"""Writes the README's results table: a shipped model on the development alphabets, beside its rivals.
+"""Writes the README's results table: a shipped model on the development alphabets, beside its methods.
 
 python benchmarks/results.py [MODEL] [--data data/omniglot_105.npz] [--report report.html]
 python benchmarks/results.py [MODEL] --gain    # the table of augmentation gain instead, all characters as classes

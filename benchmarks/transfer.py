@@ -29,7 +29,7 @@ from metagan_cli.evaluation.scores import Ruler
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges
 from metagan_cli.store.shipped import find_features
-from metagan_cli.workflows.evaluate.baselines import Scratch, model_rival
+from metagan_cli.workflows.evaluate.baselines import Scratch, model_method
 from metagan_cli.workflows.evaluate.setup import ready_model
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask
 
@@ -55,8 +55,8 @@ def main() -> None:
     ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
     table = Table(ruler)
     for steps in INNER:
-        rival = model_rival(model, model.name, steps, 0)
-        samples = [rival.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
+        method = model_method(model, model.name, steps, 0)
+        samples = [method.draw(task, tasks, EvaluateConfig.samples) for task in tasks]
         table.add(f"**{model.name}**", f"{steps} inner" if steps else "feed-forward", samples)
         if options.sheet and steps == EvaluateConfig.steps:
             sheet(options.sheet, [task.support for task in tasks], samples)
@@ -86,7 +86,7 @@ def patches(size: int) -> Iterator[tuple[str, Tensor]]:
 
 def folders(folder: Path, size: int) -> Iterator[tuple[str, Tensor]]:
     """Names and images [SHOTS + HELD_OUT, 3, size, size] of the task folders that hold so many."""
-    source, each = open_source(DataConfig(str(folder)), size, 3, fewest=1).whole(), SHOTS + HELD_OUT
+    source, each = open_source(DataConfig(str(folder)), size, 3, fewest=1).all_tasks(), SHOTS + HELD_OUT
     for number in range(source.tasks(each)):
         images = source.draw(number, each, generator_for(number, "folders"))
         yield source.title(number, each), images.float() / 127.5 - 1

@@ -1,8 +1,6 @@
-"""Every default of the program, as frozen dataclasses that read and write TOML."""
+"""Every default of the program, as frozen dataclasses."""
 
-import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -39,7 +37,7 @@ class ModelConfig:
     learner_width: int = 192  # features of the attention learner's own network
     inner_loss: str = "relativistic"  # what the inner game is played for
     inner_energy: float = 1.0  # weight of the energy distance in the min player's inner loss
-    inner_perception: float = 0.0  # and of the same by the perceiver's features, which the model then carries
+    inner_perception: float = 0.0  # and of the same by the perceptual net's features, which the model then carries
     feed_forward: bool = True  # whether the generator sees support images; else inner steps alone tell it of them
     latent: int = 64  # size of z
     fine: int = 24  # channels of the layers at half the image size
@@ -64,6 +62,54 @@ class ModelConfig:
         for name in ("width", "tokens"):
             _require(getattr(self, name) % 32 == 0, f"{name} must be a multiple of 32")
         _require(1 <= self.pack <= 8, "pack must be between 1 and 8")
+
+
+@dataclass(frozen=True)
+class VariationRules:
+    """What decides, beside the weights, how far a model's samples go from their support images.
+
+    A model carries its own in its metadata. Those of a file that says none are the defaults below, so these never change:
+    a model that is tuned otherwise says so in its recipe.
+    """
+
+    warp: float = 0.06
+    """Deviation of a random warp where nothing is learned yet, in half sides."""
+    warp_most: float = 0.27
+    """Its largest deviation."""
+    predicted_share: float = 0.3
+    """What counts of a predicted flow and affine map, both in half sides."""
+    jitter: tuple[float, ...] = (0.3, 0.2, 0.2)
+    """Deviations of a random change of hue (radians), saturation and lightness (logarithms) where nothing is learned yet."""
+    jitter_most: tuple[float, ...] = (2.0, 0.5, 0.5)
+    """Their largest deviations; the last also bounds a whole change of lightness."""
+    swap: float = 0.5
+    """Deviation of the maps by which parts are swapped at random where nothing is learned yet."""
+    swap_most: float = 3.0
+    """Its largest deviation."""
+    swap_from: float = 0.75
+    """The value of such a map from which a part is another image's."""
+    swap_sharpness: float = 20.0
+    """How sharply gradients see that value."""
+    shared_edges: tuple[float, ...] = (0.1, 0.25)
+    """Shares of common edges up to which images only warp, and from which they only swap parts."""
+    same_colour: float = 0.02
+    """Deviations of colour and of lightness in a folder below which they change less."""
+    several_share: float = 0.6
+    """What is left of warp and tint where there are several images to start from."""
+    filled_share: float = 0.5
+    """And what of that where pictures fill their squares, as photographs do."""
+    tint_shows: float = 0.05
+    """Strength of colour, and distance from black and white, of a ground that a tint would show on."""
+    part_difference: float = 0.35
+    """Difference of a channel, in [-1, 1], that makes a part of two pictures one of its own."""
+    part_margin: float = 0.06
+    """And the one that goes with such a part."""
+    recolour_agreement: float = 0.5
+    """Share of a colour's places that have one colour in the other picture, for it to become that."""
+
+    def __post_init__(self) -> None:
+        _require(len(self.jitter) == len(self.jitter_most) == 3, "jitter and jitter_most need three numbers each")
+        _require(len(self.shared_edges) == 2, "shared_edges needs two numbers")
 
 
 # what the shapes of encoder, generator and critic do not depend on
@@ -100,7 +146,7 @@ class TrainConfig:
     steps: int = 20_000  # outer steps
     seed: int = 0
     shots: tuple[int, ...] = (1, 2, 3, 5)  # support sizes, drawn evenly: repeat one to draw it more often
-    exemplar: str = "random"  # the image that one-shot episodes show: any, or the most typical to the perceiver
+    exemplar: str = "random"  # the image that one-shot episodes show: any, or the most typical to the perceptual net
     queries: int = 8  # held-out images a task
     tasks_per_batch: int = 8
     inner_steps: int = 4  # most inner adversarial steps of an episode
@@ -111,7 +157,7 @@ class TrainConfig:
     final_rate: float = 0.1  # both rates end at this share of their start
     decay_from: float = 0.5  # the rates fall linearly from this share of the steps on
     energy: float = 2.0  # weight of the samples' energy distance from the queries, beside the critic
-    perception: float = 0.0  # and of the same by the perceiver's features; 0 does without that net
+    perception: float = 0.0  # and of the same by the perceptual net's features; 0 does without that net
     middle: float = 0.0  # weight, within that, of the squared distance between the means of samples and queries
     blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss
     penalty: float = 1.0  # starting weight of the critic's noise penalty
@@ -192,6 +238,7 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     data: tuple[DataConfig, ...] = (DataConfig(),)
+    variation: VariationRules = field(default_factory=VariationRules)
 
     def __post_init__(self) -> None:
         _require(self.train.queries % self.model.pack == 0, f"queries must be a multiple of pack ({self.model.pack})")
@@ -226,42 +273,6 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     wanted = getattr(hint, "__name__", str(hint))
     raise UsageError(f"{where}: expected {wanted}, found {type(value).__name__}")
-
-
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises UsageError with the line or the key that is wrong."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from error
-    return from_dict(Recipe, values, f"{path}: ")
-
-
-def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML text that `read_recipe` reads back to an equal recipe."""
-    lines = [f"name = {_toml_value(recipe.name)}"]
-    for section in ("model", "train"):
-        lines += ["", f"[{section}]", *_toml_lines(getattr(recipe, section))]
-    for source in recipe.data:
-        lines += ["", "[[data]]", *_toml_lines(source)]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_lines(config: Any) -> list[str]:
-    return [f"{f.name} = {_toml_value(getattr(config, f.name))}" for f in fields(config)]
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    return repr(value)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from metagan_cli.errors import DeviceError, UsageError
 
@@ -48,6 +49,11 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     with torch.autocast("cpu", torch.bfloat16):
         half = _seconds(lambda: layer(x))
     return torch.bfloat16 if half < 0.8 * plain else torch.float32
+
+
+def as_float32(x: Tensor) -> Tensor:
+    """The tensor in float32, or in float64 where it is already: half precision ends here."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _seconds(run: Callable[[], object]) -> float:

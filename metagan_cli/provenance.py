@@ -11,12 +11,12 @@ KEY = "metagan"  # of a PNG's text
 DESCRIPTION = 0x010E  # the EXIF tag that carries it in WebP and JPEG
 
 
-def imprint(text: dict[str, Any]) -> str:
+def provenance_line(text: dict[str, Any]) -> str:
     """The line that a picture carries."""
     return json.dumps({"version": __version__} | text, sort_keys=True)
 
 
-def imprint_of(image: Image.Image) -> dict[str, Any]:
+def provenance_of(image: Image.Image) -> dict[str, Any]:
     """What an opened picture of metagan carries; nothing for any other."""
     line = image.info.get(KEY) or image.info.get("comment") or image.getexif().get(DESCRIPTION)
     try:

@@ -17,9 +17,9 @@ from train_judges import SIZE, SOURCES, distort, fit, nt_xent, one_shot, prototy
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.devices import choose_precision, compute
-from metagan_cli.networks.perceptual_net import Perceiver, build_perceiver
+from metagan_cli.networks.perceptual_net import PerceptualNet, build_perceptual_net
 from metagan_cli.rng import generator_for
-from metagan_cli.store.features import save_perceiver
+from metagan_cli.store.features import save_perceptual_net
 from metagan_cli.store.shipped import features_name
 
 WAYS, QUERIES, BATCH = 40, 2, 80  # of an episode, and images that are distorted
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    net, device = build_perceiver(options.channels), torch.device("cpu")
+    net, device = build_perceptual_net(options.channels), torch.device("cpu")
     splits = [open_source(source, SIZE, options.channels) for source in SOURCES[options.channels]]
     tasks, weights = [split.train for split in splits], torch.tensor([source.weight for source in SOURCES[options.channels]])
     precision = choose_precision("auto", device)
@@ -49,11 +49,11 @@ def main() -> None:
     score = one_shot(lambda images: identity(net(images)[0]), held_out)
     print(f"one-shot, 20 ways, held-out tasks of {held_out.name}: {100 * score:.1f} %")
     out = options.out or Path("pretrained") / features_name("perceiver", options.channels)
-    save_perceiver(out, net, {"seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
+    save_perceptual_net(out, net, {"seed": options.seed, "steps": steps, "one_shot": round(score, 4)})
     print(f"wrote {out}")
 
 
-def loss_of(net: Perceiver, tasks: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
+def loss_of(net: PerceptualNet, tasks: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:
     """Both losses of one step."""
     rng = generator_for(seed, "perceiver", step)
     many = tasks_of(tasks, weights, WAYS, 1 + QUERIES, rng)

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from metagan_cli.config import ModelConfig
+from metagan_cli.data.episodes import Episode
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
-from metagan_cli.networks.generator.model import SWAY_RATE
+from metagan_cli.networks.generator.variation import RATE
 from metagan_cli.rng import generator_for
 from metagan_cli.store.files import TEMPORARY
 from metagan_cli.store.models import save_model
@@ -35,8 +36,13 @@ def stirred_networks() -> Networks:
         for parameter in nets.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
         for parameter in nets.generator.sway.parameters():
-            parameter /= SWAY_RATE  # as large an effect as of the others
+            parameter /= RATE  # as large an effect as of the others
     return nets.eval()
+
+
+def parts(episode: Episode) -> tuple[torch.Tensor, torch.Tensor]:
+    """What an outer step sees of an episode."""
+    return episode.support, episode.query
 
 
 @dataclass(frozen=True)

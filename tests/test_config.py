@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig, read_recipe, to_toml
+from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.errors import UsageError
+from metagan_cli.store.recipes import read_recipe, to_toml
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 

@@ -1,4 +1,4 @@
-"""evaluate: rows, rivals, resuming and the page, with tiny networks and untrained judges."""
+"""evaluate: rows, methods, resuming and the page, with tiny networks and untrained judges."""
 
 import shutil
 import subprocess
@@ -23,10 +23,11 @@ from metagan_cli.store.shipped import choose_model
 from metagan_cli.workflows.evaluate import augmentation_gain as gains_workflow
 from metagan_cli.workflows.evaluate import learning_curve as curve_workflow
 from metagan_cli.workflows.evaluate import scoring as workflow
+from metagan_cli.workflows.evaluate import setup as setting
 from metagan_cli.workflows.evaluate.baselines import OTHERS, REALS, Scratch
 from metagan_cli.workflows.evaluate.leave_one_out import is_single_folder, leave_one_out
-from metagan_cli.workflows.evaluate.report import write_report
-from metagan_cli.workflows.evaluate.tasks import EvaluationTask
+from metagan_cli.workflows.evaluate.report import check_report, write_report
+from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
 
 SMALL = EvaluateConfig(shots=(1, 3), tasks=6, samples=5, steps=1)
 
@@ -41,9 +42,9 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.Setup:
-    monkeypatch.setattr(workflow, "find_features", lambda kind, channels: judges)
-    return workflow.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
+def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> setting.Setup:
+    monkeypatch.setattr(setting, "find_features", lambda kind, channels: judges)
+    return setting.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
 
 
 def silent(what: str, done: int, whole: int) -> None:
@@ -51,12 +52,12 @@ def silent(what: str, done: int, whole: int) -> None:
 
 
 @pytest.fixture
-def evaluated(setup: workflow.Setup) -> workflow.Evaluated:
+def evaluated(setup: setting.Setup) -> workflow.Evaluated:
     return workflow.evaluate(setup, cache=None, report=silent)
 
 
-def test_models_of_one_name_are_told_apart(setup: workflow.Setup, tiny_model: Path) -> None:
-    both = workflow.set_up([str(tiny_model)] * 2, DataConfig("doodles"), SMALL).models
+def test_models_of_one_name_are_told_apart(setup: setting.Setup, tiny_model: Path) -> None:
+    both = setting.set_up([str(tiny_model)] * 2, DataConfig("doodles"), SMALL).models
     assert setup.models[0].name == "tiny" and [m.name for m in both] == [f"tiny {setup.models[0].hash[:6]}"] * 2
 
 
@@ -82,8 +83,8 @@ def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
         Image.new("RGB", (32, 32), (200, 30, 60 * i)).save(tmp_path / "tasks" / str(i) / "a.png")
     draw_folder(tmp_path / "gray", 3)
     (tmp_path / "empty").mkdir()
-    assert workflow.default_model(str(tmp_path / "tasks")) == choose_model(colourful=True).name
-    chosen = [workflow.default_model(str(tmp_path / name)) for name in ("gray", "empty", "missing.npz")]
+    assert setting.default_model(str(tmp_path / "tasks")) == choose_model(colourful=True).name
+    chosen = [setting.default_model(str(tmp_path / name)) for name in ("gray", "empty", "missing.npz")]
     assert chosen == ["glyph", "glyph", "glyph"]
 
 
@@ -102,7 +103,7 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     text = path.read_text()
     assert "http" not in text.replace("http://www.w3.org/", "")  # names of SVG itself
     assert text.count("<svg") == 4 and text.count("data:image/png") >= 2 and 'name="viewport"' in text
-    workflow.check_report(path, overwrite=False)  # ours: may be replaced
+    check_report(path, overwrite=False)  # ours: may be replaced
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
@@ -112,8 +113,8 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     assert "CONSOLE" not in ran.stderr, ran.stderr
 
 
-def test_the_most_typical_image_comes_first(setup: workflow.Setup) -> None:
-    tasks = [workflow.draw_tasks(setup.source, 3, 5, 0, judges) for judges in (None, setup.judges)]
+def test_the_most_typical_image_comes_first(setup: setting.Setup) -> None:
+    tasks = [draw_tasks(setup.source, 3, 5, 0, judges) for judges in (None, setup.judges)]
     moved = 0
     for any_first, typical_first in zip(*tasks, strict=True):
         drawn, ordered = (torch.cat([t.support, t.more, t.truth]) for t in (any_first, typical_first))
@@ -128,7 +129,7 @@ def test_the_most_typical_image_comes_first(setup: workflow.Setup) -> None:
 
 
 def test_the_same_numbers_again_and_after_an_interruption(
-    setup: workflow.Setup, evaluated: workflow.Evaluated, tmp_path: Path
+    setup: setting.Setup, evaluated: workflow.Evaluated, tmp_path: Path
 ) -> None:
     cache, drawn = SampleCache(tmp_path / "cache"), 0
 
@@ -147,7 +148,7 @@ def test_the_same_numbers_again_and_after_an_interruption(
     assert not cache.folder.exists()
 
 
-def test_gain_and_learning_curve(setup: workflow.Setup, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gain_and_learning_curve(setup: setting.Setup, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curve_workflow, "CURVE_STEPS", (0, 2))
     monkeypatch.setattr(curve_workflow, "SCRATCH_STEPS", (1,))
     monkeypatch.setattr(gains_workflow, "SHOTS", (2,))
@@ -159,7 +160,7 @@ def test_gain_and_learning_curve(setup: workflow.Setup, evaluated: workflow.Eval
     assert gain.shots == 2 and all(0 <= x <= 1 for x in (gain.real, gain.augmented, gain.generated))
 
 
-def test_leave_one_out(setup: workflow.Setup, tmp_path: Path) -> None:
+def test_leave_one_out(setup: setting.Setup, tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "one", 5)
     assert is_single_folder(str(folder)) and not is_single_folder(str(tmp_path))
     left = leave_one_out(DataConfig(str(folder)), setup.models[0], SMALL, silent)
@@ -168,14 +169,14 @@ def test_leave_one_out(setup: workflow.Setup, tmp_path: Path) -> None:
         leave_one_out(DataConfig(str(draw_folder(tmp_path / "two", 2))), setup.models[0], SMALL, silent)
 
 
-def test_what_is_refused(setup: workflow.Setup, tmp_path: Path) -> None:
+def test_what_is_refused(setup: setting.Setup, tmp_path: Path) -> None:
     few = draw_folder(tmp_path / "tasks" / "a", 4).parent
     draw_folder(few / "b", 4)
     with pytest.raises(InputError, match="needs two tasks of 11 images"):
-        workflow.evaluate(replace(setup, source=open_source(DataConfig(str(few)), 32, 1).whole()), cache=None, report=silent)
+        workflow.evaluate(replace(setup, source=open_source(DataConfig(str(few)), 32, 1).all_tasks()), cache=None, report=silent)
     with pytest.raises(UsageError, match="ending"):
-        workflow.check_report(tmp_path / "r.pdf", overwrite=False)
+        check_report(tmp_path / "r.pdf", overwrite=False)
     foreign = tmp_path / "mine.html"
     foreign.write_text("<p>my own")
     with pytest.raises(OutputError, match="not written by metagan"):
-        workflow.check_report(foreign, overwrite=False)
+        check_report(foreign, overwrite=False)

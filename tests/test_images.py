@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, features
 
 from metagan_cli.data.readers import folders
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
-from metagan_cli.data.readers.folders import Support, read_folder
+from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.readers.support import Support
 from metagan_cli.errors import ExitCode, InputError
 
 SIZE = 32

@@ -13,11 +13,11 @@ from test_networks import drawings
 from metagan_cli.config import AdaptConfig, ModelConfig
 from metagan_cli.errors import CheckpointError
 from metagan_cli.learners import reptile, rnn
-from metagan_cli.learners.base import Learner
+from metagan_cli.learners.base import Learner, players
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.game import InnerGame
 from metagan_cli.learners.gradient import RATE, GradientLearner
-from metagan_cli.learners.reptile import ReptileLearner, sides
+from metagan_cli.learners.reptile import ReptileLearner
 from metagan_cli.learners.rnn import LearnedOptimizer, RecurrentLearner
 from metagan_cli.learners.steps import evened
 from metagan_cli.networks.bundle import Networks, build_networks
@@ -209,9 +209,9 @@ def test_a_task_may_have_weights_of_its_own() -> None:
 def test_reptile_trains_all_weights_for_each_task_alone(form: str) -> None:
     nets, learner = parts("gradient", "reptile", form)
     assert isinstance(learner, ReptileLearner)
-    support, before = drawings(2, 4), [flat(side) for side in sides(nets)]
+    support, before = drawings(2, 4), [flat(side) for side in players(nets)]
     whole = learner.train_copies(nets, support, 3, InnerGame(form, 0.0), generator_for(0, "inner"))
-    for side, vector in zip(sides(nets), before, strict=True):
+    for side, vector in zip(players(nets), before, strict=True):
         assert torch.equal(flat(side), vector)  # the shared weights stay
     for i in (0, 1):
         first, second = (trained.weights[i] for trained in whole)
@@ -226,7 +226,7 @@ def test_reptile_moves_every_tensor_along_its_evened_gradient_and_figr_along_the
         layer = nets.generator.affine.weight
         (trained,) = learner.train_copies(nets, support, 1, game, generator_for(0, "inner"))
         copied = build_networks(TINY)
-        put(sides(copied)[0], trained.weights[0])
+        put(players(copied)[0], trained.weights[0])
         moves[form] = (layer - copied.generator.affine.weight).detach()
     rng = generator_for(0, "inner")
     loss = InnerGame("relativistic", 0.0).losses(nets, learner.begin(nets, support), rng).downward.sum()
@@ -284,7 +284,7 @@ def test_attention_takes_the_samples_gradients_as_a_set(monkeypatch: pytest.Monk
     def moved(change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         def changed(game: InnerGame, *rest: object) -> object:
             turn = play(game, *rest)
-            return replace(turn, code_each=change(turn.code_each), gains_each=change(turn.gains_each))
+            return replace(turn, code_each=change(turn.code_each), modulation_each=change(turn.modulation_each))
 
         monkeypatch.setattr(InnerGame, "play", changed)
         with torch.no_grad():

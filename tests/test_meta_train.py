@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, draw_folder, refused, run
+from conftest import TINY, draw_folder, parts, refused, run
 from PIL import Image
 
-from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig, to_toml
+from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import MetaganError
@@ -23,11 +23,12 @@ from metagan_cli.learners.game import InnerGame, Turn
 from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.store.recipes import to_toml
 from metagan_cli.store.tensors import load
 from metagan_cli.training import outer_loop as outer
 from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
-from metagan_cli.workflows.adapt import adapt_folder
+from metagan_cli.workflows.adapt import adapt_images
 
 CPU = torch.device("cpu")
 TRAIN = TrainConfig(
@@ -79,12 +80,12 @@ def test_every_learner_trains_and_resumes_bit_for_bit(
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     stats = [(tmp_path / name / "stats.jsonl").read_text() for name in ("whole", "parts")]
     assert stats[0] == stats[1]
-    adapted = adapt_folder(
+    adapted = adapt_images(
         draw_folder(tmp_path / "folder", 4), AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), learner)
     )
     assert adapted.inner_steps == AdaptConfig.steps and adapted.copies.samples > 0
     with pytest.raises(MetaganError, match=f"trained with {learner}"):
-        adapt_folder(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
+        adapt_images(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 def test_a_dead_critic_is_pointed_out() -> None:
     loop, watch = OuterLoop(RECIPE, CPU, torch.float32), workflow.DeadCritic()
-    stats = loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0))
+    stats = loop.step(0, *parts(Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0)))
     dead = replace(stats, spread=0.001, margin=0.001)
     said = [watch.warning(dead) for _ in range(workflow.DEAD_AFTER)]
     assert not any(said[:-1]) and "dead" in said[-1]
@@ -198,12 +199,12 @@ def test_the_generators_side_averages_and_the_critic_learns(tmp_path: Path) -> N
     loop = OuterLoop(RECIPE, CPU, torch.float32)
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)
     before = {name: tensor.clone() for name, tensor in loop.tensors().items()}
-    first = loop.step(0, episodes.draw(0))
+    first = loop.step(0, *parts(episodes.draw(0)))
     assert first.generator_loss is None  # the critic's head start
     changed = {n.split(".")[1] for n, t in loop.tensors().items() if n in before and not torch.equal(t, before[n])}
     assert changed == {"discriminator"}
     loop.thermostat.mean = 0.5  # the critic leads
-    loop.step(1, episodes.draw(1))
+    loop.step(1, *parts(episodes.draw(1)))
     after = loop.tensors()
     name = "generator.out.weight"
     assert not torch.equal(after[f"nets.{name}"], before[f"nets.{name}"])
@@ -217,7 +218,7 @@ def test_gradients_through_inner_steps_are_cut(algorithm: str, monkeypatch: pyte
     recipe = Recipe("cut", replace(TINY, learner="gradient", algorithm=algorithm), train)
     loop = OuterLoop(recipe, CPU, torch.float32)
     loop.thermostat.mean = 0.5  # the critic leads
-    loop.step(0, Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0))
+    loop.step(0, *parts(Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0)))
     norm = torch.cat([p.grad.flatten() for p in loop.generating().parameters() if p.grad is not None]).norm()
     assert (float(norm) <= 1.01e-3) == (algorithm == "maml")
 
@@ -240,7 +241,7 @@ def test_second_order_comes_after_the_share_of_first_order(monkeypatch: pytest.M
         loop.thermostat.mean, found = 0.5, []  # the critic leads
         for step in range(4):
             turns.clear()
-            loop.step(step, episodes.draw(step))
+            loop.step(step, *parts(episodes.draw(step)))
             (order,) = {turn.code_each.requires_grad for turn in turns}
             found.append(order)
         return found
@@ -272,7 +273,7 @@ def test_it_learns(tmp_path: Path) -> None:
 
     start = apart(variety())
     for step in range(recipe.train.steps):
-        loop.step(step, episodes.draw(step))
+        loop.step(step, *parts(episodes.draw(step)))
     drawn = variety()
     assert apart(drawn) > 1.5 * start
     own = [float(distances(samples, task).amin(1).mean()) for samples, task in zip(drawn, tasks, strict=True)]

@@ -7,17 +7,22 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, gaussian, stirred_networks
 
+from metagan_cli.config import VariationRules
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.learners.base import seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.game import InnerGame
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import Discriminator
-from metagan_cli.networks.generator.model import CALM, REACH, SEVERAL, leeway, lenders, shared_edges, varieties, within_reach
-from metagan_cli.networks.perceptual_net import build_perceiver
+from metagan_cli.networks.generator.part_swap import donors
+from metagan_cli.networks.generator.repaint import REACH, within_reach
+from metagan_cli.networks.generator.variation import chance_sizes, shared_edges, support_spread, variation_limits
+from metagan_cli.networks.perceptual_net import build_perceptual_net
 from metagan_cli.networks.state import TaskState, draw_latents
 from metagan_cli.objectives.energy_distance import BY_SIGNATURES, by_features, energy_score
 from metagan_cli.rng import generator_for
+
+RULES = VariationRules()
 
 
 def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:
@@ -106,8 +111,8 @@ def test_every_part_of_the_latents_and_the_state_matters(nets: Networks) -> None
             (replace(latents, z=-latents.z), state),
             (replace(latents, noise=-latents.noise), state),
             (replace(latents, pick=(latents.pick + 0.5) % 1), state),
-            (latents, state.moved(-state.code, state.gains, state.judge)),
-            (latents, state.moved(state.code, state.gains + 1, state.judge)),
+            (latents, state.moved(-state.code, state.modulation, state.critic_modulation)),
+            (latents, state.moved(state.code, state.modulation + 1, state.critic_modulation)),
             (latents, replace(state, tokens=-state.tokens)),
         ]
         assert all(not torch.allclose(plain, nets.generator(*pair)[0], atol=1e-4) for pair in changed)
@@ -116,7 +121,7 @@ def test_every_part_of_the_latents_and_the_state_matters(nets: Networks) -> None
 def test_judge_of_zeros_is_the_outer_critic(nets: Networks) -> None:
     images = drawings(2, 6)
     scores = nets.discriminator(images[:, :4], images[:, 4:5].expand(-1, 4, -1, -1, -1))
-    judge = torch.zeros(2, nets.discriminator.judges)
+    judge = torch.zeros(2, nets.discriminator.modulation_size)
     bases = images[:, 4:5].expand(-1, 4, -1, -1, -1)
     assert torch.allclose(scores, nets.discriminator(images[:, :4], bases, judge), atol=1e-6)
     assert not torch.allclose(scores, nets.discriminator(images[:, :4], bases, judge + 0.5), atol=1e-4)
@@ -158,7 +163,7 @@ def test_a_partner_is_another_support_image() -> None:
         further = latents.partner_index(shots, turn=1)
         assert (base != further).all() and (further == partner).all() == (shots == 2)
     assert torch.equal(latents.partner_index(1), latents.base_index(1))
-    assert [lenders(shots) for shots in (1, 2, 3, 4, 5, 64)] == [0, 1, 1, 2, 2, 2]
+    assert [donors(shots) for shots in (1, 2, 3, 4, 5, 64)] == [0, 1, 1, 2, 2, 2]
 
 
 def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
@@ -256,23 +261,23 @@ def test_a_folder_says_what_chance_may_change() -> None:
         gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1) / 2,
         torch.linspace(-0.4, 0.4, 4)[None, :, None, None, None],
     )
-    alike, full = picture.expand(1, 4, 3, 32, 32), SEVERAL * CALM  # such pictures fill their squares
-    bend, _, hue, strength, light, loan = leeway(alike)[0].tolist()
+    alike, full = picture.expand(1, 4, 3, 32, 32), RULES.several_share * RULES.filled_share  # such pictures fill their squares
+    bend, _, hue, strength, light, loan = variation_limits(alike, RULES)[0].tolist()
     assert (bend, loan) == (0, 1) and max(hue, strength, light) < 1e-3
-    assert leeway(alike[:, :1]).tolist() == [6 * [1]]
-    assert leeway(alike + 0.05 * shade)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
+    assert variation_limits(alike[:, :1], RULES).tolist() == [6 * [1]]
+    assert variation_limits(alike + 0.05 * shade, RULES)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
-    assert leeway(alike + shade * tints)[0].tolist() == pytest.approx([0, 0, full, full, 0, 1], abs=0.01)
+    assert variation_limits(alike + shade * tints, RULES)[0].tolist() == pytest.approx([0, 0, full, full, 0, 1], abs=0.01)
     apart = torch.stack([picture[:, 0].roll(9 * k, 3) for k in range(4)], 1)
-    assert leeway(apart)[0].tolist() == pytest.approx([full, full, 0, 0, 0, 0], abs=0.01)
+    assert variation_limits(apart, RULES)[0].tolist() == pytest.approx([full, full, 0, 0, 0, 0], abs=0.01)
 
 
 def test_pictures_that_fill_their_squares_change_by_half_as_much() -> None:
     pictures = gaussian("pictures", 1, 4, 3, 32, 32).clamp(-1, 1) / 2
     framed = torch.stack([F.pad(pictures[:, k, :, k + 2 : -k - 2, k + 2 : -k - 2], 4 * [k + 2], value=1.0) for k in range(4)], 1)
     half = torch.cat([pictures[:, :2], framed[:, 2:]], 1)
-    for images, share in ((pictures, CALM), (framed, 1.0), (half, (1 + CALM) / 2)):
-        assert leeway(images)[0, :2].tolist() == pytest.approx(2 * [SEVERAL * share], abs=0.01)
+    for images, share in ((pictures, RULES.filled_share), (framed, 1.0), (half, (1 + RULES.filled_share) / 2)):
+        assert variation_limits(images, RULES)[0, :2].tolist() == pytest.approx(2 * [RULES.several_share * share], abs=0.01)
 
 
 def test_a_ground_of_one_colour_keeps_it_and_white_says_nothing() -> None:
@@ -283,8 +288,8 @@ def test_a_ground_of_one_colour_keeps_it_and_white_says_nothing() -> None:
     found = []
     for ground in (white, beige, many):
         ground[..., 8:24, 8:24] = motifs
-        found.append(leeway(ground)[0, 2:5].tolist())
-    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) == pytest.approx(SEVERAL)
+        found.append(variation_limits(ground, RULES)[0, 2:5].tolist())
+    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) == pytest.approx(RULES.several_share)
 
 
 def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:
@@ -297,11 +302,11 @@ def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:
 
 def test_chance_knows_how_much_support_images_differ() -> None:
     same = gaussian("image", 1, 1, 3, 32, 32).clamp(-1, 1).expand(1, 4, 3, 32, 32)
-    assert varieties(same).abs().max() < 1e-5 and not varieties(same[:, :1]).any()
+    assert support_spread(same).abs().max() < 1e-5 and not support_spread(same[:, :1]).any()
     shade = torch.tensor([0.0, 0.1, 0.2, 0.3])[None, :, None, None, None]
-    light, colour, layout = varieties(same / 2 + shade)[0]
+    light, colour, layout = support_spread(same / 2 + shade)[0]
     assert light > 0.1 and colour < 1e-4 and layout > 0.1
-    light, colour, _ = varieties(same / 2 + shade * torch.tensor([1.0, 0.0, -1.0])[:, None, None])[0]
+    light, colour, _ = support_spread(same / 2 + shade * torch.tensor([1.0, 0.0, -1.0])[:, None, None])[0]
     assert light < 1e-4 < 0.05 < colour
     nets, support, state = colour_networks()
     torch.nn.init.normal_(nets.generator.sway.weight, std=0.05, generator=generator_for(0, "sway"))
@@ -309,7 +314,9 @@ def test_chance_knows_how_much_support_images_differ() -> None:
     alike = support[:, :1].expand_as(support)
     with torch.no_grad():
         style = nets.generator.map(torch.cat([latents.z, state.code[:, None].expand(-1, 4, -1)], 2).flatten(0, 1))
-        sizes = [nets.generator._sizes_of_chance(style, some, leeway(some)) for some in (support, alike)]
+        sizes = [
+            chance_sizes(nets.generator.sway, style, some, variation_limits(some, RULES), RULES) for some in (support, alike)
+        ]
     assert not torch.allclose(*sizes, rtol=0.01)
 
 
@@ -319,7 +326,10 @@ def test_only_images_that_share_edges_lend() -> None:
     far = gaussian("far", 1, 4, 3, 32, 32).clamp(-1, 1)
     near = torch.where(torch.rand(1, 4, 3, 32, 32, generator=generator_for(0, "dots")) < 0.02, -1.0, support[:, :1])
     with torch.no_grad():
-        loans = [float(nets.generator._sizes_of_chance(style, some, leeway(some))[0, -1]) for some in (near, far)]
+        loans = [
+            float(chance_sizes(nets.generator.sway, style, some, variation_limits(some, RULES), RULES)[0, -1])
+            for some in (near, far)
+        ]
     assert loans[0] > 0.3 and loans[1] == 0.0
 
 
@@ -339,8 +349,10 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
     state = adapted(nets, support)
     game = InnerGame(form, energy=0.0, packs=64)
     turn = game.play(nets, state, generator_for(0, "game"))
-    code, gains, judge = turn.code, turn.gains, turn.judge
-    assert code.shape == state.code.shape and gains.shape == state.gains.shape and judge.shape == state.judge.shape
+    code, gains, judge = turn.code, turn.modulation, turn.critic_modulation
+    assert (
+        code.shape == state.code.shape and gains.shape == state.modulation.shape and judge.shape == state.critic_modulation.shape
+    )
     assert all(g.abs().max() > 0 for g in (code, gains, judge))
     step = 0.05 / gains.square().mean().sqrt()
 
@@ -348,17 +360,17 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
         """What the discriminator thinks of samples, on fixed latents."""
         latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"), pack=2)
         with torch.no_grad():
-            return float(nets.discriminator(*nets.generator(latents, state), state.judge).mean())
+            return float(nets.discriminator(*nets.generator(latents, state), state.critic_modulation).mean())
 
-    assert rating(state.moved(state.code, state.gains - step * gains, state.judge)) > rating(state)
+    assert rating(state.moved(state.code, state.modulation - step * gains, state.critic_modulation)) > rating(state)
 
 
 @pytest.mark.parametrize("by", ["energy", "perception"])
 def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks, by: str) -> None:
-    nets.perceiver, support = build_perceiver(1).requires_grad_(False), drawings(2, 6)
+    nets.perceiver, support = build_perceptual_net(1).requires_grad_(False), drawings(2, 6)
     state = adapted(nets, support)
     game = InnerGame(energy=1000.0 * (by == "energy"), perception=1000.0 * (by == "perception"), packs=64)
-    gains = game.play(nets, state, generator_for(0, "game")).gains
+    gains = game.play(nets, state, generator_for(0, "game")).modulation
     yardstick = BY_SIGNATURES if by == "energy" else by_features(nets.perceiver.describe)
 
     def away(state: TaskState) -> float:
@@ -367,13 +379,13 @@ def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks, 
             return float(energy_score(support, nets.generator(latents, state)[0] / REACH, by=yardstick))
 
     step = 0.02 / gains.square().mean().sqrt()
-    assert away(state.moved(state.code, state.gains - step * gains, state.judge)) < away(state)
+    assert away(state.moved(state.code, state.modulation - step * gains, state.critic_modulation)) < away(state)
 
 
 def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
     for shots, moves in ((1, False), (2, False), (3, True)):
         state = adapted(nets, drawings(1, shots), steps=2)
-        assert bool(state.gains.abs().max() > 0) == moves
+        assert bool(state.modulation.abs().max() > 0) == moves
 
 
 def test_inner_steps_are_reproducible_and_differ_by_seed(nets: Networks) -> None:

@@ -3,9 +3,12 @@
 import torch
 from torch import Tensor
 
-from metagan_cli.images.regions import MUCH, SLIGHTLY, parts_of
+from metagan_cli.config import VariationRules
+from metagan_cli.images.regions import parts_of
 
 SIDE = 24
+RULES = VariationRules()
+MUCH, SLIGHTLY = RULES.part_difference, RULES.part_margin
 
 
 def parts(apart: Tensor) -> Tensor:
@@ -13,7 +16,7 @@ def parts(apart: Tensor) -> Tensor:
     one = torch.zeros(1, 3, SIDE, SIDE)
     other = one.clone()
     other[:, 1] = apart
-    return parts_of(one, other)[0].view(SIDE, SIDE)
+    return parts_of(one, other, MUCH, SLIGHTLY)[0].view(SIDE, SIDE)
 
 
 def test_what_touches_is_one_part_and_what_agrees_none() -> None:
@@ -49,7 +52,7 @@ def test_slight_differences_go_with_the_nearest_part() -> None:
 
 def test_parts_hang_on_their_own_picture_alone() -> None:
     one, other = torch.rand(2, 5, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 0.8
-    together = parts_of(one, other)
+    together = parts_of(one, other, MUCH, SLIGHTLY)
     assert len(together.unique()) > 5
     for i in range(5):
-        assert torch.equal(parts_of(one[i : i + 1], other[i : i + 1])[0], together[i])
+        assert torch.equal(parts_of(one[i : i + 1], other[i : i + 1], MUCH, SLIGHTLY)[0], together[i])

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import TINY
+from conftest import TINY, parts
 
 from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episode, Episodes
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import CheckpointError
-from metagan_cli.networks.perceptual_net import FEATURES, SIDE, Perceiver, build_perceiver, look
+from metagan_cli.networks.perceptual_net import FEATURES, SIDE, PerceptualNet, build_perceptual_net, look
 from metagan_cli.networks.weights import flat
 from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.rng import generator_for, seeded
-from metagan_cli.store.features import load_perceiver, save_perceiver
+from metagan_cli.store.features import load_perceptual_net, save_perceptual_net
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.training.outer_loop import OuterLoop
 
@@ -31,9 +31,9 @@ def drawings(count: int, task: int = 5) -> torch.Tensor:
     return F.pad(images[:, :, 8:-8, 8:-8], (8, 8, 8, 8), value=-1)
 
 
-def fresh(channels: int = 1) -> Perceiver:
+def fresh(channels: int = 1) -> PerceptualNet:
     with seeded(generator_for(3, "perceiver")):
-        return build_perceiver(channels).eval()
+        return build_perceptual_net(channels).eval()
 
 
 def test_gray_pictures_are_centred() -> None:
@@ -68,8 +68,8 @@ def test_its_features_make_an_energy_distance() -> None:
 
 def test_file_round_trip(tmp_path: Path) -> None:
     net, path = fresh(3), tmp_path / "perceiver.safetensors"
-    written = save_perceiver(path, net, {"seed": 0})
-    read, digest = load_perceiver(path)
+    written = save_perceptual_net(path, net, {"seed": 0})
+    read, digest = load_perceptual_net(path)
     images = drawings(3).expand(-1, 3, -1, -1)
     assert digest == written and read.channels == 3 and not any(p.requires_grad for p in read.parameters())
     assert torch.allclose(read(images)[0], net(images)[0], atol=2e-2)
@@ -77,7 +77,7 @@ def test_file_round_trip(tmp_path: Path) -> None:
 
 def test_another_file_is_refused(tiny_model: Path) -> None:
     with pytest.raises(CheckpointError, match="kind 'model', not perceiver"):
-        load_perceiver(tiny_model)
+        load_perceptual_net(tiny_model)
 
 
 def test_training_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,11 +103,11 @@ def test_the_outer_loop_listens_to_it() -> None:
     model = ModelConfig(width=32, tokens=32, style=32, fine=8, critic_tokens=32)
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train)
 
-    def updated(weight: float, perceiver: Perceiver | None, middle: float = 0.0) -> torch.Tensor:
+    def updated(weight: float, perceiver: PerceptualNet | None, middle: float = 0.0) -> torch.Tensor:
         recipe = Recipe("", model, replace(train, perception=weight, middle=middle))
         loop = OuterLoop(recipe, torch.device("cpu"), torch.float32, perceiver)
         for step in range(6):  # the generator waits at first
-            loop.step(step, episodes.draw(step))
+            loop.step(step, *parts(episodes.draw(step)))
         return flat(loop.nets.generator)
 
     net, without = fresh().requires_grad_(False), updated(0.0, None)
@@ -129,7 +129,7 @@ def test_one_example_is_the_most_typical_to_it_where_the_recipe_says_so(monkeypa
         loop, found = OuterLoop(Recipe("", TINY, train), torch.device("cpu"), torch.float32, net), []
         begin = loop.learner.begin
         monkeypatch.setattr(loop.learner, "begin", lambda nets, support: found.append(support) or begin(nets, support))
-        loop.step(0, episode)
+        loop.step(0, *parts(episode))
         return episode, found[0]
 
     for exemplar, shots in (("random", 1), ("prototype", 2)):

@@ -1,4 +1,4 @@
-"""The simple rivals, and the gain from generated images."""
+"""The simple methods, and the gain from generated images."""
 
 import pytest
 import torch

@@ -7,7 +7,7 @@ import torch
 from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.learners.base import seen
-from metagan_cli.networks.generator import model as generator
+from metagan_cli.networks.generator.model import model as generator
 from metagan_cli.networks.state import Latents
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for

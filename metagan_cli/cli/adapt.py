@@ -25,7 +25,6 @@ from metagan_cli.cli.options import (
 from metagan_cli.config import DEPTHS, AdaptConfig
 
 if TYPE_CHECKING:
-    from metagan_cli.data.readers.folders import Support
     from metagan_cli.workflows.adapt import Adapted
 
 EXAMPLE = "metagan adapt ./my_samples/ -o runes.safetensors"
@@ -76,21 +75,12 @@ def adapt(
     from metagan_cli.workflows import adapt as workflow
 
     adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite, report=console.progress)
-    tell_support(console, adapted.support)
+    workflow.tell_support(adapted.support, console.note, console.detail)
     for warning in adapted.warnings:
         console.warn(warning)
     values = {"out": str(out), "base": adapted.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
     values["skipped"] = [list(pair) for pair in adapted.support.skipped]
     console.facts("adapt", values, _facts(adapted, out))
-
-
-def tell_support(console: Console, support: "Support") -> None:
-    """What was read, skipped and done to a folder's images."""
-    support.tell_skipped(console.note)
-    for note in support.notes:
-        console.note(note)
-    for first, second in support.duplicates:
-        console.detail(f"nearly the same: {first} and {second}")
 
 
 def _facts(adapted: "Adapted", out: Path) -> list[Fact]:

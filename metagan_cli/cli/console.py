@@ -70,7 +70,7 @@ class Console:
         self.end_bars()
         _line("warning", text)
 
-    def progress(self, what: str, done: int, whole: int, figures: str = "") -> None:
+    def progress(self, what: str, done: int, total: int, figures: str = "") -> None:
         """How far a work is: a bar with rate and time left on a terminal, a line every PAUSE seconds elsewhere."""
         if self.quiet:
             return
@@ -81,11 +81,11 @@ class Console:
 
             if Console._bars is None:
                 Console._bars = Bars()
-            Console._bars.set(what, done, whole, figures)
+            Console._bars.set(what, done, total, figures)
         elif time.monotonic() - self._last >= PAUSE:
             self._last = time.monotonic()
-            left = (self._last - self._began) / max(done - 1, 1) * (whole - done)  # the first was done before it was told
-            _write(sys.stderr, f"{what}: {done} of {whole}, left {timedelta(seconds=round(left))}  {figures}".rstrip())
+            left = (self._last - self._began) / max(done - 1, 1) * (total - done)  # the first was done before it was told
+            _write(sys.stderr, f"{what}: {done} of {total}, left {timedelta(seconds=round(left))}  {figures}".rstrip())
 
     @classmethod
     def end_bars(cls) -> None:

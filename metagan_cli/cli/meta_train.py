@@ -23,17 +23,7 @@ from metagan_cli.cli.options import (
     read_seed,
 )
 from metagan_cli.cli.signals import Interrupts
-from metagan_cli.config import (
-    ALGORITHMS,
-    INNER_LOSSES,
-    LEARNERS,
-    PRECISIONS,
-    DataConfig,
-    ModelConfig,
-    Recipe,
-    TrainConfig,
-    read_recipe,
-)
+from metagan_cli.config import ALGORITHMS, INNER_LOSSES, LEARNERS, PRECISIONS, DataConfig, ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
     from metagan_cli.workflows.meta_train import Progress
@@ -147,8 +137,9 @@ def meta_train(
 ) -> None:
     """Meta-train a base model over many tasks."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    stored = outdir / "config.toml"
-    recipe = read_recipe(config) if config else read_recipe(stored) if resume and stored.is_file() else Recipe()
+    from metagan_cli.workflows import recipe as recipes
+
+    recipe = recipes.recipe_to_begin_with(outdir, config, resume)
     model = _changed(
         recipe.model, image_size=image_size, channels=channels, learner=learner, algorithm=algorithm, inner_loss=inner_loss
     )
@@ -170,7 +161,8 @@ def meta_train(
     recipe = replace(recipe, name=recipe.name or outdir.name, model=model, train=train, data=sources)
     seconds = read_seconds(budget)
     if dry_run:
-        _show_plan(console, recipe, outdir)
+        planned, toml = recipes.plan(recipe)
+        console.result("meta-train", {"out": str(outdir), "recipe": planned, "dry_run": True}, [toml.rstrip()])
         return
     from metagan_cli.workflows.meta_train import meta_train as workflow
 
@@ -200,15 +192,6 @@ def meta_train(
 
 def _changed(config: Any, **changes: Any) -> Any:
     return replace(config, **{name: value for name, value in changes.items() if value is not None})
-
-
-def _show_plan(console: Console, recipe: Recipe, outdir: Path) -> None:
-    from metagan_cli.config import to_dict, to_toml
-    from metagan_cli.data.sources.open import check_source
-
-    for source in recipe.data:
-        check_source(source)
-    console.result("meta-train", {"out": str(outdir), "recipe": to_dict(recipe), "dry_run": True}, [to_toml(recipe).rstrip()])
 
 
 def _tell_progress(console: Console, progress: "Progress") -> None:

@@ -1,17 +1,14 @@
 """metagan models"""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metagan_cli.cli.console import Console
 from metagan_cli.cli.options import AsJson, Device, Overwrite, Quiet, Verbose
-from metagan_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from metagan_cli.store.shipped import ShippedModel
 
 EXAMPLE = "metagan models glyph"
 
@@ -25,25 +22,20 @@ def models(
     overwrite: Overwrite = False,
 ) -> None:
     """List the shipped models with their cards: data, licences, figures, and what they cannot do."""
-    from metagan_cli.store.shipped import shipped_models
+    from metagan_cli.workflows.models import models as workflow
 
-    found = [model for model in shipped_models() if name in (None, model.name)]
-    if name and not found:
-        raise UsageError(f"models {name}: ships not; metagan models lists those that do")
-    values = [
-        {"name": m.name, "path": str(m.path), "card": str(m.card), "size": m.image_size, "channels": m.channels, "text": m.text}
-        for m in found
-    ]
-    lines = [f"{m.name:<10} {m.image_size} px, {_draws(m)}: {m.about}\n\n{m.text}" for m in found]
+    found = workflow(name)
+    values = [{key: value for key, value in model.items() if key != "about"} for model in found]
+    lines = [f"{m['name']:<10} {m['size']} px, {_draws(m)}: {m['about']}\n\n{m['text']}" for m in found]
     lines = lines or ["no models are shipped with this installation"]
     Console(as_json=as_json).result("models", {"models": values}, lines, (lambda: _shown(found)) if found else None)
 
 
-def _draws(model: "ShippedModel") -> str:
-    return "gray" if model.channels == 1 else "colour"
+def _draws(model: dict[str, Any]) -> str:
+    return "gray" if model["channels"] == 1 else "colour"
 
 
-def _shown(found: "list[ShippedModel]") -> "RenderableType":
+def _shown(found: list[dict[str, Any]]) -> "RenderableType":
     """A table of the models, and their cards below."""
     from rich.console import Group
     from rich.markdown import Markdown
@@ -53,5 +45,5 @@ def _shown(found: "list[ShippedModel]") -> "RenderableType":
     for head in ("model", "draws", "at", "file"):
         table.add_column(head, overflow="fold")
     for model in found:
-        table.add_row(model.name, _draws(model), f"{model.image_size} px", str(model.path))
-    return Group(table, *(Markdown(f"\n---\n{model.text}") for model in found))
+        table.add_row(model["name"], _draws(model), f"{model['size']} px", model["path"])
+    return Group(table, *(Markdown(f"\n---\n{model['text']}") for model in found))

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metagan_cli.cli.adapt import tell_support
 from metagan_cli.cli.console import Console, Fact
 from metagan_cli.cli.options import (
     DRAWING,
@@ -123,6 +122,7 @@ def sample(
     from metagan_cli.sampling.seeds import parse_seeds
     from metagan_cli.workflows import ready, repeat
     from metagan_cli.workflows import sample as workflow
+    from metagan_cli.workflows.adapt import tell_support
 
     wanted = count or SAMPLE.count
     chosen: Any = parse_seeds(seeds) if seeds is not None else range(seed, seed + (2 if interpolate else wanted))
@@ -143,7 +143,7 @@ def sample(
     if kept is not None:
         repeat.check_same_model(kept, source)
     if source.support is not None:
-        tell_support(console, source.support)
+        tell_support(source.support, console.note, console.detail)
     done = workflow.sample(source, request, console.progress)
     for warning in done.warnings:
         console.warn(warning)

@@ -61,14 +61,14 @@ class Bars:
         )
         self._lines.start()
 
-    def set(self, what: str, done: int, whole: int, figures: str = "") -> None:
+    def set(self, what: str, done: int, total: int, figures: str = "") -> None:
         """Moves the bar of a work, which replaces the one before it."""
         if what not in self._works:
             for task in self._works.values():
                 self._lines.remove_task(task)
-            self._works = {what: self._lines.add_task(what, total=whole)}
+            self._works = {what: self._lines.add_task(what, total=total)}
         self._lines.figures = figures
-        self._lines.update(self._works[what], completed=done, total=whole)
+        self._lines.update(self._works[what], completed=done, total=total)
 
     def stop(self) -> None:
         """Takes the bars off the screen."""

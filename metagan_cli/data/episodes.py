@@ -74,11 +74,3 @@ def draw_task(source: TaskSource, count: int, rng: torch.Generator) -> Tensor:
     """`count` images of a random task of the source, [count, C, S, S] in [-1, 1]."""
     index = int(torch.randint(source.tasks(count), (1,), generator=rng))
     return source.draw(index, count, rng).float() / 127.5 - 1
-
-
-def most_typical_first(images: Tensor, features: Tensor) -> Tensor:
-    """Images [B, N, C, S, S] in another order: first each task's nearest to the mean of its features [B, N, F]."""
-    away = (features - features.mean(1, keepdim=True)).square().sum(2)
-    other = torch.arange(images.shape[1], device=images.device) != away.argmin(1)[:, None]
-    order = other.byte().sort(dim=1, stable=True).indices
-    return images[torch.arange(len(images), device=images.device)[:, None], order]

@@ -1,4 +1,4 @@
-"""What samples are compared with: simple rivals that need no training."""
+"""What samples are compared with: simple methods that need no training."""
 
 import math
 

@@ -6,7 +6,6 @@ from torch import Tensor
 
 COLOURS = 12  # of a picture
 ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
-SURE = 0.5  # share of a colour's places that have one colour in the other picture, for the one to be the other
 BETWEEN = 0.05  # by how much a pixel of a soft edge is lighter than one neighbour and darker than another
 
 
@@ -29,10 +28,11 @@ def few_colours(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def recoloured(support: Tensor, which: Tensor, like: Tensor) -> Tensor:
+def recoloured(support: Tensor, which: Tensor, like: Tensor, agreement: float) -> Tensor:
     """Support images number `which` [B, N] in the colours of those number `like` [B, N], of [B, K, 3, S, S]: [B * N, 3, S, S].
 
-    Each of an image's few colours becomes that which the other has most where it is, if it is also the other way round: hair
+    Each of an image's few colours becomes that which the other has most where it is, if that is so in more than this share of its
+    places, and also the other way round: hair
     takes the colour of hair, a mouth that the other has not keeps its own. Within a colour shades stay.
     """
     row = torch.arange(len(support), device=support.device)[:, None]
@@ -41,7 +41,7 @@ def recoloured(support: Tensor, which: Tensor, like: Tensor) -> Tensor:
     shared = F.one_hot(mine, COLOURS).float().transpose(1, 2) @ F.one_hot(its, COLOURS).float()
     most = shared.argmax(2)
     mutual = shared.argmax(1).gather(1, most) == torch.arange(COLOURS, device=most.device)
-    sure = mutual & (shared.amax(2) > SURE * shared.sum(2).clamp(min=1))
+    sure = mutual & (shared.amax(2) > agreement * shared.sum(2).clamp(min=1))
     change = (other.gather(1, most[..., None].expand_as(own)) - own) * sure[..., None]
     moved = change.gather(1, mine[..., None].expand(-1, -1, 3)).transpose(1, 2).unflatten(2, support.shape[3:])
     images = support[row, which].flatten(0, 1)

@@ -4,22 +4,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MUCH, SLIGHTLY = 0.35, 0.06  # differences of a channel, in [-1, 1], that make a part, and that go with one
-
 
 @torch.no_grad()
-def parts_of(one: Tensor, other: Tensor) -> Tensor:
+def parts_of(one: Tensor, other: Tensor, much: float, slightly: float) -> Tensor:
     """The pixel that stands for each pixel's part, int [N, S * S], where images [N, C, S, S] differ from others.
 
-    Pixels that differ much and touch are a part; those around that differ slightly go with the nearest, or are parts by
-    themselves. Where images agree each pixel stands for itself.
+    Pixels that differ by more than `much` in a channel and touch are a part; those around that differ by more than `slightly`
+    go with the nearest, or are parts by themselves. Where images agree each pixel stands for itself.
     """
     apart = (one - other).abs().amax(1, keepdim=True)
-    much, slightly = apart > MUCH, apart > SLIGHTLY
+    clear, faint = apart > much, apart > slightly
     number = torch.arange(1.0, apart[0].numel() + 1, device=apart.device).view_as(apart[:1])
-    part = _spread(number * much, much)
-    part = _spread(part, slightly, to_others=False)
-    rest = slightly & (part == 0)
+    part = _spread(number * clear, clear)
+    part = _spread(part, faint, to_others=False)
+    rest = faint & (part == 0)
     part = part + _spread(number * rest, rest)
     return (torch.where(part > 0, part, number) - 1).long().flatten(1)
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from metagan_cli.config import ModelConfig
 from metagan_cli.learners.base import Learner, seen
 from metagan_cli.learners.game import InnerGame
-from metagan_cli.learners.steps import JUDGE_RATE, RATED_STEPS, fade, unit
+from metagan_cli.learners.steps import CRITIC_RATE, RATED_STEPS, fade, unit
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.model import each, gain_sizes
+from metagan_cli.networks.generator.modulation import each, modulation_sizes
 from metagan_cli.networks.layers import Attention, start_small
 from metagan_cli.networks.state import TaskState
 
@@ -29,16 +29,16 @@ class AttentionLearner(Learner):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.feed_forward = config.feed_forward
-        gains, hidden = sum(gain_sizes(config)), config.learner_width
+        modulation, hidden = sum(modulation_sizes(config)), config.learner_width
         # step sizes are learned for the first inner steps; later ones use the last
         rate = RATE if config.feed_forward else BLIND_RATE
         self.code_rate = nn.Parameter(torch.full((RATED_STEPS,), rate))
         self.gains_rate = nn.Parameter(torch.full((RATED_STEPS,), rate))
-        self.read = nn.Linear(2 * config.tokens + gains, hidden)
+        self.read = nn.Linear(2 * config.tokens + modulation, hidden)
         self.stage = nn.Parameter(torch.zeros(RATED_STEPS, hidden))
         self.compare, self.recall = Attention(hidden), Attention(hidden)
         self.updates = nn.Parameter(torch.randn(1, UPDATES, hidden))
-        self.write = nn.Linear(hidden, config.tokens + gains)
+        self.write = nn.Linear(hidden, config.tokens + modulation)
         for layer in (self.compare.out, self.recall.out, self.write):
             start_small(layer, 1e-3)
 
@@ -47,18 +47,18 @@ class AttentionLearner(Learner):
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
         turn = game.play(nets, state, rng)
-        code, gains, judge = unit(turn.code), unit(turn.gains), unit(turn.judge)
+        code, modulation, critic_modulation = unit(turn.code), unit(turn.modulation), unit(turn.critic_modulation)
         rated, size = min(step, RATED_STEPS - 1), fade(step)
-        read = self._read(state, code[:, None], gains[:, None]) + self.stage[rated]
-        read = self.compare(read, self._read(state, unit(turn.code_each, 2), unit(turn.gains_each, 2)))
+        read = self._read(state, code[:, None], modulation[:, None]) + self.stage[rated]
+        read = self.compare(read, self._read(state, unit(turn.code_each, 2), unit(turn.modulation_each, 2)))
         read = F.leaky_relu(self.recall(read, self.updates), 0.2)[:, 0]
-        code_move, gains_move = self.write(read).split([code.shape[1], gains.shape[1]], 1)
+        code_move, modulation_move = self.write(read).split([code.shape[1], modulation.shape[1]], 1)
         return state.moved(
             state.code - size * (self.code_rate[rated] * code + code_move),
-            state.gains - size * (self.gains_rate[rated] * gains + gains_move),
-            state.judge - size * JUDGE_RATE * judge,
+            state.modulation - size * (self.gains_rate[rated] * modulation + modulation_move),
+            state.critic_modulation - size * CRITIC_RATE * critic_modulation,
         )
 
-    def _read(self, state: TaskState, code: Tensor, gains: Tensor) -> Tensor:
-        """Gradients of the code [B, N, D] and the gains [B, N, G], beside the code they are at: [B, N, H]."""
-        return torch.as_tensor(self.read(torch.cat([each(state.code, code.shape[1]), code, gains], 2)))
+    def _read(self, state: TaskState, code: Tensor, modulation: Tensor) -> Tensor:
+        """Gradients of the code [B, N, D] and the modulation [B, N, G], beside the code they are at: [B, N, H]."""
+        return torch.as_tensor(self.read(torch.cat([each(state.code, code.shape[1]), code, modulation], 2)))

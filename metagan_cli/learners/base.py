@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from metagan_cli.config import ModelConfig
 from metagan_cli.learners.game import InnerGame, Round, inner_game
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.model import gain_sizes
+from metagan_cli.networks.generator.modulation import modulation_sizes
 from metagan_cli.networks.state import TaskState
 
 
@@ -62,8 +62,10 @@ def seen(nets: Networks, support: Tensor) -> TaskState:
     tokens, code = nets.encoder(support)
     if not nets.config.feed_forward:
         tokens, code = torch.zeros_like(tokens), torch.zeros_like(code)
-    gains, judge, weights = (support.new_zeros(len(support), n) for n in (nets.generator.gains, nets.discriminator.judges, 0))
-    return TaskState(support, tokens, code, gains, judge, weights)
+    modulation, critic_modulation, weights = (
+        support.new_zeros(len(support), n) for n in (nets.generator.modulation_size, nets.discriminator.modulation_size, 0)
+    )
+    return TaskState(support, tokens, code, modulation, critic_modulation, weights)
 
 
 class LearnedStart(Learner):
@@ -75,11 +77,11 @@ class LearnedStart(Learner):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.code = nn.Parameter(0.02 * torch.randn(config.tokens))
-        self.gains = nn.Parameter(torch.zeros(sum(gain_sizes(config))))
+        self.gains = nn.Parameter(torch.zeros(sum(modulation_sizes(config))))
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
         tasks = len(support)
-        return replace(seen(nets, support), code=self.code.expand(tasks, -1), gains=self.gains.expand(tasks, -1))
+        return replace(seen(nets, support), code=self.code.expand(tasks, -1), modulation=self.gains.expand(tasks, -1))
 
 
 def adaptation_game(config: ModelConfig, learner: Learner, packs: int) -> "InnerGame":

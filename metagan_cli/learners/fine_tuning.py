@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from metagan_cli.config import DEPTHS
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.game import InnerGame
-from metagan_cli.learners.steps import JUDGE_RATE, unit
+from metagan_cli.learners.steps import CRITIC_RATE, unit
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.model import REACH
+from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import TaskState, draw_latents
 from metagan_cli.networks.weights import flat, put
 from metagan_cli.objectives.energy_distance import by_features, energy_of_observation
@@ -73,7 +73,7 @@ def deepen(
     deepest: str,
     seed: int,
     out_of_time: Callable[[], bool] = lambda: False,
-    report: Callable[[int, int], None] = lambda done, whole: None,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Deepened:
     """Opens one depth after another up to the deepest, on support [K, C, S, S], while its held-out images say that it helps.
 
@@ -122,15 +122,15 @@ def _step(
     with torch.enable_grad():
         for parameter in parameters:
             parameter.requires_grad_(True)
-        judge = state.judge.detach().requires_grad_()
-        found = game.losses(nets, replace(state, judge=judge), rng)
-        (up,) = torch.autograd.grad(found.upward.sum(), judge, retain_graph=True)
+        critic_modulation = state.critic_modulation.detach().requires_grad_()
+        found = game.losses(nets, replace(state, critic_modulation=critic_modulation), rng)
+        (up,) = torch.autograd.grad(found.upward.sum(), critic_modulation, retain_graph=True)
         gradients = torch.autograd.grad(found.downward.sum(), parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
             parameter.requires_grad_(False)
         adam.step()
-    return replace(state, judge=state.judge - JUDGE_RATE * unit(up))
+    return replace(state, critic_modulation=state.critic_modulation - CRITIC_RATE * unit(up))
 
 
 @torch.no_grad()

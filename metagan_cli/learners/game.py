@@ -8,7 +8,8 @@ from torch import Tensor
 from metagan_cli.config import ModelConfig
 from metagan_cli.images.resampling import twice_differentiable
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.model import REACH, each, within_reach
+from metagan_cli.networks.generator.modulation import each
+from metagan_cli.networks.generator.repaint import REACH, within_reach
 from metagan_cli.networks.state import Latents, TaskState
 from metagan_cli.objectives.energy_distance import by_features, energy_by_task
 from metagan_cli.objectives.gan_losses import discriminator_loss, generator_loss
@@ -39,8 +40,8 @@ class Turn:
     """What both players see before they move; gradients are those of each task's own loss."""
 
     code_each: Tensor  # [B, N, D]: by way of each of the N samples
-    gains_each: Tensor  # [B, N, G]
-    judge: Tensor  # [B, J]
+    modulation_each: Tensor  # [B, N, G]
+    critic_modulation: Tensor  # [B, J]
     downward: Tensor  # [B], the min player's loss
     upward: Tensor  # [B], the max player's
 
@@ -50,9 +51,9 @@ class Turn:
         return self.code_each.sum(1)
 
     @property
-    def gains(self) -> Tensor:
-        """The gradient of the gains [B, G]."""
-        return self.gains_each.sum(1)
+    def modulation(self) -> Tensor:
+        """The gradient of the modulation [B, G]."""
+        return self.modulation_each.sum(1)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class InnerGame:
     The generator's side also lowers the energy distance of its samples from all support images but that which each starts from.
     """
 
-    form: str = "relativistic"
+    objective: str = "relativistic"
     energy: float = 1.0  # weight of the energy distance
-    perception: float = 0.0  # and of the same by the perceiver's features
+    perception: float = 0.0  # and of the same by the perceptual net's features
     pack: int = 2
     packs: int = INNER_PACKS
     first_order: bool = False  # gradients are constants, whoever asks for others
@@ -87,11 +88,11 @@ class InnerGame:
             state = state.detached()
         with torch.enable_grad(), twice_differentiable(second_order):
             count = self.packs * self.pack
-            parts = (each(state.code, count), each(state.gains, count), state.judge)
-            code, gains, judge = (t if t.requires_grad else t.detach().requires_grad_() for t in parts)
-            round_ = self.losses(nets, state.moved(code, gains, judge), rng)
-            (up,) = torch.autograd.grad(round_.upward.sum(), judge, retain_graph=True, create_graph=second_order)
-            down = torch.autograd.grad(round_.downward.sum(), (code, gains), create_graph=second_order)
+            parts = (each(state.code, count), each(state.modulation, count), state.critic_modulation)
+            code, modulation, critic_modulation = (t if t.requires_grad else t.detach().requires_grad_() for t in parts)
+            round_ = self.losses(nets, state.moved(code, modulation, critic_modulation), rng)
+            (up,) = torch.autograd.grad(round_.upward.sum(), critic_modulation, retain_graph=True, create_graph=second_order)
+            down = torch.autograd.grad(round_.downward.sum(), (code, modulation), create_graph=second_order)
         return Turn(down[0], down[1], up, round_.downward.detach(), round_.upward.detach())
 
     def losses(self, nets: Networks, state: TaskState, rng: torch.Generator) -> "Round":
@@ -100,16 +101,18 @@ class InnerGame:
         Real packs are support images beside another support image; false packs are samples that start from it.
         """
         real, fake, bases, others = self._draw(nets, state, rng)
-        scores = nets.discriminator(torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.judge)
+        scores = nets.discriminator(
+            torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.critic_modulation
+        )
         true, false = scores.chunk(2, 1)
-        downward = generator_loss(self.form, true, false)
+        downward = generator_loss(self.objective, true, false)
         support, drawn = within_reach(state.bases) / REACH, fake / REACH
         if self.energy:
             downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others)
         if self.perception and nets.perceiver is not None:
             by = by_features(nets.perceiver.describe)
             downward = downward + self.perception * energy_by_task(support, drawn, self.pack, by, others)
-        return Round(downward, discriminator_loss(self.form, true, false), true, false, real, fake, bases)
+        return Round(downward, discriminator_loss(self.objective, true, false), true, false, real, fake, bases)
 
     def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Real images, samples, the support images beside both, [B, packs * pack, C, S, S] each.

@@ -12,7 +12,7 @@ from torch import nn
 from metagan_cli.config import ModelConfig
 from metagan_cli.learners.base import LearnedStart
 from metagan_cli.learners.game import InnerGame
-from metagan_cli.learners.steps import JUDGE_RATE, evened, fade, stride, unit
+from metagan_cli.learners.steps import CRITIC_RATE, evened, fade, stride, unit
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.state import TaskState
 
@@ -36,6 +36,6 @@ class GradientLearner(LearnedStart):
         size = fade(step)
         return state.moved(
             state.code - size * RATE * self.code_rate * evened(turn.code),
-            state.gains - size * RATE * self.gains_rate * evened(turn.gains),
-            state.judge - size * JUDGE_RATE * unit(turn.judge),
+            state.modulation - size * RATE * self.gains_rate * evened(turn.modulation),
+            state.critic_modulation - size * CRITIC_RATE * unit(turn.critic_modulation),
         )

@@ -41,13 +41,17 @@ class RecurrentLearner(LearnedStart):
             state = replace(state.detached(), tokens=state.tokens)  # which no step changes: the encoder still learns by them
         turn = game.play(nets, state, rng)
         losses = torch.stack([turn.downward, turn.upward], 1)
-        before, *memory = state.memory or (losses, *self.down.start(state.code, state.gains), *self.up.start(state.judge))
+        before, *memory = state.memory or (
+            losses,
+            *self.down.start(state.code, state.modulation),
+            *self.up.start(state.critic_modulation),
+        )
         rose = losses > before + WORSE
-        sizes = [state.code.shape[1], state.gains.shape[1]]
-        moves, down = self.down(torch.cat([turn.code, turn.gains], 1), losses, memory[:4], step, rose[:, 0])
-        judge, up = self.up(turn.judge, losses.flip(1), memory[4:], step, rose[:, 1])
-        code, gains = moves.split(sizes, 1)
-        moved = state.moved(state.code - code, state.gains - gains, state.judge - judge)
+        sizes = [state.code.shape[1], state.modulation.shape[1]]
+        moves, down = self.down(torch.cat([turn.code, turn.modulation], 1), losses, memory[:4], step, rose[:, 0])
+        critic_modulation, up = self.up(turn.critic_modulation, losses.flip(1), memory[4:], step, rose[:, 1])
+        code, modulation = moves.split(sizes, 1)
+        moved = state.moved(state.code - code, state.modulation - modulation, state.critic_modulation - critic_modulation)
         return moved.remembering(losses, *down, *up)
 
 

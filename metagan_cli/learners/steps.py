@@ -6,7 +6,7 @@ from metagan_cli.config import ModelConfig
 
 RATED_STEPS = 4  # inner steps of full size
 BLIND = 3.0  # how much further inner steps go at first where they alone tell tasks apart
-JUDGE_RATE = 0.02  # root mean square of the max player's step along a unit gradient
+CRITIC_RATE = 0.02  # root mean square of the max player's step along a unit gradient
 
 
 def fade(step: int) -> float:

@@ -5,27 +5,27 @@ import copy
 import torch
 from torch import nn
 
-from metagan_cli.config import ModelConfig
+from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
 from metagan_cli.networks.generator.model import Generator
-from metagan_cli.networks.perceptual_net import Perceiver
+from metagan_cli.networks.perceptual_net import PerceptualNet
 from metagan_cli.rng import seeded
 
 
 class Networks(nn.Module):
     """What all tasks share: support encoder, generator, and discriminator (the outer critic).
 
-    And, where the inner game listens to it, a perceiver that was trained before and stays as it is.
+    And, where the inner game listens to it, a perceptual net that was trained before and stays as it is.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, rules: VariationRules | None = None) -> None:
         super().__init__()
         self.config = config
         self.encoder = SupportEncoder(config)
-        self.generator = Generator(config)
+        self.generator = Generator(config, rules)
         self.discriminator = Discriminator(config)
-        self.perceiver = Perceiver(config.channels).requires_grad_(False) if config.inner_perception else None
+        self.perceiver = PerceptualNet(config.channels).requires_grad_(False) if config.inner_perception else None
 
     def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
         """The same critic beside another encoder and generator."""
@@ -40,7 +40,9 @@ class Networks(nn.Module):
         return other
 
 
-def build_networks(config: ModelConfig, generator: torch.Generator | None = None) -> Networks:
+def build_networks(
+    config: ModelConfig, generator: torch.Generator | None = None, rules: VariationRules | None = None
+) -> Networks:
     """Networks with weights drawn from the generator, in channels-last memory."""
     with seeded(generator):
-        return Networks(config).to(memory_format=torch.channels_last)
+        return Networks(config, rules).to(memory_format=torch.channels_last)

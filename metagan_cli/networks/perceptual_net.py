@@ -1,13 +1,13 @@
-"""The perceiver: a small feature net by which the outer loop compares samples with real images. It judges nothing."""
+"""The perceptual net: a small feature net by which the outer loop compares samples with real images. It judges nothing."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metagan_cli.devices import as_float32
 from metagan_cli.images.ink import centre, profiles
 from metagan_cli.images.resampling import sample_bilinear
 from metagan_cli.networks.layers import conv
-from metagan_cli.precision import whole
 
 SIDE = 32  # pixels that it looks at
 FEATURES = 192
@@ -16,7 +16,7 @@ WIDTHS = (48, 80, 112)  # channels at 16, 8 and 4 pixels a side
 GROUPS = 8
 
 
-class Perceiver(nn.Module):
+class PerceptualNet(nn.Module):
     """Three pairs of convolutions, on 16, 8 and 4 pixels a side, and two heads: which image, and which task."""
 
     def __init__(self, channels: int) -> None:
@@ -39,7 +39,7 @@ class Perceiver(nn.Module):
         """Images [B, N, C, S, S] in [-1, 1] as vectors [B, N, F] of several kinds, for an energy distance."""
         features, deep = self(images.flatten(0, 1))
         kinds = [deep, features, self.contrast(features), self.identity(features)]
-        return [whole(kind).flatten(1).unflatten(0, images.shape[:2]) for kind in kinds]
+        return [as_float32(kind).flatten(1).unflatten(0, images.shape[:2]) for kind in kinds]
 
 
 class Stage(nn.Module):
@@ -58,7 +58,7 @@ class Stage(nn.Module):
 
 def look(images: Tensor) -> Tensor:
     """Images [N, C, S, S] in [-1, 1] at SIDE pixels; gray ones moved until the mean place of their ink is the middle."""
-    small = F.interpolate(whole(images), size=(SIDE, SIDE), mode="area")
+    small = F.interpolate(as_float32(images), size=(SIDE, SIDE), mode="area")
     if small.shape[1] != 1:
         return small
     place = centre(profiles((small + 1).clamp(min=0)))
@@ -66,6 +66,6 @@ def look(images: Tensor) -> Tensor:
     return sample_bilinear(small + 1, F.affine_grid(theta, list(small.shape), align_corners=False)) - 1
 
 
-def build_perceiver(channels: int) -> Perceiver:
+def build_perceptual_net(channels: int) -> PerceptualNet:
     """An untrained one, in channels-last memory."""
-    return Perceiver(channels).to(memory_format=torch.channels_last)
+    return PerceptualNet(channels).to(memory_format=torch.channels_last)

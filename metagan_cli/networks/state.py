@@ -14,8 +14,8 @@ class TaskState:
     bases: Tensor  # [B, K, C, S, S] in [-1, 1]: the support images that samples start from
     tokens: Tensor  # [B, K, T, D]: what the encoder saw where
     code: Tensor  # [B, D]: what the images have in common
-    gains: Tensor  # [B, G]: added to the generator's modulation; zero changes nothing
-    judge: Tensor  # [B, J]: modulates the inner discriminator; zero is the outer critic itself
+    modulation: Tensor  # [B, G]: added to what modulates the generator; zero changes nothing
+    critic_modulation: Tensor  # [B, J]: makes the critic the task's discriminator; zero leaves it as it is
     weights: Tensor  # [B, W]: the generator's own weights for each task; W is 0 where it keeps the shared ones
     memory: tuple[Tensor, ...] = ()  # what a learner carries from one inner step to the next; not part of a finished state
 
@@ -24,9 +24,9 @@ class TaskState:
         """B, the number of tasks."""
         return len(self.bases)
 
-    def moved(self, code: Tensor, gains: Tensor, judge: Tensor) -> "TaskState":
+    def moved(self, code: Tensor, modulation: Tensor, critic_modulation: Tensor) -> "TaskState":
         """The same tasks with their adaptable parts replaced."""
-        return replace(self, code=code, gains=gains, judge=judge)
+        return replace(self, code=code, modulation=modulation, critic_modulation=critic_modulation)
 
     def task(self, number: int) -> "TaskState":
         """One of the tasks alone."""
@@ -51,8 +51,8 @@ PARTS = tuple(f.name for f in fields(TaskState) if f.name != "memory")
 
 def state_of(parts: Mapping[str, Tensor]) -> TaskState:
     """A finished state from its tensors by name."""
-    bases, tokens, code, gains, judge, weights = (parts[name] for name in PARTS)
-    return TaskState(bases, tokens, code, gains, judge, weights)
+    bases, tokens, code, modulation, critic_modulation, weights = (parts[name] for name in PARTS)
+    return TaskState(bases, tokens, code, modulation, critic_modulation, weights)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Latents:
     z: Tensor  # [B, N, Z] standard normal
     noise: Tensor  # [B, N, M] standard normal: fine variation, in space
     pick: Tensor  # [B, N] in [0, 1): which support image to start from
-    partner: Tensor  # [B, N] in [0, 1): which of the others may lend it parts
+    partner: Tensor  # [B, N] in [0, 1): which of the others may give it parts
 
     def base_index(self, shots: int) -> Tensor:
         """The support image that each sample starts from: [B, N] in 0..shots-1."""

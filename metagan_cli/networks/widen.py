@@ -21,9 +21,9 @@ PAINTING = ("generator.out.weight", "generator.out.bias")
 def in_colour(gray: Networks, rng: torch.Generator) -> Networks:
     """Networks that do with black and white pictures of three channels what `gray` does with its one, light on dark.
 
-    Only their tints, and what one support image lends to another, have new weights, drawn from the generator.
+    Only their tints, and the part swap, have new weights, drawn from the generator.
     """
-    found = build_networks(replace(gray.config, channels=3), rng)
+    found = build_networks(replace(gray.config, channels=3), rng, gray.generator.rules)
     weights, before = found.state_dict(), gray.state_dict()
     for name, weight in before.items():
         if name.startswith("perceiver."):

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.devices import as_float32
 from metagan_cli.images.ink import centre, places, profiles
 from metagan_cli.images.resampling import sample_bilinear
-from metagan_cli.precision import whole
 
 SIDE = 32  # the finest size that images are compared at
 COARSE = 8  # the size at which the layout is compared
@@ -127,7 +127,7 @@ def _euclidean(left: Tensor, right: Tensor) -> Tensor:
 
 def signatures(images: Tensor) -> list[Tensor]:
     """Images [B, N, C, S, S] in [-1, 1] as vectors [B, N, F] of several kinds."""
-    flat = whole(images.flatten(0, 1))
+    flat = as_float32(images.flatten(0, 1))
     ink = (F.interpolate(flat, size=(SIDE, SIDE), mode="area") + 1) / 2
     shape = _one_size(ink) if ink.shape[1] == 1 else ink - ink.mean((2, 3), keepdim=True)
     layout = F.avg_pool2d(ink, SIDE // COARSE)

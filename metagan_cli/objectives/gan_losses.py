@@ -17,22 +17,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def discriminator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
+def discriminator_loss(objective: str, real: Tensor, fake: Tensor) -> Tensor:
     """What the max player minimises, a task: [B]; scores [B, P], P packs a task."""
-    if form == "relativistic":
+    if objective == "relativistic":
         return F.softplus(fake - real).mean(1)
-    if form == "wasserstein":
+    if objective == "wasserstein":
         return (fake - real).mean(1)
     return (F.softplus(-real) + F.softplus(fake)).mean(1)
 
 
-def generator_loss(form: str, real: Tensor, fake: Tensor) -> Tensor:
+def generator_loss(objective: str, real: Tensor, fake: Tensor) -> Tensor:
     """What the min player minimises, a task: [B]; scores [B, P]."""
-    if form == "relativistic":
+    if objective == "relativistic":
         return F.softplus(real - fake).mean(1)
-    if form == "wasserstein":
+    if objective == "wasserstein":
         return (real - fake).mean(1)
-    if form == "minimax":
+    if objective == "minimax":
         return -F.softplus(fake).mean(1)
     return F.softplus(-fake).mean(1)
 

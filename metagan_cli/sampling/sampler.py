@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.model import REACH
+from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import Latents, TaskState, draw_latents
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.latents import between, latents_of

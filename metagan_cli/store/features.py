@@ -1,4 +1,4 @@
-"""The feature nets as files: the judges, and the perceiver that training compares with."""
+"""The feature nets as files: the judges, and the perceptual net that training compares with."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from torch import nn
 
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import Judges, build_judges
-from metagan_cli.networks.perceptual_net import Perceiver, build_perceiver
+from metagan_cli.networks.perceptual_net import PerceptualNet, build_perceptual_net
 from metagan_cli.store.tensors import TensorFile, half, read_tensors, write_tensors
 
 
@@ -24,17 +24,17 @@ def load_judges(path: Path) -> tuple[Judges, str]:
     return judges, file.hash
 
 
-def save_perceiver(path: Path, perceiver: Perceiver, metadata: dict[str, Any]) -> str:
+def save_perceptual_net(path: Path, net: PerceptualNet, metadata: dict[str, Any]) -> str:
     """Writes the net; returns its hash."""
-    return write_tensors(path, "perceiver", half(perceiver.state_dict()), {"channels": perceiver.channels} | metadata)
+    return write_tensors(path, "perceiver", half(net.state_dict()), {"channels": net.channels} | metadata)
 
 
-def load_perceiver(path: Path) -> tuple[Perceiver, str]:
+def load_perceptual_net(path: Path) -> tuple[PerceptualNet, str]:
     """The net, frozen, and its hash. Raises CheckpointError where the file is missing, damaged or foreign."""
     file, channels = _open(path, "perceiver")
-    perceiver = build_perceiver(channels)
-    _fill(perceiver, file, path)
-    return perceiver.requires_grad_(False), file.hash
+    net = build_perceptual_net(channels)
+    _fill(net, file, path)
+    return net.requires_grad_(False), file.hash
 
 
 def _open(path: Path, kind: str) -> tuple[TensorFile, int]:

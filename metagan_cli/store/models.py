@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from metagan_cli.config import ModelConfig, from_dict, to_dict
+from metagan_cli.config import ModelConfig, VariationRules, from_dict, to_dict
 from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.state import PARTS, TaskState, state_of
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
+
+IN_FILES = {"modulation": "gains", "critic_modulation": "judge"}  # parts of the state that files call otherwise
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ class AdaptedModel:
 
 def save_model(path: Path, config: ModelConfig, nets: Networks, learner: Learner, metadata: dict[str, Any]) -> str:
     """Writes a base model; returns its hash."""
-    return write_tensors(path, "model", half(_weights(nets, learner)), {"model": to_dict(config)} | metadata)
+    return write_tensors(path, "model", half(_weights(nets, learner)), _described(config, nets) | metadata)
+
+
+def _described(config: ModelConfig, nets: Networks) -> dict[str, Any]:
+    return {"model": to_dict(config), "variation": to_dict(nets.generator.rules)}
 
 
 def load_model(path: Path) -> BaseModel:
@@ -57,7 +63,7 @@ def load_model(path: Path) -> BaseModel:
 
 def save_adapted(path: Path, state: TaskState, base: BaseModel, metadata: dict[str, Any], standalone: bool) -> str:
     """Writes an adapted model; with `standalone` its base goes into the file."""
-    tensors = {f"state.{name}": tensor for name, tensor in half(state.tensors()).items()}
+    tensors = {_in_file(name): tensor for name, tensor in half(state.tensors()).items()}
     head = {"base": {"name": base.name, "hash": base.hash, "path": str(base.path.resolve())}} | metadata
     if standalone:
         tensors |= {f"base.{name}": tensor for name, tensor in half(_weights(base.nets, base.learner)).items()}
@@ -65,15 +71,20 @@ def save_adapted(path: Path, state: TaskState, base: BaseModel, metadata: dict[s
     return write_tensors(path, "adapted", tensors, head)
 
 
+def as_saved(state: TaskState) -> TaskState:
+    """The state as it comes back from a file, in half precision."""
+    return state_of({name: tensor.float() for name, tensor in half(state.tensors()).items()})
+
+
 def load_adapted(path: Path) -> AdaptedModel:
     """An adapted model from its file. Raises CheckpointError like `load_model`."""
     file = read_tensors(path, ("adapted",))
     parts = {name: tensor.float() for name, tensor in file.tensors.items() if name.startswith("state.")}
     parts.setdefault("state.weights", torch.zeros(1, 0))
-    wanted = {f"state.{name}" for name in PARTS}
-    if wanted - set(parts):
-        raise CheckpointError(f"{path}: has no tensor '{min(wanted - set(parts))}'")
-    state = state_of({name.removeprefix("state."): tensor for name, tensor in parts.items()})
+    missing = {_in_file(name) for name in PARTS} - set(parts)
+    if missing:
+        raise CheckpointError(f"{path}: has no tensor '{min(missing)}'")
+    state = state_of({name: parts[_in_file(name)] for name in PARTS})
     embedded = {name.removeprefix("base."): t for name, t in file.tensors.items() if name.startswith("base.")}
     base = None
     if embedded:
@@ -89,13 +100,20 @@ def check_state(path: Path, state: TaskState, base: BaseModel) -> None:
         "bases": (1, shots, config.channels, config.image_size, config.image_size),
         "tokens": (1, shots, 64, config.tokens),
         "code": (1, config.tokens),
-        "gains": (1, base.nets.generator.gains),
-        "judge": (1, base.nets.discriminator.judges),
+        "modulation": (1, base.nets.generator.modulation_size),
+        "critic_modulation": (1, base.nets.discriminator.modulation_size),
         "weights": (1, own if state.weights.numel() else 0),
     }
     for name, tensor in state.tensors().items():
         if tuple(tensor.shape) != expected[name]:
-            raise CheckpointError(f"{path}: tensor 'state.{name}' is {list(tensor.shape)}, its base needs {list(expected[name])}")
+            raise CheckpointError(
+                f"{path}: tensor '{_in_file(name)}' is {list(tensor.shape)}, its base needs {list(expected[name])}"
+            )
+
+
+def _in_file(name: str) -> str:
+    """What a part of the state is called in files."""
+    return f"state.{IN_FILES.get(name, name)}"
 
 
 class _Unfilled(TorchFunctionMode):
@@ -117,10 +135,11 @@ def _weights(nets: Networks, learner: Learner) -> dict[str, Tensor]:
 def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], digest: str) -> BaseModel:
     try:
         config = from_dict(ModelConfig, metadata.get("model", {}))
+        rules = from_dict(VariationRules, metadata.get("variation", {}))
     except UsageError as error:
         raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
     with torch.device("meta"), _Unfilled():  # shapes only: nothing is allocated for a network that does not fit its file
-        nets, learner = Networks(config), build_learner(config)
+        nets, learner = Networks(config, rules), build_learner(config)
     whole = nn.ModuleDict({"nets": nets, "learner": learner})
     expected = whole.state_dict()
     for name in [*expected, *tensors]:

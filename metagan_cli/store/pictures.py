@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from metagan_cli.errors import InputError, OutputError, UsageError
-from metagan_cli.provenance import DESCRIPTION, KEY, imprint, imprint_of
+from metagan_cli.provenance import DESCRIPTION, KEY, provenance_line, provenance_of
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.tensors import is_metagan_file
 
@@ -54,7 +54,7 @@ def read_text(path: Path) -> dict[str, Any]:
     """What a picture of metagan carries. Raises InputError for any other file."""
     values: dict[str, Any] = {}
     with contextlib.suppress(Exception), Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:  # or no picture
-        values = imprint_of(image)
+        values = provenance_of(image)
     if not values:
         raise InputError(f"{path}: not a picture that metagan wrote")
     return values
@@ -74,7 +74,7 @@ def write_animation(path: Path, frames: list[Image.Image], text: dict[str, Any])
 
 
 def _encode(frames: list[Image.Image], path: Path, text: dict[str, Any]) -> bytes:
-    line = imprint(text)
+    line = provenance_line(text)
     exif = Image.Exif()
     exif[DESCRIPTION] = line
     kind = {".webp": "WEBP", ".gif": "GIF"}.get(path.suffix.lower(), "JPEG")
@@ -98,7 +98,7 @@ def write_png(path: Path, image: Image.Image, text: dict[str, Any]) -> None:
 def png_bytes(image: Image.Image, text: dict[str, Any]) -> bytes:
     """A PNG file's bytes, with the text as JSON under the key `metagan`."""
     info = PngImagePlugin.PngInfo()
-    info.add_text(KEY, imprint(text))
+    info.add_text(KEY, provenance_line(text))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()

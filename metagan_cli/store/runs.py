@@ -10,9 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
-from metagan_cli.config import DataConfig, Recipe, read_recipe, to_dict, to_toml
+from metagan_cli.config import DataConfig, Recipe, to_dict
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.store.files import sweep, write_bytes
+from metagan_cli.store.recipes import read_recipe, to_toml
 from metagan_cli.store.tensors import TensorFile, read_tensors, write_tensors
 
 _STATE = re.compile(r"step-(\d+)\.safetensors$")

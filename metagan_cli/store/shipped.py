@@ -47,7 +47,7 @@ def find_model(name: str) -> Path:
 
 
 def features_name(kind: str, channels: int) -> str:
-    """What the file of feature nets is called: of the judges, or of the perceiver."""
+    """What the file of feature nets is called: of the judges, or of the perceptual net."""
     return f"{kind}-{'gray' if channels == 1 else 'colour'}.safetensors"
 
 

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metagan_cli.config import Recipe
-from metagan_cli.data.episodes import Episode, most_typical_first
 from metagan_cli.devices import compute
 from metagan_cli.images.corruptions import blemish_packs
+from metagan_cli.images.typical import most_typical_first
 from metagan_cli.learners.base import Learner, players
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.game import inner_game
 from metagan_cli.networks.bundle import Networks, build_networks
-from metagan_cli.networks.generator.model import REACH, within_reach
-from metagan_cli.networks.perceptual_net import Perceiver
+from metagan_cli.networks.generator.repaint import REACH, within_reach
+from metagan_cli.networks.perceptual_net import PerceptualNet
 from metagan_cli.networks.state import TaskState, draw_latents
 from metagan_cli.networks.weights import named
 from metagan_cli.objectives.energy_distance import by_features, energy_score
@@ -26,7 +26,7 @@ from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
 
 LARGEST = 20.0  # norm of a second-order gradient: it is about 10 in first order, through several inner steps a million at times
-LEARNER_HASTE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
+LEARNER_RATE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
 
 
 @dataclass(frozen=True)
@@ -39,30 +39,32 @@ class StepStats:
     critic_loss: float
     generator_loss: float | None  # none where the generator waited
     energy: float | None  # energy distance of samples from queries; likewise
-    told: float | None  # critic's loss on blemished images: ln 2 where it cannot tell them from real ones
+    blemish_loss: float | None  # critic's loss on blemished images: ln 2 where it cannot tell them from real ones
     margin: float  # mean score of real packs less that of false ones
     spread: float  # standard deviation of all scores; zero is a dead critic
     penalty: float  # the thermostat's weight
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures by name, for a line of stats."""
-        return asdict(self)
+        """The figures by name, for a line of stats, where the blemish loss is called `told`."""
+        return {"told" if name == "blemish_loss" else name: value for name, value in asdict(self).items()}
 
 
 class OuterLoop:
     """Networks, learner, their averages and optimisers; `step` is one update of all of them."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype, perceiver: Perceiver | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, device: torch.device, dtype: torch.dtype, perceptual_net: PerceptualNet | None = None
+    ) -> None:
         train = recipe.train
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
         self.perceived = None
-        if perceiver is not None and train.perception:
-            self.perceived = by_features(perceiver.to(device).describe, train.middle)
-        self.nets = build_networks(recipe.model, generator_for(train.seed, "weights")).to(device)
-        if self.nets.perceiver is not None and perceiver is not None:
-            self.nets.perceiver.load_state_dict(perceiver.state_dict())
+        if perceptual_net is not None and train.perception:
+            self.perceived = by_features(perceptual_net.to(device).describe, train.middle)
+        self.nets = build_networks(recipe.model, generator_for(train.seed, "weights"), recipe.variation).to(device)
+        if self.nets.perceiver is not None and perceptual_net is not None:
+            self.nets.perceiver.load_state_dict(perceptual_net.state_dict())
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
         self.game = inner_game(recipe.model)
@@ -85,16 +87,19 @@ class OuterLoop:
         """What the generator's optimiser moves, and how many times the usual rate."""
         networks = [*self.nets.encoder.parameters(), *self.nets.generator.parameters()]
         learner = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
-        groups = [{"params": networks, "haste": 1.0}, {"params": learner, "haste": LEARNER_HASTE}]
+        groups = [{"params": networks, "rate_multiplier": 1.0}, {"params": learner, "rate_multiplier": LEARNER_RATE}]
         return [group for group in groups if group["params"]]
 
-    def step(self, number: int, episode: Episode) -> StepStats:
-        """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries."""
+    def step(self, number: int, support: Tensor, query: Tensor) -> StepStats:
+        """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries.
+
+        Both are images [B, ., C, S, S] in [-1, 1] of the same tasks.
+        """
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         self._set_rates(number)
         self.game = replace(self.game, first_order=number < train.first_order * train.steps)
-        support, query = self._shown(episode)
+        support, query = self._shown(support, query)
         if self.learner.opens_weights:
             return self._step_towards_tasks(number, torch.cat([support, query], 1), rng)
         inner_steps = self._inner_steps(support.shape[1], rng)
@@ -103,15 +108,15 @@ class OuterLoop:
             with torch.set_grad_enabled(learns):
                 state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
                 fake, bases = self._sample(state, rng)
-            scores, critic_loss, told = self._critic_step(query, fake.detach().float(), bases, rng)
+            scores, critic_loss, blemish_loss = self._critic_step(query, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
-        return self._stats(number, support, inner_steps, (critic_loss, generator_loss, energy, told), (real, false))
+        return self._stats(number, support, inner_steps, (critic_loss, generator_loss, energy, blemish_loss), (real, false))
 
-    def _shown(self, episode: Episode) -> tuple[Tensor, Tensor]:
+    def _shown(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """Support and query on the device; where one example is to be typical, that image is it, and the others are queries."""
-        support, query = episode.support.to(self.device), episode.query.to(self.device)
+        support, query = support.to(self.device), query.to(self.device)
         if self.recipe.train.exemplar == "random" or support.shape[1] > 1 or self.perceived is None:
             return support, query
         images = torch.cat([support, query], 1)
@@ -128,8 +133,8 @@ class OuterLoop:
         losses: tuple[float, float | None, float | None, float | None],
         scores: tuple[Tensor, Tensor],
     ) -> StepStats:
-        """Figures of a step from its losses (critic, generator, energy, told) and the scores [B, P] of real and false packs."""
-        critic_loss, generator_loss, energy, told = losses
+        """Figures of a step: its losses (critic, generator, energy, blemishes), the scores [B, P] of real and false packs."""
+        critic_loss, generator_loss, energy, blemish_loss = losses
         real, false = scores
         return StepStats(
             step=number,
@@ -138,7 +143,7 @@ class OuterLoop:
             critic_loss=critic_loss,
             generator_loss=generator_loss,
             energy=energy,
-            told=told,
+            blemish_loss=blemish_loss,
             margin=float((real - false).mean()),
             spread=float(torch.cat([real, false], 1).std()),
             penalty=self.thermostat.weight,
@@ -177,7 +182,7 @@ class OuterLoop:
         factor = 1 - (1 - train.final_rate) * min(late, 1.0)
         for adam, rate in ((self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)):
             for group in adam.param_groups:
-                group["lr"] = rate * factor * group.get("haste", 1.0)
+                group["lr"] = rate * factor * group.get("rate_multiplier", 1.0)
 
     def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = self.nets.generator.latent_sizes
@@ -205,13 +210,13 @@ class OuterLoop:
         scores, noisy = scores[:, :packs], scores[:, packs:]
         real, false, blemished = scores.chunk(3, 1)
         loss = F.softplus(false - real).mean()
-        told = F.softplus(blemished - real).mean()
+        blemish_loss = F.softplus(blemished - real).mean()
         penalty = self.thermostat.weight * noise_penalty(scores[:, measured.to(self.device)], noisy)
         drift = drift_penalty(real, false) + drift_penalty(real, blemished)
         self.critic_adam.zero_grad(set_to_none=True)
-        (loss + train.blemishes * told + penalty + train.drift * drift).backward()
+        (loss + train.blemishes * blemish_loss + penalty + train.drift * drift).backward()
         self.critic_adam.step()
-        return torch.cat([real, false], 1).detach(), loss.item(), told.item()
+        return torch.cat([real, false], 1).detach(), loss.item(), blemish_loss.item()
 
     def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> tuple[float, float]:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""
@@ -220,11 +225,11 @@ class OuterLoop:
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
         fake, pack = fake / REACH, self.recipe.model.pack
         energy = energy_score(query, fake, pack)
-        whole = loss + train.energy * energy
+        total = loss + train.energy * energy
         if self.perceived is not None:
-            whole = whole + train.perception * energy_score(query, fake, pack, self.perceived)
+            total = total + train.perception * energy_score(query, fake, pack, self.perceived)
         self.generator_adam.zero_grad(set_to_none=True)
-        whole.backward()
+        total.backward()
         if self.learner.second_order and not self.game.first_order:
             nn.utils.clip_grad_norm_(self.generating().parameters(), LARGEST)
         self.generator_adam.step()

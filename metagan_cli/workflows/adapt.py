@@ -1,15 +1,18 @@
 """adapt: a folder of a few images to an adapted model."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from metagan_cli.config import DEPTHS, AdaptConfig, ModelConfig, to_dict
-from metagan_cli.data.readers.folders import Support, read_folder
+from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.readers.support import Support, read_images
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.domain import domain_from_dict
@@ -28,6 +31,8 @@ from metagan_cli.workflows.progress import Report, silent
 
 MOST_SHOTS = 32  # images that the state holds; of larger folders this many are used
 TRIED = 32  # samples that the copy test looks at
+
+Source = Path | Sequence[Path | Image.Image]  # a folder, or files and opened pictures
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,14 @@ class Adapted:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto", report: Report = silent) -> Adapted:
-    """Reads a folder, picks the base model and adapts it.
+def adapt_images(source: Source, settings: AdaptConfig, device: str = "auto", report: Report = silent) -> Adapted:
+    """Reads a folder or images, picks the base model and adapts it.
 
     Raises InputError for the images, CheckpointError for the model.
     """
     start = time.monotonic()
     chosen = choose_device(device)
-    base, support, reason = _read(folder, settings, report)
+    base, support, reason = _read(source, settings, report)
     images = support.images[:MOST_SHOTS]
     settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
@@ -98,7 +103,7 @@ def adapt_folder(folder: Path, settings: AdaptConfig, device: str = "auto", repo
 
 
 def adapt(
-    folder: Path,
+    source: Source,
     out: Path,
     settings: AdaptConfig,
     *,
@@ -106,26 +111,35 @@ def adapt(
     overwrite: bool = False,
     report: Report = silent,
 ) -> Adapted:
-    """`adapt_folder`, then writes the adapted model. Raises OutputError before any work where it may not be written."""
+    """`adapt_images`, then writes the adapted model. Raises OutputError before any work where it may not be written."""
     check_target(out, (".safetensors",), overwrite)
     if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
-    adapted = adapt_folder(folder, settings, device, report)
+    adapted = adapt_images(source, settings, device, report)
     save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone)
     return adapted
 
 
-def _read(folder: Path, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
-    """The base model, the folder's images in its format, and why it was chosen."""
+def tell_support(support: Support, note: Callable[[str], None], detail: Callable[[str], None]) -> None:
+    """Says what was skipped of a folder, what was done to its images, and, as a detail, which are nearly the same."""
+    support.tell_skipped(note)
+    for line in support.notes:
+        note(line)
+    for first, second in support.duplicates:
+        detail(f"nearly the same: {first} and {second}")
+
+
+def _read(source: Source, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
+    """The base model, the images in its format, and why it was chosen."""
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
-        return base, _support(folder, base.config, settings, report), "as asked"
+        return base, _support(source, base.config, settings, report), "as asked"
     first = choose_model(colourful=False)
-    support = _support(folder, first, settings, report)
+    support = _support(source, first, settings, report)
     chosen = choose_model(colourful=support.colourful)
     base = _load(chosen.path, settings)
     if chosen.path != first.path:
-        support = _support(folder, chosen, settings, report)
+        support = _support(source, chosen, settings, report)
     return base, support, "most images have colours" if support.colourful else "most images have no colours"
 
 
@@ -136,15 +150,10 @@ def _load(path: Path, settings: AdaptConfig) -> BaseModel:
     return base
 
 
-def _support(folder: Path, like: ModelConfig | ShippedModel, settings: AdaptConfig, report: Report) -> Support:
-    return read_folder(
-        folder,
-        size=like.image_size,
-        channels=like.channels,
-        fit=settings.fit,
-        skip_bad=settings.skip_bad,
-        report=partial(report, "images read"),
-    )
+def _support(source: Source, like: ModelConfig | ShippedModel, settings: AdaptConfig, report: Report) -> Support:
+    wanted: dict[str, Any] = {"size": like.image_size, "channels": like.channels, "fit": settings.fit}
+    wanted |= {"skip_bad": settings.skip_bad, "report": partial(report, "images read")}
+    return read_folder(source, **wanted) if isinstance(source, Path) else read_images(source, **wanted)
 
 
 def _adapt(

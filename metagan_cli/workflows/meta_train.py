@@ -19,7 +19,7 @@ from metagan_cli.evaluation.domain import Domain, fit_domain
 from metagan_cli.images.sheets import picture
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for
-from metagan_cli.store.features import load_perceiver
+from metagan_cli.store.features import load_perceptual_net
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.store.pictures import write_png
 from metagan_cli.store.runs import RunFolder
@@ -120,10 +120,10 @@ def _begin(
 ) -> tuple[OuterLoop, int, float]:
     """The outer loop, the step that comes next, and the seconds spent before: of the state, of a model, or from the start."""
     listens = recipe.train.perception or recipe.model.inner_perception
-    perceiver = load_perceiver(find_features("perceiver", recipe.model.channels))[0] if listens else None
+    perceptual_net = load_perceptual_net(find_features("perceiver", recipe.model.channels))[0] if listens else None
     measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
     precision = measured if recipe.train.precision == "auto" else recipe.train.precision
-    loop = OuterLoop(recipe, device, choose_precision(precision, device), perceiver)
+    loop = OuterLoop(recipe, device, choose_precision(precision, device), perceptual_net)
     if state is not None:
         loop.load(state.tensors, state.metadata)
         return loop, int(state.metadata["step"]), float(state.metadata["seconds"])
@@ -151,7 +151,7 @@ def _run(
     for episode in episodes.stream(step, train.steps, drawing_processes(loop.device)):
         if stopped() or (budget is not None and time.monotonic() - start >= budget):
             break
-        stats = loop.step(step, episode)
+        stats = loop.step(step, episode.support, episode.query)
         if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
             raise MetaganError(
                 f"the loss is no longer a number at step {step}; the last checkpoint in {saver.run.path} stands, try lower rates"

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from metagan_cli.config import AdaptConfig, from_dict
-from metagan_cli.data.readers.folders import Support
 from metagan_cli.data.readers.geometry import Form
+from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.networks.state import TaskState, state_of
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
 from metagan_cli.store.shipped import shipped_models
-from metagan_cli.workflows.adapt import adapt_folder
+from metagan_cli.workflows.adapt import Adapted, adapt_images
 from metagan_cli.workflows.progress import Report, silent
 
 AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
@@ -36,14 +36,8 @@ class Ready:
 def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None, report: Report = silent) -> Ready:
     """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
     if source.is_dir():
-        chosen_settings = settings or AdaptConfig()
-        adapted = adapt_folder(source, chosen_settings, device, report)
-        own = {name: getattr(chosen_settings, name) for name in AS_ADAPTED}
-        digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
-        digest.update(adapted.state.bases.cpu().numpy().tobytes())
-        support = adapted.support
-        look = support.light_on_dark, support.form
-        return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
+        settings = settings or AdaptConfig()
+        return ready_of(adapt_images(source, settings, device, report), settings)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)
@@ -52,6 +46,16 @@ def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None 
     state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
     light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
     return Ready(state, base, loaded.hash, light_on_dark, _form(source, loaded.metadata.get("form", {})))
+
+
+def ready_of(adapted: Adapted, settings: AdaptConfig) -> Ready:
+    """What was adapted now, by these settings."""
+    own = {name: getattr(settings, name) for name in AS_ADAPTED}
+    digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
+    digest.update(adapted.state.bases.cpu().numpy().tobytes())
+    support = adapted.support
+    look = support.light_on_dark, support.form
+    return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
 
 
 def _form(source: Path, values: dict[str, Any]) -> Form:

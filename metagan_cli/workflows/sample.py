@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from metagan_cli.data.readers.geometry import check_size
@@ -104,6 +105,16 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
         _write_sheet(request.out, drawn, ready, request, text)
     copies = copy_report(drawn[:TESTED], ready.state.bases[0].float().cpu()) if request.walk_count is None else None
     return Sampled(count, request.out, request.each, copies, time.monotonic() - start, ready.warnings)
+
+
+def draw(ready: Ready, seeds: Sequence[int], truncation: float, size: str, scale: int) -> list[Image.Image]:
+    """The images of these seeds, in the folder's form and the wanted size. Raises UsageError for a size that cannot be."""
+    check_size(size)
+    sampler, drawn = Sampler(ready.base.nets, ready.state, truncation), []
+    for images in sampler.stream(seeds):
+        cells = given_back(to_bytes(images, ready.light_on_dark), ready.form, size)
+        drawn += [picture(cell, scale) for cell in cells]
+    return drawn
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:

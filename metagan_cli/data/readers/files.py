@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from metagan_cli.data.readers.geometry import Array, Outline, outline, squared
 from metagan_cli.errors import InputError
-from metagan_cli.provenance import imprint_of
+from metagan_cli.provenance import provenance_of
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm")
@@ -46,36 +46,39 @@ class ReadImage:
     sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
 
 
-def read_image(path: Path, size: int, channels: int, fit: str = "pad", by_pixels: bool = True) -> ReadImage:
-    """Reads a file as uint8 [size, size, C], upright, composited on a ground, and fitted into a square.
+def read_image(
+    source: Path | Image.Image, size: int, channels: int, fit: str = "pad", by_pixels: bool = True, name: str = "image"
+) -> ReadImage:
+    """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
 
     Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
-    data = _bytes(path)
+    label = shown(source) if isinstance(source, Path) else name
+    data = _bytes(source) if isinstance(source, Path) else None
     try:
         with warnings.catch_warnings(), _pixel_limit():
             warnings.simplefilter("ignore")
-            image, imprint, notes = _decode(path, data)
+            image, carried, notes = _upright(label, source if isinstance(source, Image.Image) else _opened(data or b""))
             if min(image.size) < MIN_SIDE:
-                raise InputError(f"{shown(path)}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
+                raise InputError(f"{label}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
             rgb, ground = _on_ground(image)
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
             chosen = rgb if channels == 3 else rgb.convert("L")
-            form = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
-            pixels = squared(chosen, size, fit, form.block if by_pixels else 0, ground)
+            own = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
+            pixels = squared(chosen, size, fit, own.block if by_pixels else 0, ground)
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(f"{shown(path)}: needs more memory than there is") from error
+        raise InputError(f"{label}: needs more memory than there is") from error
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
-        raise InputError(f"{shown(path)}: damaged, or not an image ({_reason(error)})") from error
+        raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
     if ground is not None:
         notes.append(f"transparent: put on {'white' if ground else 'black'}")
-    if imprint:
+    if carried:
         notes.append("drawn by metagan itself")
-    return ReadImage(pixels, form, colourful, ground, tuple(notes), imprint.get("kind", "single") != "single")
+    return ReadImage(pixels, own, colourful, ground, tuple(notes), carried.get("kind", "single") != "single")
 
 
 def shown(path: Path | str) -> str:
@@ -131,21 +134,24 @@ def _pixel_limit() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(path: Path, data: bytes) -> tuple[Image.Image, dict[str, Any], list[str]]:
-    """The decoded first frame, upright, in one of the modes L, RGB, LA, RGBA; what it carries if metagan drew it; and notes."""
+def _opened(data: bytes) -> Image.Image:
+    """A file's bytes as a picture, of the formats that are read alone."""
     Image.init()
-    allowed = [name for name in FORMATS if name in Image.OPEN]
-    image: Image.Image = Image.open(io.BytesIO(data), formats=allowed)
+    return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _upright(label: str, image: Image.Image) -> tuple[Image.Image, dict[str, Any], list[str]]:
+    """The first frame, upright, in one of the modes L, RGB, LA, RGBA; what it carries if metagan drew it; and notes."""
     if image.width * image.height > MAX_PIXELS:
         raise InputError(
-            f"{shown(path)}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
+            f"{label}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
         )
     notes = ["of several frames: the first frame"] if getattr(image, "n_frames", 1) > 1 else []
     image.load()
-    return _plain(path, ImageOps.exif_transpose(image)), imprint_of(image), notes
+    return _plain(label, ImageOps.exif_transpose(image)), provenance_of(image), notes
 
 
-def _plain(path: Path, image: Image.Image) -> Image.Image:
+def _plain(label: str, image: Image.Image) -> Image.Image:
     """Any mode as 8-bit L, RGB, LA or RGBA.
 
     16-bit values are divided by 257; floats are shares of 1, levels up to 255, or else stretched from their range.
@@ -153,12 +159,12 @@ def _plain(path: Path, image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image).astype(np.float64)
         if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{shown(path)}: whole numbers beyond 16 bits: save it as an 8-bit PNG")
+            raise InputError(f"{label}: whole numbers beyond 16 bits: save it as an 8-bit PNG")
         return Image.fromarray(np.round(values / 257).astype(np.uint8))
     if image.mode == "F":
         values = np.asarray(image).astype(np.float64)
         if not np.isfinite(values).all():
-            raise InputError(f"{shown(path)}: holds values that are no numbers: save it as an 8-bit PNG")
+            raise InputError(f"{label}: holds values that are no numbers: save it as an 8-bit PNG")
         low, high = float(values.min()), float(values.max())
         if low >= 0 and high <= 255:
             low, high = 0.0, 1.0 if high <= 1 else 255.0

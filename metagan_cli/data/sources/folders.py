@@ -9,8 +9,7 @@ from torch import Tensor
 from metagan_cli.config import DataConfig
 from metagan_cli.data.readers.files import ENDINGS, shown
 from metagan_cli.data.readers.folders import read_folder
-from metagan_cli.data.sources.open import Say
-from metagan_cli.data.sources.tasks import Split, group_tasks
+from metagan_cli.data.sources.tasks import Say, Split, group_tasks
 from metagan_cli.errors import InputError
 
 

@@ -1,6 +1,5 @@
 """Opening a task source by its name."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,10 +11,9 @@ from metagan_cli.data.sources.doodles import doodle_tasks
 from metagan_cli.data.sources.folders import _folder_tasks
 from metagan_cli.data.sources.npz import npz_tasks
 from metagan_cli.data.sources.styles import style_groups
-from metagan_cli.data.sources.tasks import Split, group_tasks, prepare
+from metagan_cli.data.sources.tasks import Say, Split, group_tasks, prepare
 from metagan_cli.errors import InputError
 
-Say = Callable[[str], None]
 BUILT_IN = ("doodles", "omniglot", "mnist", "mnist-styles", "fonts")
 
 

@@ -1,7 +1,7 @@
 """Task sources: where episodes come from. A task is one distribution; it can be drawn from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,6 +16,8 @@ from metagan_cli.images.ground import border
 
 HELD_OUT = 32  # one in this many tasks never trains: previews and reference figures are made of them
 _CHUNK = 2048
+
+Say = Callable[[str], None]  # told what of the data is skipped or downloaded
 
 
 class TaskSource(Protocol):
@@ -70,7 +72,7 @@ class Split:
     train: TaskSource
     held_out: TaskSource
 
-    def whole(self) -> TaskSource:
+    def all_tasks(self) -> TaskSource:
         """All tasks; of a drawn family, which has no end, the held-out ones."""
         train, held_out = self.train, self.held_out
         if not isinstance(train, ArrayTasks) or not isinstance(held_out, ArrayTasks):

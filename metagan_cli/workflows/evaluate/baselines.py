@@ -1,4 +1,4 @@
-"""Who draws in an evaluation: models, and the rivals that they are compared with."""
+"""Who draws in an evaluation: models, and the methods that they are compared with."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig, ModelConfig, Recipe, TrainConfig
-from metagan_cli.data.episodes import Episode
 from metagan_cli.evaluation.references import JITTERS, jittered
 from metagan_cli.learners.base import adaptation_game
 from metagan_cli.objectives.thermostat import Thermostat
@@ -23,7 +22,7 @@ SCRATCH_TASKS = 5  # training from scratch is slow: on so many tasks only
 
 
 @dataclass(frozen=True)
-class Rival:
+class Method:
     """A row of the evaluation: draws `samples` images for a task, given all tasks."""
 
     name: str
@@ -33,27 +32,27 @@ class Rival:
     most_tasks: int | None = None
 
 
-def model_rival(model: BaseModel, name: str, steps: int, seed: int) -> Rival:
+def model_method(model: BaseModel, name: str, steps: int, seed: int) -> Method:
     """A base model, adapted to each task with `steps` inner steps."""
     draw = partial(_draw_adapted, model, steps, seed)
-    return Rival(name, "model", f"{model.hash} {steps} {seed}", draw)
+    return Method(name, "model", f"{model.hash} {steps} {seed}", draw)
 
 
-def references(model: BaseModel, steps: int, seed: int) -> list[Rival]:
+def references(model: BaseModel, steps: int, seed: int) -> list[Method]:
     """Held-out images, jittered copies, another task's images, and the model's networks trained from scratch."""
-    rivals = [Rival(REALS, "reference", "", lambda task, tasks, count: task.more)]
+    methods = [Method(REALS, "reference", "", lambda task, tasks, count: task.more)]
     for strength in JITTERS:
         draw = partial(_draw_jittered, strength, seed)
-        rivals.append(Rival(f"copies, {strength} jitter", "reference", f"{strength} {seed}", draw))
-    rivals.append(Rival(OTHERS, "reference", "", _of_another_task))
+        methods.append(Method(f"copies, {strength} jitter", "reference", f"{strength} {seed}", draw))
+    methods.append(Method(OTHERS, "reference", "", _of_another_task))
     once = max(1, steps)
-    return [*rivals, *(scratch_rival(model, n, seed, SCRATCH_TASKS) for n in (once, 10 * once))]
+    return [*methods, *(scratch_method(model, n, seed, SCRATCH_TASKS) for n in (once, 10 * once))]
 
 
-def scratch_rival(model: BaseModel, steps: int, seed: int, most_tasks: int | None = None) -> Rival:
+def scratch_method(model: BaseModel, steps: int, seed: int, most_tasks: int | None = None) -> Method:
     """The model's networks, trained from random weights on each task's support images alone."""
     draw = partial(_draw_from_scratch, model.config, steps, seed)
-    return Rival(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, most_tasks)
+    return Method(f"from scratch, {steps} steps", "scratch", f"{model.config} {steps} {seed}", draw, most_tasks)
 
 
 def _draw_adapted(
@@ -116,7 +115,7 @@ class Scratch:
         while self.taken < steps:
             rng = generator_for(train.seed, "scratch", self.taken)
             chosen = torch.randint(len(self.support), (train.queries,), generator=rng)
-            self.loop.step(self.taken, Episode(self.support[None], self.support[chosen][None]))
+            self.loop.step(self.taken, self.support[None], self.support[chosen][None])
             self.taken += 1
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metagan_cli.evaluation.scores import Score
-from metagan_cli.workflows.evaluate.baselines import model_rival, scratch_rival
+from metagan_cli.workflows.evaluate.baselines import model_method, scratch_method
 from metagan_cli.workflows.evaluate.scoring import Evaluated, ruler_of, score_row
 from metagan_cli.workflows.evaluate.setup import Setup
 from metagan_cli.workflows.evaluate.tasks import thinned
@@ -32,10 +32,10 @@ def learning_curve(setup: Setup, evaluated: Evaluated, report: Report) -> list[C
     """Each model after CURVE_STEPS inner steps, and the first one's networks from scratch, on CURVE_TASKS of the tasks."""
     tasks = [replace(task, number=i) for i, task in enumerate(thinned(evaluated.tasks, CURVE_TASKS))]
     ruler, seed = ruler_of(setup, tasks), setup.settings.seed
-    rivals = [(m.name, steps, model_rival(m, m.name, steps, seed)) for m in setup.models for steps in CURVE_STEPS]
-    rivals += [("from scratch", steps, scratch_rival(setup.models[0], steps, seed)) for steps in SCRATCH_STEPS]
+    methods = [(m.name, steps, model_method(m, m.name, steps, seed)) for m in setup.models for steps in CURVE_STEPS]
+    methods += [("from scratch", steps, scratch_method(setup.models[0], steps, seed)) for steps in SCRATCH_STEPS]
     points = []
-    for name, steps, rival in rivals:
-        row = score_row(setup, ruler, rival, tasks, None, report)
+    for name, steps, method in methods:
+        row = score_row(setup, ruler, method, tasks, None, report)
         points.append(CurvePoint(name, steps, row.seconds, row.score))
     return points

@@ -8,12 +8,12 @@ import torch
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.readers.folders import read_folder
-from metagan_cli.data.sources.open import Say
+from metagan_cli.data.sources.tasks import Say
 from metagan_cli.errors import InputError
 from metagan_cli.evaluation.metrics import evenly
 from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.store.models import BaseModel
-from metagan_cli.workflows.evaluate.baselines import model_rival
+from metagan_cli.workflows.evaluate.baselines import model_method
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask
 from metagan_cli.workflows.progress import Report
 
@@ -61,10 +61,10 @@ def leave_one_out(
     if len(images) < 3:
         raise InputError(f"{folder}: {len(images)} images; leaving one out needs three")
     numbers = evenly(len(images), MOST)
-    rival, rows = model_rival(model, model.name, settings.steps, settings.seed), []
+    method, rows = model_method(model, model.name, settings.steps, settings.seed), []
     for done, number in enumerate(numbers):
         support, left = torch.cat([images[:number], images[number + 1 :]])[:MOST_SUPPORT], images[number : number + 1]
-        samples = rival.draw(EvaluationTask(done, "", support, left, left), [], max(settings.samples, len(support)))
+        samples = method.draw(EvaluationTask(done, "", support, left, left), [], max(settings.samples, len(support)))
         copied = are_copies(distances(samples, support), thresholds(support)).float().mean()
         to_sample, to_example = (distances(left, images).min() for images in (samples[: len(support)], support))
         rows.append((float(to_sample), float(to_example), float(copied)))

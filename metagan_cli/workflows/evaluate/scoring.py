@@ -1,4 +1,4 @@
-"""evaluate: how good models are on tasks that they have not seen, beside rivals measured in the same run."""
+"""evaluate: how good models are on tasks that they have not seen, beside methods measured in the same run."""
 
 import hashlib
 import time
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.store.samples import SampleCache, default_folder
-from metagan_cli.workflows.evaluate.baselines import REALS, Rival, model_rival, references
+from metagan_cli.workflows.evaluate.baselines import REALS, Method, model_method, references
 from metagan_cli.workflows.evaluate.setup import Setup
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks, thinned
 from metagan_cli.workflows.progress import Report
@@ -19,7 +19,7 @@ from metagan_cli.workflows.progress import Report
 
 @dataclass(frozen=True)
 class Row:
-    """One rival at one number of shots."""
+    """One method at one number of shots."""
 
     name: str
     kind: str
@@ -69,7 +69,7 @@ def usual_cache() -> SampleCache:
 
 
 def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluated:
-    """Scores the models and their rivals on the same tasks, samples of each task kept in the cache until all is done.
+    """Scores the models and their methods on the same tasks, samples of each task kept in the cache until all is done.
 
     Raises InputError where the source holds too few tasks or images.
     """
@@ -80,9 +80,9 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
     for shots in settings.shots:
         seen = [replace(task, support=task.support[:shots]) for task in tasks]
         ruler = ruler_of(setup, seen)
-        rivals = [model_rival(model, model.name, settings.steps, settings.seed) for model in setup.models]
-        for rival in (*rivals, *references(setup.models[0], settings.steps, settings.seed)):
-            rows.append(score_row(setup, ruler, rival, seen, cache, report))
+        methods = [model_method(model, model.name, settings.steps, settings.seed) for model in setup.models]
+        for method in (*methods, *references(setup.models[0], settings.steps, settings.seed)):
+            rows.append(score_row(setup, ruler, method, seen, cache, report))
     if cache is not None:
         cache.clear()
     return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash, settings.exemplar)
@@ -95,29 +95,29 @@ def ruler_of(setup: Setup, tasks: Sequence[EvaluationTask]) -> Ruler:
 
 
 def score_row(
-    setup: Setup, ruler: Ruler, rival: Rival, tasks: Sequence[EvaluationTask], cache: SampleCache | None, report: Report
+    setup: Setup, ruler: Ruler, method: Method, tasks: Sequence[EvaluationTask], cache: SampleCache | None, report: Report
 ) -> Row:
-    """Draws a rival's samples for each task, or for a few where it is slow, and scores them."""
-    some = thinned(tasks, rival.most_tasks or len(tasks))
+    """Draws a method's samples for each task, or for a few where it is slow, and scores them."""
+    some = thinned(tasks, method.most_tasks or len(tasks))
     count, start, drawn = setup.settings.samples, time.monotonic(), []
     for done, task in enumerate(some):
-        key = _key(rival, task, count)
-        samples = cache.get(key) if cache is not None and rival.key else None
+        key = _key(method, task, count)
+        samples = cache.get(key) if cache is not None and method.key else None
         if samples is None:
-            samples = ((rival.draw(task, tasks, count).clamp(-1, 1) + 1) * 127.5).round().byte()
-            if cache is not None and rival.key:
+            samples = ((method.draw(task, tasks, count).clamp(-1, 1) + 1) * 127.5).round().byte()
+            if cache is not None and method.key:
                 cache.put(key, samples)
         drawn.append(samples)
-        report(f"{rival.name}, {len(task.support)} shots", done + 1, len(some))
+        report(f"{method.name}, {len(task.support)} shots", done + 1, len(some))
     seconds = (time.monotonic() - start) / len(some)
-    own, whole = tuple(task.number for task in some), torch.stack(drawn)
-    images = whole.float() / 127.5 - 1
+    own, samples = tuple(task.number for task in some), torch.stack(drawn)
+    images = samples.float() / 127.5 - 1
     score = ruler.measure(images, torch.tensor(own))
-    pooled = ruler.pool(images) if rival.kind == "model" or rival.name == REALS else {}
-    return Row(rival.name, rival.kind, len(some[0].support), own, seconds, score, pooled, whole)
+    pooled = ruler.pool(images) if method.kind == "model" or method.name == REALS else {}
+    return Row(method.name, method.kind, len(some[0].support), own, seconds, score, pooled, samples)
 
 
-def _key(rival: Rival, task: EvaluationTask, count: int) -> str:
-    digest = hashlib.blake2b(f"{rival.name} {rival.key} {task.number} {count}".encode(), digest_size=16)
+def _key(method: Method, task: EvaluationTask, count: int) -> str:
+    digest = hashlib.blake2b(f"{method.name} {method.key} {task.number} {count}".encode(), digest_size=16)
     digest.update(task.support.numpy().tobytes())
     return digest.hexdigest()

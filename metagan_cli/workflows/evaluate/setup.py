@@ -9,8 +9,8 @@ from torch import nn
 
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.readers.folders import read_folder
-from metagan_cli.data.sources.open import Say, open_source
-from metagan_cli.data.sources.tasks import TaskSource
+from metagan_cli.data.sources.open import open_source
+from metagan_cli.data.sources.tasks import Say, TaskSource
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.evaluation.inception import cached_inception
@@ -41,12 +41,12 @@ def set_up(
 
     Raises CheckpointError for a model, InputError for the data, UsageError where the models do not go together.
     """
-    loaded = _told_apart([ready_model(name, device) for name in models])
+    loaded = _with_distinct_names([ready_model(name, device) for name in models])
     config = loaded[0].config
     if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
         raise UsageError("models of different sizes or colours cannot be compared on the same images")
     judges, digest = load_judges(find_features("judges", config.channels))
-    source = open_source(data, config.image_size, config.channels, say=say).whole()
+    source = open_source(data, config.image_size, config.channels, say=say).all_tasks()
     return Setup(loaded, judges, digest, source, settings, cached_inception())
 
 
@@ -71,7 +71,7 @@ def ready_model(name: str, device: str = "auto") -> BaseModel:
     return model
 
 
-def _told_apart(models: Sequence[BaseModel]) -> tuple[BaseModel, ...]:
+def _with_distinct_names(models: Sequence[BaseModel]) -> tuple[BaseModel, ...]:
     """The models, those of one name with the beginning of their hashes beside it."""
     often = Counter(model.name for model in models)
     marked = [replace(m, metadata=m.metadata | {"name": f"{m.name} {m.hash[:6]}"}) for m in models]

@@ -6,11 +6,11 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from metagan_cli.data.episodes import most_typical_first
 from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.errors import InputError
 from metagan_cli.evaluation.judges import Judges
 from metagan_cli.evaluation.metrics import FEWEST_TASKS, evenly
+from metagan_cli.images.typical import most_typical_first
 from metagan_cli.rng import generator_for
 
 

@@ -1,0 +1,157 @@
+"""What notebooks and pipelines call: images or paths in, images out; nothing is printed, and errors are those of the commands.
+
+Errors are of `metagan_cli.errors`: InputError for images, CheckpointError for models, UsageError for settings, OutputError for
+files, DeviceError for devices; MetaganError is what all of them are.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, SampleConfig
+from metagan_cli.errors import InputError, UsageError
+from metagan_cli.store.models import as_saved, save_adapted
+from metagan_cli.store.pictures import check_target
+from metagan_cli.workflows.adapt import Adapted, Source, adapt_images
+from metagan_cli.workflows.ready import Ready, load_ready, ready_of
+from metagan_cli.workflows.sample import draw
+
+PathLike = str | os.PathLike[str]
+Images = PathLike | Sequence[PathLike | Image.Image]  # a folder, or files and opened pictures
+ADAPT, SAMPLE, EVALUATE = AdaptConfig(), SampleConfig(), EvaluateConfig()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model adapted to some images. Make one with `adapt` or `load`."""
+
+    ready: Ready
+    adapted: Adapted | None = None  # what came about when it was adapted; None where it was loaded
+
+    @property
+    def base(self) -> str:
+        """The name of the base model."""
+        return self.ready.base.name
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What `metagan adapt` would have warned of."""
+        return self.ready.warnings
+
+    @property
+    def copies(self) -> float | None:
+        """The share of test samples that were copies of an image, in [0, 1]; None where the model was loaded."""
+        return self.adapted.copies.copies / self.adapted.copies.samples if self.adapted else None
+
+    def sample(self, count: int | None = None, **options: Any) -> list[Image.Image]:
+        """New images: `sample` with this model."""
+        return sample(self, count, **options)
+
+    def save(self, path: PathLike, *, standalone: bool = False, overwrite: bool = False) -> Path:
+        """Write what `load` and `metagan sample` read; with `standalone` the base goes into the file.
+
+        Raises UsageError for an ending other than .safetensors or a model that was loaded, OutputError for what stands there.
+        """
+        if self.adapted is None:
+            raise UsageError("a model that was loaded has its file already")
+        check_target(Path(path), (".safetensors",), overwrite)
+        save_adapted(Path(path), self.adapted.state, self.adapted.base, self.adapted.metadata, standalone)
+        return Path(path)
+
+
+def adapt(
+    images: Images,
+    *,
+    base: str = ADAPT.base,
+    steps: int = ADAPT.steps,
+    depth: str = ADAPT.depth,
+    fit: str = ADAPT.fit,
+    skip_bad: bool = ADAPT.skip_bad,
+    budget: float | None = ADAPT.budget,
+    seed: int = ADAPT.seed,
+    device: str = "auto",
+) -> Model:
+    """Learn what images have in common: a folder, or a list of files and PIL images.
+
+    `base` is a shipped model's name or a file, `steps` the inner steps after the feed-forward one, `depth` what may change,
+    `fit` how images that are not square are made so, `budget` the seconds after which no further step begins.
+    Raises InputError, CheckpointError, UsageError or DeviceError, as `metagan adapt` does.
+    """
+    settings = AdaptConfig(base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad, budget=budget, seed=seed)
+    adapted = adapt_images(_source(images), settings, device)
+    return Model(replace(ready_of(adapted, settings), state=as_saved(adapted.state)), adapted)
+
+
+def load(path: PathLike, *, device: str = "auto") -> Model:
+    """A model that `metagan adapt` or `Model.save` wrote. Raises CheckpointError where it is none, or its base is missing."""
+    place = Path(path)
+    if place.is_dir():
+        raise InputError(f"{place}: a folder; adapt it first")
+    return Model(load_ready(place, device))
+
+
+def sample(
+    model: Model | Images,
+    count: int | None = None,
+    *,
+    seed: int = SAMPLE.seed,
+    seeds: Sequence[int] | None = None,
+    truncation: float = SAMPLE.truncation,
+    size: str | int = SAMPLE.size,
+    scale: int = SAMPLE.scale,
+    device: str = "auto",
+) -> list[Image.Image]:
+    """New images of a model, of its file, or of a folder or images that are adapted first.
+
+    `count` images (64 unless told) with seeds from `seed` on, or one for each of `seeds`: an image depends on its seed and the
+    model alone. `truncation` in [0, 1]: less is tamer. `size` is auto, model, folder, a longer side in pixels, or as 48x64;
+    `scale` repeats pixels. Images are in modes L, RGB or RGBA.
+    Raises UsageError for settings that cannot be, else what `adapt` and `load` raise.
+    """
+    if seeds is not None and count is not None:
+        raise UsageError("count and seeds: give one of them")
+    chosen = list(seeds) if seeds is not None else range(seed, seed + (SAMPLE.count if count is None else count))
+    if not len(chosen) or not all(0 <= one < 2**64 for one in (chosen if seeds is not None else (chosen[0], chosen[-1]))):
+        raise UsageError("an image at least, and seeds from 0 to 2^64 - 1")
+    if not 0 <= truncation <= 1 or scale < 1:
+        raise UsageError("truncation is between 0 and 1, scale 1 or more")
+    if not isinstance(model, Model):
+        is_file = isinstance(model, str | os.PathLike) and not Path(model).is_dir()
+        model = load(model, device=device) if is_file else adapt(model, device=device)  # type: ignore[arg-type]
+    return draw(model.ready, chosen, truncation, str(size), scale)
+
+
+def evaluate(
+    models: str | Sequence[str] = "glyph",
+    *,
+    data: PathLike = "doodles",
+    only: Sequence[str] = (),
+    shots: Sequence[int] = EVALUATE.shots,
+    tasks: int = EVALUATE.tasks,
+    steps: int = EVALUATE.steps,
+    seed: int = EVALUATE.seed,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Figures of base models on unseen tasks, beside the references: what `metagan evaluate --json` prints, as a dict.
+
+    `data` is a folder of task folders, an .npz file or a built-in source, `only` keeps the tasks whose names start so.
+    Raises InputError where the source holds too few tasks or images, CheckpointError for a model.
+    """
+    from metagan_cli.workflows.evaluate.scoring import evaluate as score
+    from metagan_cli.workflows.evaluate.setup import set_up
+    from metagan_cli.workflows.progress import silent
+
+    names = (models,) if isinstance(models, str) else tuple(models)
+    settings = replace(EVALUATE, shots=tuple(sorted(set(shots))), tasks=tasks, steps=steps, seed=seed)
+    setup = set_up(names, DataConfig(os.fspath(data), only=tuple(only)), settings, device)
+    return score(setup, None, silent).as_dict()
+
+
+def _source(images: Images) -> Source:
+    if isinstance(images, str | os.PathLike):
+        return Path(images)
+    return [image if isinstance(image, Image.Image) else Path(image) for image in images]

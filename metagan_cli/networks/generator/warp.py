@@ -1,0 +1,52 @@
+"""The warp: an image under a random flow, a predicted one, and a predicted affine map, all smooth."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.config import VariationRules
+from metagan_cli.images.pixel_art import in_blocks
+from metagan_cli.images.resampling import Sample, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
+from metagan_cli.networks.generator.variation import HALF, WARP_CELLS
+
+PREDICTED_CELLS = {1: HALF, 3: WARP_CELLS[3]}  # cells a side of a predicted flow, by channels
+
+
+def warp(
+    base: Tensor, random: Tensor, predicted: Tensor, affine: Tensor, limit: Tensor, drawn: Tensor, rules: VariationRules
+) -> Tensor:
+    """Base images [N, C, S, S] under a random flow [N, 2, c, c], and a predicted flow [N, 2, 8, 8] and map [N, 6].
+
+    Flows are in half sides. `limit` [N, 1, 1, 1] is the share of what is predicted that counts, `drawn` [N] the pixels a side
+    of one drawn pixel.
+    """
+    side, share = base.shape[-1], rules.predicted_share * limit
+    aimed = F.adaptive_avg_pool2d(predicted, PREDICTED_CELLS[base.shape[1]])
+    flow = resized(random, side) + share * resized(aimed, side)
+    theta = torch.eye(2, 3, device=base.device) + share[..., 0] * affine.view(-1, 2, 3)
+    grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
+    return _sampled(base, grid, drawn)
+
+
+def resized(maps: Tensor, side: int) -> Tensor:
+    """Maps [N, c, s, s] at another side, smoothly; c may be 0."""
+    if not maps.shape[1]:
+        return maps.new_zeros(len(maps), 0, side, side)
+    return F.interpolate(maps, size=(side, side), mode="bicubic", align_corners=False)
+
+
+def _sampled(base: Tensor, grid: Tensor, drawn: Tensor) -> Tensor:
+    """Base images [N, C, S, S] at the places of a grid [N, S, S, 2].
+
+    Of pixel art, with so many pixels a side of a drawn one [N], whole ones are taken; gradients are still those between pixels.
+    """
+    colour, pixel_art = base.shape[1] == 3, drawn > 1
+
+    def sampled(sample: Sample, places: Tensor) -> Tensor:
+        return sample_pictures(base, places, sample) if colour else sample(base + 1, places) - 1
+
+    smooth = sampled(sample_bicubic if colour else sample_bilinear, grid)
+    if not pixel_art.any():
+        return smooth
+    nearest = sampled(sample_nearest, in_blocks(grid.permute(0, 3, 1, 2), drawn).permute(0, 2, 3, 1))
+    return torch.where(pixel_art[:, None, None, None], smooth + (nearest - smooth).detach(), smooth)
