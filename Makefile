@@ -36,17 +36,17 @@ browser:  # for the test of the report's page, where it may be installed; that t
 	@command -v chromium >/dev/null || (test "$$(id -u)" = 0 && apt-get install -y -q chromium >/dev/null) || echo "no chromium: see the skipped test"
 
 lint: $(INSTALLED_DEV)  ## ruff
-	$(BIN)/ruff check metagan_cli tests benchmarks
-	$(BIN)/ruff format --check metagan_cli tests benchmarks
+	$(BIN)/ruff check metagan_cli tests benchmarks recipes
+	$(BIN)/ruff format --check metagan_cli tests benchmarks recipes
 
 type: $(INSTALLED_DEV)  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(INSTALLED_DEV)  ## time the commands as whole processes
-	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python -m benchmarks.commands
 
-results: $(INSTALLED)  ## measure the shipped model and rewrite the README's results table (needs data/omniglot_105.npz)
-	$(BIN)/python benchmarks/results.py --report report.html
+results: $(INSTALLED)  ## measure glyph and rewrite its table in docs/results.md (needs data/omniglot_105.npz)
+	$(BIN)/python -m benchmarks.results --report report.html
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist out.png adapted.safetensors

@@ -1,6 +1,6 @@
 """Times the commands as whole processes: median of several runs after one that does not count.
 
-python benchmarks/commands.py [RUNS=5]
+python -m benchmarks.commands [RUNS=5]
 """
 
 import statistics

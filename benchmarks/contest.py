@@ -1,10 +1,10 @@
 """The contest of the learners: equal data, equal time, equal parameters (within 10 %), 32 px, five examples.
 
-python benchmarks/contest.py train start             # the networks that all begin with, trained without inner steps
-python benchmarks/contest.py train NAME              # one learner; begun runs go on
-python benchmarks/contest.py measure scratch         # networks trained on each character's examples alone
-python benchmarks/contest.py measure NAME            # one learner, on the development alphabets
-python benchmarks/contest.py publish                 # all that was measured, as the README's table and docs/contest.svg
+python -m benchmarks.contest train start             # the networks that all begin with, trained without inner steps
+python -m benchmarks.contest train NAME              # one learner; begun runs go on
+python -m benchmarks.contest measure scratch         # networks trained on each character's examples alone
+python -m benchmarks.contest measure NAME            # one learner, on the development alphabets
+python -m benchmarks.contest publish                 # all that was measured, as docs/contest.md and docs/contest.svg
 
 The networks see no support image and paint on gray: all that is known of a character comes through inner steps.
 Each is compared, task by task, with its own first state, with Adam from that state (its rate tuned on training tasks), and
@@ -17,15 +17,15 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from development import ALPHABETS
 from matplotlib.figure import Figure
-from results import README, rewrite
 from torch import Tensor
 
+from benchmarks.results import rewrite
 from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.evaluation.metrics import figure
@@ -40,6 +40,7 @@ from metagan_cli.workflows.evaluate.scoring import ruler_of
 from metagan_cli.workflows.evaluate.setup import set_up
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
 from metagan_cli.workflows.meta_train import meta_train
+from recipes.held_out import ALPHABETS
 
 OMNIGLOT = "data/omniglot_105.npz"
 SHOTS, STEPS, SAMPLES = 5, 5, 40
@@ -50,7 +51,7 @@ RATES, TUNING_TASKS = (0.01, 0.03, 0.1, 0.3, 1.0), 12  # of Adam, tried on train
 
 RUNS = Path("runs/contest")
 FIGURES = Path("benchmarks/contest")  # what was measured, an entry a file
-PLOT = Path("docs/contest.svg")
+PAGE, PLOT = Path("docs/contest.md"), Path("docs/contest.svg")
 BEGIN, END = "<!-- contest: made by benchmarks/contest.py -->\n", "<!-- end of contest -->\n"
 
 Draw = Callable[[EvaluationTask], Tensor]
@@ -148,8 +149,8 @@ def measure(name: str) -> None:
     else:
         practice = draw_tasks(open_source(DATA[0], MODEL.image_size, MODEL.channels).train, SHOTS, TUNING_TASKS, 0)
         rate = tuned(model, ruler_of(setup, practice), practice)
-        curve = {steps: measured(ruler, tasks, lambda task, steps=steps: drawn(model, task, steps)) for steps in CURVE}
-        by_adam = measured(ruler, tasks, lambda task: drawn_by_adam(model, task, rate))
+        curve = {steps: measured(ruler, tasks, partial(drawn, model, steps)) for steps in CURVE}
+        by_adam = measured(ruler, tasks, partial(drawn_by_adam, model, rate))
         result = plain(curve[STEPS]) | {"start": by_task(curve[0]), "adam": by_task(by_adam)}
         result |= {"curve": {steps: round(score.figures["kernel"].mean, 4) for steps, score in curve.items()}}
         result |= {"step": model.metadata["step"], "parameters": parameters(model), "adam_rate": rate}
@@ -169,18 +170,18 @@ def by_task(score: Score) -> list[float]:
 
 
 def publish(results: dict[str, dict[str, Any]]) -> None:
-    """Writes the table and the plot: each entry, and by how much it is below its methods' kernel distance."""
+    """Writes the table and the plot: each entry, and by how much it is below the kernel distance of what it is compared with."""
     scratch = results.pop("scratch")
     heads = ["learner", "outer steps", "parameters, M", "kernel distance"]
     heads += ["below its start", "below Adam", "below scratch", "told apart, %"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for name, own in sorted(results.items(), key=lambda item: item[1]["kernel"]):
-        methods = (own["start"], own["adam"], scratch["tasks"])
-        gaps = [figure(torch.tensor(theirs) - torch.tensor(own["tasks"])) for theirs in methods]
+        others = (own["start"], own["adam"], scratch["tasks"])
+        gaps = [figure(torch.tensor(theirs) - torch.tensor(own["tasks"])) for theirs in others]
         cells = [name, f"{own['step']:,}", f"{own['parameters'] / 1e6:.2f}", f"{own['kernel']:.3f}"]
         cells += [f"{gap.mean:.3f} ({gap.low:.3f} to {gap.high:.3f})" for gap in gaps] + [f"{100 * own['neighbour']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
+    rewrite(PAGE, BEGIN, END, "\n".join(lines) + "\n")
     drawing = Figure(figsize=(6.4, 4), layout="constrained")
     axes = drawing.add_subplot(xlabel="inner steps", ylabel="kernel distance from held-out drawings", yscale="log")
     for name, own in results.items():
@@ -198,16 +199,16 @@ def measured(ruler: Ruler, tasks: Sequence[EvaluationTask], draw: Draw) -> Score
 
 def tuned(model: BaseModel, ruler: Ruler, tasks: Sequence[EvaluationTask]) -> float:
     """The rate at which Adam comes nearest to held-out images on a few training tasks."""
-    distance = {r: measured(ruler, tasks, lambda t, r=r: drawn_by_adam(model, t, r)).figures["kernel"].mean for r in RATES}
+    distance = {rate: measured(ruler, tasks, partial(drawn_by_adam, model, rate)).figures["kernel"].mean for rate in RATES}
     return min(RATES, key=distance.__getitem__)
 
 
-def drawn(model: BaseModel, task: EvaluationTask, steps: int) -> Tensor:
+def drawn(model: BaseModel, steps: int, task: EvaluationTask) -> Tensor:
     """Samples of one task after so many inner steps, every draft taken."""
     return draw_adapted(model, task.support, steps, generator_for(0, "contest", task.number), seeds(task), drafts=1)
 
 
-def drawn_by_adam(model: BaseModel, task: EvaluationTask, rate: float) -> Tensor:
+def drawn_by_adam(model: BaseModel, rate: float, task: EvaluationTask) -> Tensor:
     """The same from the learner's first state, refined by Adam instead."""
     game = adaptation_game(model.config, model.learner, AdaptConfig.packs)
     rng = generator_for(0, "contest", task.number)
@@ -217,7 +218,7 @@ def drawn_by_adam(model: BaseModel, task: EvaluationTask, rate: float) -> Tensor
     adam = torch.optim.Adam(parts, rate)
     for _ in range(STEPS):
         turn = game.play(model.nets, state.moved(*parts), rng)
-        for part, gradient in zip(parts, (turn.code, turn.gains, turn.judge), strict=True):
+        for part, gradient in zip(parts, (turn.code, turn.modulation, turn.critic_modulation), strict=True):
             part.grad = unit(gradient)
         adam.step()
     return Sampler(model.nets, state.moved(*parts), drafts=1).draw(seeds(task))

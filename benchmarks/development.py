@@ -1,6 +1,6 @@
 """Measures a base model on the development alphabets: distances, spread and copies beside real drawings.
 
-python benchmarks/development.py MODEL [--data data/omniglot_105.npz] [--sheet FOLDER]
+python -m benchmarks.development MODEL [--data data/omniglot_105.npz] [--sheet FOLDER]
 
 For each shots and number of inner steps, over the same tasks: the median distance of a sample to its nearest support
 image beside that of held-out drawings of the character, the mean distance between samples beside that between drawings,
@@ -27,17 +27,8 @@ from metagan_cli.sampling.sampler import DRAFTS
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.pictures import write_png
 from metagan_cli.workflows.evaluate.baselines import draw_adapted
+from recipes.held_out import ALPHABETS
 
-# Tasks, by the start of their names, that no model and no feature net is trained on
-ALPHABETS = ("Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/")
-VENDORS = ("twemoji", "noto", "noto-v1", "emojione", "streamline-emojis")
-SUBGROUPS = ("animal-bug", "cat-face", "food-fruit", "household", "sky-weather", "transport-water")
-EMOJI = ("fxemoji/", *(f"{vendor}/{subgroup}" for vendor in VENDORS for subgroup in SUBGROUPS))
-AVATARS = ("bigSmile/", "croodles/", "croodlesNeutral/", "miniavs/", "personas/")
-ICONS = ("flat-color-icons/", "meteocons/", "streamline-ultimate-color/S")
-CLIP_ART = ("animals/", "computer/icons/lemon-theme/", "food/fruit", "recreation/music", "shapes/stars", "transportation/")
-TILES = ("item/amulet", "item/weapon/", "gui/spells/", "mon/undead", "mon/draco")
-PHOTOGRAPHS = ("b", "l", "s")  # all of these letters
 SAMPLES, HELD_OUT = 20, 8
 
 

@@ -1,6 +1,6 @@
 """Makes docs/gallery.png: eight unlike folders, all drawn by this program, and what the shipped models make of each.
 
-python benchmarks/gallery.py [--folders FOLDER]
+python -m benchmarks.gallery [--folders FOLDER]
 
 The examples stand left, the first samples of seed 0 right; nothing is chosen. The folders are kept where asked.
 """
@@ -92,9 +92,9 @@ def fish(chance: random.Random) -> Image.Image:
     pen.polygon([(100, 128 - height + 12), (128, 128 - height - 34), (160, 128 - height + 16)], fill=fin)
     pen.ellipse((110 - length, 128 - height, 110 + length, 128 + height), fill=body)
     for i in range(chance.randint(0, 3)):
-        x = 105 + 26 * i
-        reach = height * math.sqrt(max(0.0, 1 - ((x - 110) / length) ** 2)) * 0.92
-        pen.line((x, 128 - reach, x, 128 + reach), fill=fin, width=9)
+        stripe = 105 + 26 * i
+        reach = height * math.sqrt(max(0.0, 1 - ((stripe - 110) / length) ** 2)) * 0.92
+        pen.line((stripe, 128 - reach, stripe, 128 + reach), fill=fin, width=9)
     x = 110 - 0.62 * length
     pen.ellipse((x - 11, 108, x + 11, 130), fill=(255, 255, 255))
     pen.ellipse((x - 5, 114, x + 5, 124), fill=(20, 20, 30))
@@ -148,8 +148,8 @@ def valley(chance: random.Random) -> Image.Image:
     """A hazy landscape, as a photograph might show it."""
     image, pen = canvas()
     tone, low = chance.choice([205, 215, 25, 340]), chance.uniform(120, 160)
-    for y in range(256):
-        pen.line((0, y, 256, y), fill=hue(tone, 0.5, 0.5 + 0.35 * min(1.0, y / low)))
+    for row in range(256):
+        pen.line((0, row, 256, row), fill=hue(tone, 0.5, 0.5 + 0.35 * min(1.0, row / low)))
     x, y, size = chance.uniform(40, 216), chance.uniform(30, 80), chance.uniform(10, 20)
     pen.ellipse((x - size, y - size, x + size, y + size), fill=(255, 246, 214))
     for layer in range(4):

@@ -1,6 +1,6 @@
-"""Writes the README's table of a colour model: six sets' development tasks, eight images each, beside turned copies.
+"""Writes the table of a colour model in docs/results.md: six sets' development tasks, eight images each, beside turned copies.
 
-python benchmarks/pictures.py [MODEL] [--data data] [--tasks N] [--sheets FOLDER] [--dry]
+python -m benchmarks.pictures [MODEL] [--data data] [--tasks N] [--sheets FOLDER] [--dry]
 
 Needs the colour sets of the training data, whose development tasks no model and no feature net is trained on.
 """
@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from development import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES, sheet
-from results import README, line, rewrite, tell
 
+from benchmarks.development import sheet
+from benchmarks.results import RESULTS, line, rewrite, tell
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.references import JITTERS
 from metagan_cli.evaluation.scores import Score
@@ -21,6 +21,7 @@ from metagan_cli.workflows.evaluate.baselines import REALS, model_method, refere
 from metagan_cli.workflows.evaluate.scoring import Row, ruler_of, score_row
 from metagan_cli.workflows.evaluate.setup import Setup, set_up
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, draw_tasks
+from recipes.held_out import AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
 
 BEGIN, END = "<!-- pictures: made by benchmarks/pictures.py -->\n", "<!-- end of pictures -->\n"
 SETS = {
@@ -37,14 +38,14 @@ WANTED = (REALS, *(f"copies, {strength} jitter" for strength in JITTERS))
 
 
 def main() -> None:
-    """Scores the model and its methods on each set, prints every row, and rewrites the README's table."""
+    """Scores the model and the references on each set, prints every row, and rewrites the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", nargs="?", default="picture")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--tasks", type=int, default=24, help="at most, of each set")
     parser.add_argument("--steps", type=int, default=EvaluateConfig.steps)
     parser.add_argument("--sheets", type=Path, help="a folder for sheets of samples")
-    parser.add_argument("--dry", action="store_true", help="leave the README as it is")
+    parser.add_argument("--dry", action="store_true", help="leave the table as it is")
     options = parser.parse_args()
     lines = [
         "| set | who draws | recognizability, % | diversity | kernel distance | told apart, % | copies, % |",
@@ -59,13 +60,13 @@ def main() -> None:
             options.sheets.mkdir(exist_ok=True)
             samples = rows[0].samples.float() / 127.5 - 1
             shown = slice(None, None, 2)
-            sheet(options.sheets / f"{name.replace(' ', '-')}.png", [task.support for task in drawn][shown], samples[shown])
+            sheet(options.sheets / f"{name.replace(' ', '-')}.png", [task.support for task in drawn][shown], list(samples[shown]))
         for row in rows:
             diversity, real = (r.score.figures["diversity"].mean for r in (row, rows[1]))
             lines.append(line(f"{name} ({len(drawn)})", row, diversity / real))
             print(lines[-1], flush=True)
     if not options.dry:
-        rewrite(README, BEGIN, END, "\n".join(lines) + "\n")
+        rewrite(RESULTS, BEGIN, END, "\n".join(lines) + "\n")
 
 
 def score(setup: Setup, tasks: list[EvaluationTask]) -> list[Row]:

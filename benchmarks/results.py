@@ -1,7 +1,7 @@
-"""Writes the README's results table: a shipped model on the development alphabets, beside its methods.
+"""Writes the results table of docs/results.md: a shipped model on the development alphabets, beside the references.
 
-python benchmarks/results.py [MODEL] [--data data/omniglot_105.npz] [--report report.html]
-python benchmarks/results.py [MODEL] --gain    # the table of augmentation gain instead, all characters as classes
+python -m benchmarks.results [MODEL] [--data data/omniglot_105.npz] [--report report.html]
+python -m benchmarks.results [MODEL] --gain    # the table of augmentation gain instead, all characters as classes
 
 Needs the Omniglot file of the training data; the same numbers whenever it is run again on one machine.
 """
@@ -11,23 +11,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from development import ALPHABETS
-
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.evaluation.gain import GENERATED, Gain
 from metagan_cli.workflows.evaluate.augmentation_gain import augmentation_gains
 from metagan_cli.workflows.evaluate.report import write_report
 from metagan_cli.workflows.evaluate.scoring import Evaluated, Row, evaluate
 from metagan_cli.workflows.evaluate.setup import set_up
+from recipes.held_out import ALPHABETS
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 GAIN_BEGIN, GAIN_END = "<!-- gain: made by benchmarks/results.py --gain -->\n", "<!-- end of gain -->\n"
 ALL = 10_000  # tasks at most: every character
 
 
 def main() -> None:
-    """Evaluates and rewrites the table between the README's two marks."""
+    """Evaluates and rewrites the table between its two marks in docs/results.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", nargs="?", default="glyph")
     parser.add_argument("--data", type=Path, default=Path("data/omniglot_105.npz"))
@@ -37,10 +36,10 @@ def main() -> None:
     settings = EvaluateConfig(tasks=ALL, steps=0) if options.gain else EvaluateConfig()
     setup = set_up([options.model], DataConfig(str(options.data), only=ALPHABETS), settings)
     if options.gain:
-        rewrite(README, GAIN_BEGIN, GAIN_END, gain_table(augmentation_gains(setup, tell)))
+        rewrite(RESULTS, GAIN_BEGIN, GAIN_END, gain_table(augmentation_gains(setup, tell)))
         return
     evaluated = evaluate(setup, None, tell)
-    rewrite(README, BEGIN, END, table(evaluated))
+    rewrite(RESULTS, BEGIN, END, table(evaluated))
     if options.report:
         write_report(options.report, evaluated, [], [])
 

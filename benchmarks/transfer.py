@@ -1,8 +1,8 @@
 """Transfer to what a model never saw, against networks that learn from each folder alone.
 
-python benchmarks/transfer.py drawn       # the folders of gallery.py
-python benchmarks/transfer.py patches     # of textures, tissue, skies; pip install scikit-image first: its pictures are cut up
-python benchmarks/transfer.py FOLDER      # of task folders: those with 17 images or more
+python -m benchmarks.transfer drawn       # the folders of gallery.py
+python -m benchmarks.transfer patches     # of textures, tissue, skies; pip install scikit-image first: its pictures are cut up
+python -m benchmarks.transfer FOLDER      # of task folders: those with 17 images or more
 
 Prints a Markdown table: the kernel distance after some inner steps of adaptation, and after many more steps of training from
 scratch, both on eight images of each task; and how far it lies above that of the model after its first inner step, task by task.
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from development import sheet
-from gallery import DRAWN, draw_folder
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.development import sheet
+from benchmarks.gallery import DRAWN, draw_folder
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.data.sources.open import open_source
@@ -52,7 +52,7 @@ def main() -> None:
     made = {"drawn": drawn, "patches": patches}.get(options.tasks, partial(folders, Path(options.tasks)))(model.config.image_size)
     parted = ((name, images[:SHOTS], images[-HELD_OUT:]) for name, images in made)
     tasks = [EvaluationTask(i, name, support, truth, truth) for i, (name, support, truth) in enumerate(parted)]
-    ruler = Ruler(judges, *(torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth")))
+    ruler = Ruler(judges, torch.stack([task.support for task in tasks]), torch.stack([task.truth for task in tasks]))
     table = Table(ruler)
     for steps in INNER:
         method = model_method(model, model.name, steps, 0)

@@ -1,4 +1,4 @@
-"""python -m metagan_cli"""
+"""python -m metagan_cli."""
 
 from metagan_cli.cli.main import main
 

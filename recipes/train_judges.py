@@ -1,8 +1,8 @@
 """Trains the feature nets that judge samples, and says how well they do on characters that they never saw.
 
-python benchmarks/train_judges.py [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
-python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets identity --minutes 30    # goes on with one net
-python benchmarks/train_judges.py --from pretrained/judges-gray.safetensors --nets classes --minutes 8 --device cuda
+python -m recipes.train_judges [--channels 1] [--minutes 20] [--out pretrained/judges-gray.safetensors]
+python -m recipes.train_judges --from pretrained/judges-gray.safetensors --nets identity --minutes 30    # goes on with one net
+python -m recipes.train_judges --from pretrained/judges-gray.safetensors --nets classes --minutes 8 --device cuda
                                       # the same net, gray, told which of all training characters and many doodles an image is
 
 Only training classes: development alphabets and each source's held-out tasks stay apart. The nets never train a generator.
@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from development import ALPHABETS, AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
 from torch import Tensor, nn
 
 from metagan_cli.config import DataConfig
@@ -38,6 +37,7 @@ from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges, save_judges
 from metagan_cli.store.shipped import features_name
 from metagan_cli.store.tensors import read_metadata
+from recipes.held_out import ALPHABETS, AVATARS, CLIP_ART, EMOJI, ICONS, PHOTOGRAPHS, TILES
 
 SOURCES = {
     1: (
@@ -247,7 +247,8 @@ def _doodle(task: int, shots: int, size: int) -> "np.ndarray[Any, Any]":
 def orientation(number: int) -> Tensor:
     """One of the eight maps [2, 2] of a square onto itself."""
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
-    return torch.diag(torch.tensor([-1.0 if number >= 4 else 1.0, 1.0])) @ torch.linalg.matrix_power(quarter, number % 4)
+    turned = torch.linalg.matrix_power(quarter, number % 4)
+    return torch.as_tensor(torch.diag(torch.tensor([-1.0 if number >= 4 else 1.0, 1.0])) @ turned)
 
 
 def classes_loss(taught: Recogniser, sources: Sequence[TaskSource], weights: Tensor, seed: int, step: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Trains the perceiver, the feature net by which the outer loop compares samples with real images.
 
-python benchmarks/train_perceiver.py [--channels 1] [--minutes 12] [--out pretrained/perceiver-gray.safetensors]
+python -m recipes.train_perceptual_net [--channels 1] [--minutes 12] [--out pretrained/perceiver-gray.safetensors]
 
 Its features tell a task from one example and an image by its distorted versions at once. Its architecture, input and losses are
 not the judges', and it judges nothing; development tasks stay apart.
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from train_judges import SIZE, SOURCES, distort, fit, nt_xent, one_shot, prototypical, tasks_of
 
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.tasks import TaskSource
@@ -21,6 +20,7 @@ from metagan_cli.networks.perceptual_net import PerceptualNet, build_perceptual_
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import save_perceptual_net
 from metagan_cli.store.shipped import features_name
+from recipes.train_judges import SIZE, SOURCES, distort, fit, nt_xent, one_shot, prototypical, tasks_of
 
 WAYS, QUERIES, BATCH = 40, 2, 80  # of an episode, and images that are distorted
 RATE = 1.5e-3

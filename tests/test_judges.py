@@ -1,7 +1,6 @@
 """The feature nets: what they see, how they are stored, and that their training works."""
 
 import itertools
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +16,7 @@ from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import DESCRIPTION, PROJECTION, SIDE, build_judges, see
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_judges, save_judges
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import train_judges
+from recipes import train_judges
 
 
 def drawings(count: int) -> torch.Tensor:

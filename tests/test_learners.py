@@ -210,7 +210,7 @@ def test_reptile_trains_all_weights_for_each_task_alone(form: str) -> None:
     nets, learner = parts("gradient", "reptile", form)
     assert isinstance(learner, ReptileLearner)
     support, before = drawings(2, 4), [flat(side) for side in players(nets)]
-    whole = learner.train_copies(nets, support, 3, InnerGame(form, 0.0), generator_for(0, "inner"))
+    whole = learner.task_weights(nets, support, 3, InnerGame(form, 0.0), generator_for(0, "inner"))
     for side, vector in zip(players(nets), before, strict=True):
         assert torch.equal(flat(side), vector)  # the shared weights stay
     for i in (0, 1):
@@ -224,7 +224,7 @@ def test_reptile_moves_every_tensor_along_its_evened_gradient_and_figr_along_the
         (nets, learner), game = parts("gradient", "reptile", form), InnerGame(form, 0.0)
         assert isinstance(learner, ReptileLearner)
         layer = nets.generator.affine.weight
-        (trained,) = learner.train_copies(nets, support, 1, game, generator_for(0, "inner"))
+        (trained,) = learner.task_weights(nets, support, 1, game, generator_for(0, "inner"))
         copied = build_networks(TINY)
         put(players(copied)[0], trained.weights[0])
         moves[form] = (layer - copied.generator.affine.weight).detach()

@@ -349,12 +349,14 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
     state = adapted(nets, support)
     game = InnerGame(form, energy=0.0, packs=64)
     turn = game.play(nets, state, generator_for(0, "game"))
-    code, gains, judge = turn.code, turn.modulation, turn.critic_modulation
+    code, modulation, critic = turn.code, turn.modulation, turn.critic_modulation
     assert (
-        code.shape == state.code.shape and gains.shape == state.modulation.shape and judge.shape == state.critic_modulation.shape
+        code.shape == state.code.shape
+        and modulation.shape == state.modulation.shape
+        and critic.shape == state.critic_modulation.shape
     )
-    assert all(g.abs().max() > 0 for g in (code, gains, judge))
-    step = 0.05 / gains.square().mean().sqrt()
+    assert all(g.abs().max() > 0 for g in (code, modulation, critic))
+    step = 0.05 / modulation.square().mean().sqrt()
 
     def rating(state: TaskState) -> float:
         """What the discriminator thinks of samples, on fixed latents."""
@@ -362,7 +364,7 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
         with torch.no_grad():
             return float(nets.discriminator(*nets.generator(latents, state), state.critic_modulation).mean())
 
-    assert rating(state.moved(state.code, state.modulation - step * gains, state.critic_modulation)) > rating(state)
+    assert rating(state.moved(state.code, state.modulation - step * modulation, state.critic_modulation)) > rating(state)
 
 
 @pytest.mark.parametrize("by", ["energy", "perception"])
@@ -370,7 +372,7 @@ def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks, 
     nets.perceiver, support = build_perceptual_net(1).requires_grad_(False), drawings(2, 6)
     state = adapted(nets, support)
     game = InnerGame(energy=1000.0 * (by == "energy"), perception=1000.0 * (by == "perception"), packs=64)
-    gains = game.play(nets, state, generator_for(0, "game")).modulation
+    modulation = game.play(nets, state, generator_for(0, "game")).modulation
     yardstick = BY_SIGNATURES if by == "energy" else by_features(nets.perceiver.describe)
 
     def away(state: TaskState) -> float:
@@ -378,8 +380,8 @@ def test_inner_steps_bring_samples_nearer_to_the_other_examples(nets: Networks, 
         with torch.no_grad():
             return float(energy_score(support, nets.generator(latents, state)[0] / REACH, by=yardstick))
 
-    step = 0.02 / gains.square().mean().sqrt()
-    assert away(state.moved(state.code, state.modulation - step * gains, state.critic_modulation)) < away(state)
+    step = 0.02 / modulation.square().mean().sqrt()
+    assert away(state.moved(state.code, state.modulation - step * modulation, state.critic_modulation)) < away(state)
 
 
 def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
@@ -390,5 +392,5 @@ def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
 
 def test_inner_steps_are_reproducible_and_differ_by_seed(nets: Networks) -> None:
     support, learner = drawings(1, 5), build_learner(TINY)
-    runs = [learner.adapt(nets, support, 3, InnerGame(), generator_for(seed, "adapt")).gains for seed in (1, 1, 2)]
+    runs = [learner.adapt(nets, support, 3, InnerGame(), generator_for(seed, "adapt")).modulation for seed in (1, 1, 2)]
     assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])

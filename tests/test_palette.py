@@ -32,7 +32,7 @@ def test_few_colours_are_those_of_a_picture() -> None:
 
 
 def test_each_colour_becomes_that_at_its_places() -> None:
-    made = recoloured(torch.stack([face(DARK, SKIN, 3), face(LIGHT, MOUTH, 5)])[None], of(0, 1), of(1, 0))
+    made = recoloured(torch.stack([face(DARK, SKIN, 3), face(LIGHT, MOUTH, 5)])[None], of(0, 1), of(1, 0), AGREEMENT)
     assert torch.allclose(made[0], face(LIGHT, MOUTH, 3), atol=1e-5)
     assert torch.allclose(made[1], face(DARK, SKIN, 5), atol=1e-5)
 

@@ -1,6 +1,5 @@
 """The perceiver: what it sees, how it is stored, that its training works, and that the outer loop listens to it."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +20,7 @@ from metagan_cli.rng import generator_for, seeded
 from metagan_cli.store.features import load_perceptual_net, save_perceptual_net
 from metagan_cli.store.models import load_model, save_model
 from metagan_cli.training.outer_loop import OuterLoop
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import train_perceiver
+from recipes import train_perceptual_net
 
 
 def drawings(count: int, task: int = 5) -> torch.Tensor:
@@ -81,15 +78,15 @@ def test_another_file_is_refused(tiny_model: Path) -> None:
 
 
 def test_training_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_perceiver, "WAYS", 12)
-    monkeypatch.setattr(train_perceiver, "BATCH", 16)
+    monkeypatch.setattr(train_perceptual_net, "WAYS", 12)
+    monkeypatch.setattr(train_perceptual_net, "BATCH", 16)
     net, sources = fresh(), [open_source(DataConfig(), 64, 1).train]
 
     def loss(step: int) -> torch.Tensor:
-        return train_perceiver.loss_of(net, sources, torch.ones(1), 0, step)
+        return train_perceptual_net.loss_of(net, sources, torch.ones(1), 0, step)
 
     before = sum(loss(step).item() for step in range(1000, 1004))
-    adam = torch.optim.Adam(net.parameters(), train_perceiver.RATE)
+    adam = torch.optim.Adam(net.parameters(), train_perceptual_net.RATE)
     for step in range(12):
         adam.zero_grad()
         loss(step).backward()

@@ -8,40 +8,32 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "metagan_cli"
+LONGEST = 300  # lines of a module
 
-# each part, and the parts that it may import
-MAY = {
-    "errors": set(),
-    "rng": set(),
-    "config": {"errors"},
-    "console": set(),
-    "signals": {"errors"},
-    "devices": {"errors"},
-    "adversarial": set(),
-    "state": set(),
-    "resampling": set(),
-    "palette": set(),
-    "parts": set(),
-    "pixelart": set(),
-    "tint": set(),
-    "ink": set(),
-    "imprint": set(),
-    "precision": set(),
-    "energy": {"resampling", "ink", "precision"},
-    "blemishes": {"resampling"},
-    "networks": {"resampling", "config", "ink", "palette", "parts", "pixelart", "precision", "rng", "state", "tint"},
-    "learners": {"adversarial", "resampling", "config", "energy", "networks", "rng", "state"},
-    "sampling": {"evaluation", "networks", "rng", "state"},
-    "outer": {"adversarial", "blemishes", "config", "data", "devices", "energy", "learners", "networks", "rng", "state"},
-    "data": {"resampling", "config", "errors", "imprint", "pixelart", "rng"},
-    "evaluation": {"networks", "rng"},
-    "store": {"config", "errors", "evaluation", "imprint", "learners", "networks", "state"},
+# Imports go one way, from the first to the last: each part, and the parts that it may import beside itself. What any part may
+# import are the leaves, single modules of the package's root.
+LEAVES = {"config", "devices", "errors", "provenance", "rng"}
+BELOW = {
+    "images": set[str](),
+    "objectives": {"images"},
+    "networks": {"images"},
+    "learners": {"networks", "objectives", "images"},
+    "training": {"learners", "networks", "objectives", "images"},
+    "sampling": {"networks", "objectives", "images"},
+    "evaluation": {"networks", "objectives", "images"},
+    "data": {"images"},
+    "store": {"evaluation", "learners", "networks", "images"},
+    "workflows": {"data", "store", "learners", "training", "sampling", "evaluation", "networks", "objectives", "images"},
+    "cli": {"workflows", "sampling", "evaluation"},
+    "api": {"workflows", "store"},
+    "__init__": {"api"},
+    "__main__": {"cli"},
 }
-ANYTHING = {"workflows", "cli", "__main__", "__init__"}
+OF_LEAVES = {"config": {"errors"}, "devices": {"errors"}, "errors": set[str](), "provenance": set[str](), "rng": set[str]()}
 
 
 def imports(path: Path) -> set[str]:
-    """The parts of the package that a file imports anywhere."""
+    """The parts of the package that a file imports anywhere, for types as well."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metagan_cli"):
@@ -57,15 +49,47 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_go_one_way(path: Path) -> None:
     part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if part in ANYTHING:
-        assert "cli" not in imports(path) or part == "__main__"
-    else:
-        assert imports(path) - {part} <= MAY[part]
+    may = OF_LEAVES[part] if part in LEAVES else BELOW[part] | LEAVES
+    assert imports(path) - {part} <= may
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_every_part_has_its_place_in_the_order() -> None:
+    found = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert found - {"pretrained"} == BELOW.keys() | LEAVES
+    order = list(BELOW)
+    assert all(order.index(other) < order.index(part) for part, others in BELOW.items() for other in others)
+
+
+def test_no_learner_is_asked_what_it_is() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        asked = [
+            n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and ast.unparse(n.func) == "isinstance"
+        ]
+        assert not [
+            call for call in asked if ast.unparse(call.args[1]).endswith("Learner") and ast.unparse(call.args[1]) != "Learner"
+        ], path
+
+
+def test_forward_of_the_generator_holds_no_tuned_number() -> None:
+    tree = ast.parse((PACKAGE / "networks" / "generator" / "model.py").read_text())
+    (forward,) = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "forward"]
+    numbers = {n.value for n in ast.walk(forward) if isinstance(n, ast.Constant) and isinstance(n.value, int | float)}
+    assert numbers <= {0, 1, 2}  # dimensions and places
 
 
 @pytest.mark.parametrize(
     ("arguments", "absent"),
-    [(["--help"], "torch"), (["adapt", "--help"], "torch"), (["sample", "nowhere.safetensors"], "torchvision")],
+    [
+        (["--help"], "torch"),
+        (["adapt", "--help"], "torch"),
+        (["meta-train", "--help"], "torch"),
+        (["sample", "nowhere.safetensors"], "torchvision"),
+        (["sample", "nowhere.safetensors"], "matplotlib"),
+        (["sample", "nowhere.safetensors"], "torchmetrics"),
+        (["evaluate", "nowhere.safetensors"], "matplotlib"),
+        (["evaluate", "nowhere.safetensors"], "torchmetrics"),
+    ],
 )
 def test_what_a_command_does_not_import(arguments: list[str], absent: str) -> None:
     script = f"""

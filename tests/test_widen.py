@@ -7,14 +7,14 @@ import torch
 from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.learners.base import seen
-from metagan_cli.networks.generator.model import model as generator
+from metagan_cli.networks.generator import repaint
 from metagan_cli.networks.state import Latents
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for
 
 
 def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator, "without_grid", lambda x: x)  # which only colour networks do
+    monkeypatch.setattr(repaint, "without_grid", lambda x: x)  # which only colour networks do
     gray = stirred_networks()
     wide = in_colour(gray, generator_for(0, "colour")).eval()
     assert wide.config == replace(TINY, channels=3)

@@ -1,4 +1,4 @@
-"""metagan adapt"""
+"""metagan adapt."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""metagan doctor"""
+"""metagan doctor."""
 
 from typing import TYPE_CHECKING
 

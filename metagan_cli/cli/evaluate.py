@@ -1,4 +1,4 @@
-"""metagan evaluate"""
+"""metagan evaluate."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""metagan inspect"""
+"""metagan inspect."""
 
 from pathlib import Path
 from typing import Annotated

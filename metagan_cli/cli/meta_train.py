@@ -1,4 +1,4 @@
-"""metagan meta-train"""
+"""metagan meta-train."""
 
 from dataclasses import replace
 from pathlib import Path

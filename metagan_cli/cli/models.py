@@ -1,4 +1,4 @@
-"""metagan models"""
+"""metagan models."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

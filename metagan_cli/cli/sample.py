@@ -1,4 +1,4 @@
-"""metagan sample"""
+"""metagan sample."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -45,11 +45,7 @@ class Bars:
     def __init__(self) -> None:
         self._works: dict[str, TaskID] = {}
         self._lines = _Lines(
-            TextColumn(
-                "{task.description}",
-                markup=False,
-                table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"),
-            ),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=None, table_column=Column(ratio=1)),
             MofNCompleteColumn(),
             Rate(),

@@ -1,4 +1,4 @@
-"""Augmentation gain: does a few-shot classifier get better when generated images join the few real ones?
+"""Augmentation gain: whether a few-shot classifier gets better when generated images join the few real ones.
 
 The protocol of F2GAN's table (Hong et al. 2020): a net that has learned on other tasks learns unseen ones as its classes, from K
 real images of each. Here it is the judge that recognises, under a layer that begins with the distances from the real images'

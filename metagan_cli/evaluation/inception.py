@@ -5,8 +5,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import poly_mmd
 
 from metagan_cli.evaluation.metrics import evenly
 
@@ -55,9 +53,13 @@ def inception_figures(real: Tensor, samples: Tensor) -> dict[str, float]:
     """
     count, figures = min(len(real), len(samples)), {}
     if count >= 2:
+        from torchmetrics.image.kid import poly_mmd
+
         true, false = (x[evenly(len(x), count)].double() for x in (real, samples))
         figures["kid"] = float(poly_mmd(true, false))
     if count >= FID_IMAGES:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+
         fid = FrechetInceptionDistance(feature=_AsTheyAre(real.shape[1])).set_dtype(torch.float64)
         fid.update(real.double(), real=True)
         fid.update(samples.double(), real=False)

@@ -43,9 +43,11 @@ class AttentionLearner(Learner):
             start_small(layer, 1e-3)
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
+        """What the encoder sees is the first state already."""
         return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        """A step along the unit gradient and along what the network makes of it."""
         turn = game.play(nets, state, rng)
         code, modulation, critic_modulation = unit(turn.code), unit(turn.modulation), unit(turn.critic_modulation)
         rated, size = min(step, RATED_STEPS - 1), fade(step)

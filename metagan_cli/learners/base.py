@@ -80,6 +80,7 @@ class LearnedStart(Learner):
         self.gains = nn.Parameter(torch.zeros(sum(modulation_sizes(config))))
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
+        """The learned state, the same for every task, beside what the encoder sees."""
         tasks = len(support)
         return replace(seen(nets, support), code=self.code.expand(tasks, -1), modulation=self.gains.expand(tasks, -1))
 

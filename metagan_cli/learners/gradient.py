@@ -32,6 +32,7 @@ class GradientLearner(LearnedStart):
         self.gains_rate = nn.Parameter(torch.full_like(self.gains, share), requires_grad=learned)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        """A step along the evened gradient."""
         turn = game.play(nets, state, rng, self.second_order and torch.is_grad_enabled())
         size = fade(step)
         return state.moved(

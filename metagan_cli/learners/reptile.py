@@ -39,9 +39,11 @@ class ReptileLearner(Learner):
         self.packs_factor = 1 if self.as_figr else PACKS_FACTOR
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:
+        """What the encoder sees; the weights are the shared ones."""
         return seen(nets, support)
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        """A step of each task's own weights."""
         copies = self.task_weights(nets, state.bases, 1, game, rng, state.memory)
         whole = state_of({name: torch.cat([c.state.tensors()[name] for c in copies]) for name in PARTS})
         return whole.remembering(*(torch.stack(vectors) for vectors in zip(*(c.weights for c in copies), strict=True)))

@@ -37,6 +37,7 @@ class RecurrentLearner(LearnedStart):
         self.down, self.up = LearnedOptimizer(stride(config)), LearnedOptimizer(stride(config))
 
     def refine(self, nets: Networks, state: TaskState, step: int, game: InnerGame, rng: torch.Generator) -> TaskState:
+        """A step that both players' optimizers write."""
         if step and step % UNROLL == 0:
             state = replace(state.detached(), tokens=state.tokens)  # which no step changes: the encoder still learns by them
         turn = game.play(nets, state, rng)

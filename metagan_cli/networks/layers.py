@@ -35,6 +35,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, S, S] to [N, D, S, S], or half that side."""
         h = self.first(activate(x))
         if self.down:
             x, h = F.avg_pool2d(x, 2), F.avg_pool2d(h, 2)
@@ -51,6 +52,7 @@ class Stem(nn.Module):
         self.fine, self.mix = conv(4 * channels, fine), conv(fine * self.fold**2, width, 1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images [N, c, S, S] to features [N, W, 16, 16]."""
         x = F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)
         x = F.pixel_unshuffle(activate(self.fine(x)), self.fold)
         return torch.as_tensor(self.mix(x.contiguous(memory_format=torch.channels_last)))
@@ -67,6 +69,7 @@ class Trunk(nn.Module):
         self.low = nn.Sequential(Residual(tokens, tokens, down=True), Residual(tokens, tokens))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features on 8 and on 4 cells a side."""
         middle = self.middle(self.wide(self.stem(images)))
         return middle, self.low(middle)
 
@@ -83,6 +86,7 @@ class Attention(nn.Module):
         self.heads = heads
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        """Queries that have looked at the memory: [B, N, D]."""
         q, k, v = (self._split(t) for t in (self.query(x), self.key(memory), self.value(memory)))
         weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(-1)
         mixed = (weights @ v).transpose(1, 2).flatten(2)

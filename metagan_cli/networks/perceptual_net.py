@@ -52,6 +52,7 @@ class Stage(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for channels in (channels_in, channels_out))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, S, S] to [N, D, S, S]."""
         h = self.first(F.gelu(self.norms[0](x)))
         return torch.add(self.skip(x), self.second(F.gelu(self.norms[1](h))))
 

@@ -73,7 +73,7 @@ def read_support(
     skipped, count = list(skipped), len(chosen) if of is None else of
     found: list[tuple[Named, ReadImage]] = []
     for done, (name, source) in enumerate(chosen):
-        report(done, len(chosen))
+        report(done + 1, len(chosen))
         try:
             image = read_image(source, size, channels, fit, name=name)
         except InputError as error:

@@ -272,13 +272,16 @@ class DrawnTasks:
     motif: str = "one"
 
     def tasks(self, fewest: int) -> int:
+        """As many as there can be."""
         return UNLIMITED
 
     def draw(self, index: int, count: int, rng: torch.Generator) -> Tensor:
+        """Exemplars of task number `index`."""
         ink = self.family.draw(self.first + index, count, rng)[:, None]
         return ink if self.channels == 1 else 255 - ink.expand(-1, self.channels, -1, -1)
 
     def title(self, index: int, fewest: int) -> str:
+        """Its number."""
         return f"doodle {index}"
 
 

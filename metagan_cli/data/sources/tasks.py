@@ -52,13 +52,16 @@ class ArrayTasks:
     names: tuple[str, ...]
 
     def tasks(self, fewest: int) -> int:
+        """How many hold so many images."""
         return len(self._eligible(fewest))
 
     def draw(self, index: int, count: int, rng: torch.Generator) -> Tensor:
+        """Different images of task number `index` among those that hold so many."""
         members = self.members[self._eligible(count)[index]]
         return self.images[members[torch.randperm(len(members), generator=rng)[:count]]]
 
     def title(self, index: int, fewest: int) -> str:
+        """Its name."""
         return self.names[self._eligible(fewest)[index]]
 
     def _eligible(self, fewest: int) -> list[int]:

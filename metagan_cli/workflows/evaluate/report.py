@@ -6,12 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import torch
-from jinja2 import Environment, FileSystemLoader
-from matplotlib.figure import Figure as Drawing
 from PIL import Image
 from torch import Tensor
 
@@ -28,10 +25,13 @@ from metagan_cli.workflows.evaluate.learning_curve import CurvePoint
 from metagan_cli.workflows.evaluate.scoring import Evaluated, Row
 from metagan_cli.workflows.evaluate.tasks import EvaluationTask, thinned
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
 MARK = "made by metagan evaluate"  # what a report of ours carries
 
 SHOWN, EXTREMES, COLUMNS = 8, 4, 10  # tasks on a sheet, best and worst ones, samples a task
-matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "metagan", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "metagan", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def write_report(path: Path, evaluated: Evaluated, curve: Sequence[CurvePoint], 
 
 def page(evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain]) -> str:
     """The whole report as HTML."""
+    from jinja2 import Environment, FileSystemLoader
+
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     shots = sorted({row.shots for row in evaluated.rows})
     return environment.get_template("report.html").render(
@@ -84,7 +86,7 @@ def _plane(rows: Sequence[Row], evaluated: Evaluated) -> str:
     Another task's images are left out: they are at chance, so far below that nothing else could be told apart.
     """
     rows = [row for row in rows if "recognizability" in row.score.figures and row.name != OTHERS]
-    drawing = Drawing(figsize=(5.2, 4.4), layout="constrained")
+    drawing = _drawing(5.2, 4.4)
     axes = drawing.add_subplot(xlabel="diversity (held-out images: 1)", ylabel="recognizability, %")
     places = {row.name: (evaluated.relative_diversity(row), 100 * row.score.figures["recognizability"].mean) for row in rows}
     frontier = [places[row.name] for row in rows if row.kind == "reference" and row.name != REALS]
@@ -103,7 +105,7 @@ def _curves(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
     """Quality against steps and against seconds."""
     found = []
     for across, label in (("steps", "inner steps (from scratch: training steps)"), ("seconds", "seconds a task")):
-        drawing = Drawing(figsize=(5.2, 3.4), layout="constrained")
+        drawing = _drawing(5.2, 3.4)
         axes = drawing.add_subplot(xlabel=label, ylabel="kernel distance from held-out images")
         for name in dict.fromkeys(point.name for point in points):
             line = [point for point in points if point.name == name]
@@ -147,7 +149,16 @@ def _base64(pixels: Tensor) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _svg(drawing: Drawing) -> str:
+def _drawing(width: float, height: float) -> "Drawing":
+    """An empty drawing of so many inches, in the report's style."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams |= STYLE
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _svg(drawing: "Drawing") -> str:
     buffer = io.StringIO()
     drawing.savefig(buffer, format="svg", metadata={"Date": None})
     text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
