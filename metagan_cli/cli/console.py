@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENVELOPE = 1  # version of the JSON that --json prints
 PAUSE = 10  # seconds between two lines of progress where no bar can be shown
-NARROWEST = 20  # columns of a terminal that bars and tables fit into
+NARROWEST, PANELS = 20, 60  # columns of a terminal that bars and facts fit into, and that the panels of --help do
 
 Fact = tuple[str, str]  # a label, or none on a line that goes on, and what is said of it
 
@@ -110,11 +110,14 @@ def facts_of(values: dict[str, Any]) -> list[Fact]:
     return found
 
 
-def is_for_a_person(stream: Any) -> bool:
-    """Whether a stream is a terminal that can show more than plain lines, and nothing asks for those (NO_COLOR, TERM=dumb)."""
+def is_for_a_person(stream: Any, columns: int = NARROWEST) -> bool:
+    """Whether a stream is a terminal of more columns that can show more than plain lines, and nothing asks for those.
+
+    NO_COLOR and TERM=dumb do.
+    """
     try:
         able = stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
-        return bool(able) and os.get_terminal_size(stream.fileno()).columns > NARROWEST
+        return bool(able) and os.get_terminal_size(stream.fileno()).columns > columns
     except (OSError, ValueError, AttributeError):  # closed, or no stream of the system's
         return False
 

@@ -13,7 +13,7 @@ import typer
 
 from metagan_cli import __version__
 from metagan_cli.cli import adapt, doctor, evaluate, inspect, meta_train, models, sample
-from metagan_cli.cli.console import error_line, is_for_a_person
+from metagan_cli.cli.console import PANELS, error_line, is_for_a_person
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
@@ -53,7 +53,7 @@ def _app() -> typer.Typer:
         help="Few-shot image generation: a folder of a few images in, new ones out, in seconds, without a GPU.",
         no_args_is_help=True,
         add_completion=False,
-        rich_markup_mode="rich" if is_for_a_person(sys.stdout) else None,
+        rich_markup_mode="rich" if is_for_a_person(sys.stdout, PANELS) else None,
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
