@@ -126,7 +126,8 @@ def test_many_files_take_bounded_memory(tiny_model: Path, tmp_path: Path) -> Non
     for i in range(100_000 - 4):
         os.link(tmp_path / "images" / f"{i % 4}.png", tmp_path / "images" / f"more{i}.png")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (3 * 2**30,) * 2)"
-    ran = run("adapt", "images", "--from", tiny_model, "--steps", "0", cwd=tmp_path, bootstrap=limit, timeout=300)
+    options = ["--from", tiny_model, "--steps", "0"]
+    ran = run("adapt", "images", *options, cwd=tmp_path, bootstrap=limit, timeout=300, fresh=True)
     assert ran.code == 0, ran.err
     assert "100000 images found" in ran.err
 

@@ -1,17 +1,15 @@
 """meta-train: the run folder, resuming, interruption, and that it learns."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, draw_folder, refused, run
+from conftest import TINY, Running, draw_folder, refused, run, start
 from PIL import Image
 
 from metagan_cli import outer
@@ -285,37 +283,23 @@ def test_it_learns(tmp_path: Path) -> None:
 SMALL = ["--queries", "2", "--tasks-per-batch", "2", "--shots", "1", "--every", "1000", "--precision", "fp32"]
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+def under_way(folder: Path) -> Running:
     """A long run in a process of its own, after its first steps."""
     (folder / "tiny.toml").write_text(to_toml(RECIPE))
-    command = [
-        sys.executable,
-        "-m",
-        "metagan_cli",
-        "meta-train",
-        "run",
-        "--config",
-        "tiny.toml",
-        "--steps",
-        "100000",
-        *SMALL,
-        *more,
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    assert process.stderr is not None
-    while b"step " not in process.stderr.readline():
-        assert process.poll() is None
-    return process
+    running = start("meta-train", "run", "--config", "tiny.toml", "--steps", "100000", *SMALL, cwd=folder)
+    while "step " not in running.said():
+        assert running.process.poll() is None, running.said()
+        time.sleep(0.02)
+    return running
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) -> None:
-    process = start(tmp_path)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
-    assert b"Traceback" not in err and b"--resume goes on" in out
+    running = under_way(tmp_path)
+    running.process.send_signal(number)
+    ended = running.finish(timeout=60)
+    assert ended.code == code, ended.err
+    assert "Traceback" not in ended.err and "--resume goes on" in ended.out
     done = len((tmp_path / "run" / "stats.jsonl").read_text().splitlines())
     assert done >= 1 and not (tmp_path / "run" / "lock").exists()
     ran = run("meta-train", "run", "--resume", "--steps", str(done + 3), cwd=tmp_path)
@@ -324,13 +308,14 @@ def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) ->
 
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    running = under_way(tmp_path)
     try:
         other = run("meta-train", "run", "--resume", "--config", "tiny.toml", *SMALL, cwd=tmp_path)
-        assert other.code == 5 and f"pid {process.pid}" in other.err
+        assert other.code == 5 and f"pid {running.process.pid}" in other.err
     finally:
-        process.kill()
-        process.communicate()
+        running.process.kill()
+        killed = running.finish()
+    assert killed.code == -signal.SIGKILL
     # killed outright: its lock does not stop the next run
     ran = run("meta-train", "run", "--overwrite", "--config", "tiny.toml", "--steps", "1", *SMALL, cwd=tmp_path)
     assert ran.code == 0, ran.err
