@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,17 +40,18 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> workflow.Setup:
-    monkeypatch.setattr(workflow, "find_features", lambda kind, channels: judges)
-    return workflow.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
+@pytest.fixture(scope="module")
+def setup(tiny_model: Path, judges: Path) -> Iterator[workflow.Setup]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "find_features", lambda kind, channels: judges)
+        yield workflow.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
 
 
 def silent(what: str, done: int, whole: int) -> None:
     pass
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evaluated(setup: workflow.Setup) -> workflow.Evaluated:
     return workflow.evaluate(setup, cache=None, report=silent)
 
