@@ -29,6 +29,21 @@ from metagan_cli.store.models import save_model
 TINY = ModelConfig(image_size=32, latent=8, fine=8, width=32, tokens=32, style=32, critic_tokens=32)
 
 
+DEALT_TOGETHER = {"evaluated"}  # fixtures that would be made again for tests elsewhere
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first, dealt out to both halves of the list, which two workers begin with and then share."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    keys = {item: next(iter(DEALT_TOGETHER & set(getattr(item, "fixturenames", ()))), item.nodeid) for item in slow}
+    hands: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    for number, key in enumerate(dict.fromkeys(keys.values())):
+        hands[number % 2].extend(item for item in slow if keys[item] == key)
+    middle = max(len(items) // 2 - len(hands[0]), 0)
+    items[:] = [*hands[0], *rest[:middle], *hands[1], *rest[middle:]]
+
+
 def gaussian(stream: str, *shape: int) -> torch.Tensor:
     """Standard normal values, the same whenever the stream is."""
     return torch.randn(*shape, generator=generator_for(0, stream))

@@ -70,6 +70,7 @@ def test_every_step_from_scratch_is_one_of_both_players() -> None:
         assert scratch.draw(2).shape == (2, 1, 32, 32)
 
 
+@pytest.mark.slow
 def test_diversity_is_relative_to_the_same_tasks(evaluated: workflow.Evaluated) -> None:
     real = next(row for row in evaluated.rows if row.name == REALS and row.shots == 3)
     few = replace(real, own=(1, 4), score=Score.of({"diversity": real.score.values["diversity"][[1, 4]]}))
@@ -88,6 +89,7 @@ def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
     assert chosen == ["glyph", "glyph", "glyph"]
 
 
+@pytest.mark.slow
 def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     names = [row.name for row in evaluated.rows if row.shots == 3]
     assert names[0] == "tiny" and names[1] == REALS and OTHERS in names and "from scratch, 10 steps" in names
@@ -128,6 +130,7 @@ def test_the_most_typical_image_comes_first(setup: workflow.Setup) -> None:
         replace(SMALL, exemplar="first")
 
 
+@pytest.mark.slow
 def test_the_same_numbers_again_and_after_an_interruption(
     setup: workflow.Setup, evaluated: workflow.Evaluated, tmp_path: Path
 ) -> None:
@@ -148,6 +151,7 @@ def test_the_same_numbers_again_and_after_an_interruption(
     assert not cache.folder.exists()
 
 
+@pytest.mark.slow
 def test_gain_and_learning_curve(setup: workflow.Setup, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curve_workflow, "CURVE_STEPS", (0, 2))
     monkeypatch.setattr(curve_workflow, "SCRATCH_STEPS", (1,))

@@ -121,6 +121,7 @@ def test_all_identical(adapt: Callable[..., Ran], tmp_path: Path) -> None:
     assert ran.code == 0 and any("same picture" in line for line in ran.complaints("warning"))
 
 
+@pytest.mark.slow
 def test_many_files_take_bounded_memory(tiny_model: Path, tmp_path: Path) -> None:
     draw_folder(tmp_path / "images", 4)
     for i in range(100_000 - 4):

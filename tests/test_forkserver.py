@@ -143,6 +143,7 @@ def _lives(pid: int) -> bool:
     return bool(state) and not state.startswith("Z")
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_tests_end(tmp_path: Path) -> None:
     script = "\n".join(
         [

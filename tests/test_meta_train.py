@@ -55,6 +55,7 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     assert {"critic_loss", "generator_loss", "energy", "margin", "spread", "penalty", "shots"} <= set(lines[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learner", "algorithm"),
     [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ALGORITHMS)],
@@ -85,6 +86,7 @@ def test_every_learner_trains_and_resumes_bit_for_bit(
         adapt_folder(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
 
+@pytest.mark.slow
 def test_the_seed_decides(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         train(tmp_path / name, replace(RECIPE, train=replace(TRAIN, seed=seed, steps=2)))
@@ -93,6 +95,7 @@ def test_the_seed_decides(tmp_path: Path) -> None:
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_budget_ends_a_run(tmp_path: Path) -> None:
     result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000, every=10_000)), budget=1.0)
     assert not result.finished and 0 < result.step < 10_000
@@ -102,6 +105,7 @@ def test_a_budget_ends_a_run(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_only_some_settings_may_change(tmp_path: Path) -> None:
     train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=2)))
     assert train(tmp_path / "run", RECIPE, resume=True).step == 6
@@ -116,6 +120,7 @@ def test_only_some_settings_may_change(tmp_path: Path) -> None:
         train(tmp_path / "nothing", resume=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     train(tmp_path / "run")
     newest = tmp_path / "run" / "state" / "step-00000006.safetensors"
@@ -126,6 +131,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert any("truncated" in line for line in said) and "going on after step 4" in said
 
 
+@pytest.mark.slow
 def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
     still = replace(TRAIN, steps=1, head_start=5)
     train(tmp_path / "run", replace(RECIPE, train=still), start_from=str(tiny_model))
@@ -145,6 +151,7 @@ def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
         train(tmp_path / "other", replace(RECIPE, model=replace(TINY, tokens=64)), start_from=str(tiny_model))
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(MetaganError, match="no such file"):
@@ -163,6 +170,7 @@ def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
     assert last.step == 1 and not (folder / "state" / "step-00000006.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_precision_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[str]()
 
@@ -247,6 +255,7 @@ def test_second_order_comes_after_the_share_of_first_order(monkeypatch: pytest.M
     assert orders("fomaml") == [False] * 4
 
 
+@pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
     train = TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)

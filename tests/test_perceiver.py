@@ -80,6 +80,7 @@ def test_another_file_is_refused(tiny_model: Path) -> None:
         load_perceiver(tiny_model)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_perceiver, "WAYS", 12)
     monkeypatch.setattr(train_perceiver, "BATCH", 16)
