@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test browser install lint type bench results clean
+.PHONY: help demo test coverage browser install lint type bench results clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -31,6 +31,9 @@ demo: $(INSTALLED)  ## adapt the shipped model to examples/ and write out.png
 
 test: lint type browser  ## everything that must hold: ruff, mypy, pytest
 	$(BIN)/python -m pytest
+
+coverage: $(INSTALLED_DEV)  ## the same tests, and which lines they run, in forked commands as well
+	$(BIN)/python -m pytest --cov=metagan_cli
 
 browser:  # for the test of the report's page, where it may be installed; that test is skipped without it
 	@command -v chromium >/dev/null || (test "$$(id -u)" = 0 && apt-get install -y -q chromium >/dev/null) || echo "no chromium: see the skipped test"
