@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test browser install lint type bench results clean
+.PHONY: help demo test coverage golden golden-write install lint type bench results clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -29,11 +29,17 @@ demo: $(INSTALLED)  ## adapt the shipped model to examples/ and write out.png
 	$(BIN)/metagan sample -n 64 -o out.png --with-support
 	@echo "look at $(CURDIR)/out.png"
 
-test: lint type browser  ## everything that must hold: ruff, mypy, pytest
+test: lint type  ## everything that must hold: ruff, mypy, pytest
 	$(BIN)/python -m pytest
 
-browser:  # for the test of the report's page, where it may be installed; that test is skipped without it
-	@command -v chromium >/dev/null || (test "$$(id -u)" = 0 && apt-get install -y -q chromium >/dev/null) || echo "no chromium: see the skipped test"
+coverage: $(INSTALLED_DEV)  ## the same tests, and which lines they run, in forked commands as well
+	$(BIN)/python -m pytest --cov=metagan_cli
+
+golden-write: $(INSTALLED_DEV)  # before a change that should change no result
+	$(BIN)/python tests/golden.py write runs/golden.json
+
+golden: $(INSTALLED_DEV)  ## are results still those that make golden-write saw, byte for byte?
+	$(BIN)/python tests/golden.py check runs/golden.json
 
 lint: $(INSTALLED_DEV)  ## ruff
 	$(BIN)/ruff check metagan_cli tests benchmarks recipes

@@ -1,14 +1,20 @@
-"""What the tests share: a tiny model, drawn folders, and the command as a subprocess."""
+"""What the tests share: a tiny model, drawn folders, and the command in a process of its own."""
 
+import functools
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
+from forkserver import COMMAND, PACKAGE, Child, Server, command_environment
 from PIL import Image
 
 from metagan_cli.config import ModelConfig
@@ -24,6 +30,21 @@ from metagan_cli.store.models import save_model
 TINY = ModelConfig(image_size=32, latent=8, fine=8, width=32, tokens=32, style=32, critic_tokens=32)
 
 
+DEALT_TOGETHER = {"evaluated"}  # fixtures that would be made again for tests elsewhere
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first, dealt out to both halves of the list, which two workers begin with and then share."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    keys = {item: next(iter(DEALT_TOGETHER & set(getattr(item, "fixturenames", ()))), item.nodeid) for item in slow}
+    hands: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    for number, key in enumerate(dict.fromkeys(keys.values())):
+        hands[number % 2].extend(item for item in slow if keys[item] == key)
+    middle = max(len(items) // 2 - len(hands[0]), 0)
+    items[:] = [*hands[0], *rest[:middle], *hands[1], *rest[middle:]]
+
+
 def gaussian(stream: str, *shape: int) -> torch.Tensor:
     """Standard normal values, the same whenever the stream is."""
     return torch.randn(*shape, generator=generator_for(0, stream))
@@ -34,9 +55,9 @@ def stirred_networks() -> Networks:
     nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
     with torch.no_grad():
         for parameter in nets.parameters():
-            parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
         for parameter in nets.generator.sway.parameters():
-            parameter /= RATE  # as large an effect as of the others
+            parameter.div_(RATE)  # as large an effect as of the others
     return nets.eval()
 
 
@@ -57,18 +78,66 @@ class Ran:
         return [line for line in self.err.splitlines() if line.startswith(f"metagan: {kind}:")]
 
 
-def run(*arguments: object, cwd: Path, bootstrap: str = "", timeout: float = 120) -> Ran:
-    """`metagan` with these arguments in a process of its own; `bootstrap` is Python that runs before it."""
-    start = (
-        [sys.executable, "-c", f"{bootstrap}\nfrom metagan_cli.cli.main import main\nmain()"]
-        if bootstrap
-        else [sys.executable, "-m", "metagan_cli"]
+@dataclass
+class Running:
+    """A command that has been started."""
+
+    process: Child | subprocess.Popen[bytes]
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def said(self) -> str:
+        """What it has written to stderr until now."""
+        return _content(self.err)
+
+    def finish(self, timeout: float = 120) -> Ran:
+        """Waits for its end. Raises subprocess.TimeoutExpired, with the command and what it started killed."""
+        try:
+            code = self.process.wait(timeout)
+        except BaseException:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
+        with self.out, self.err:
+            return Ran(code, _content(self.out), _content(self.err))
+
+
+def _content(file: IO[bytes]) -> str:
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")  # the place of writing is the command's as well
+
+
+@functools.cache
+def _server() -> Server:
+    return Server()
+
+
+def start(*arguments: object, cwd: Path, bootstrap: str = "", fresh: bool = False) -> Running:
+    """Starts `metagan` with these arguments in a process of its own; `bootstrap` is Python that runs before it.
+
+    The process is forked from one that has imported torch, unless it is to be a `fresh` one: for what the start of an
+    interpreter decides, its limits of memory, and what is imported.
+    """
+    given = [os.fsdecode(_plain(argument)) for argument in arguments]
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (until the command has ended)
+    if not fresh and _server().can_serve():
+        return Running(_server().start(given, cwd, bootstrap, out, err), out, err)
+    command = [sys.executable, "-c", f"{bootstrap}\n{COMMAND}"] if bootstrap else [sys.executable, "-m", PACKAGE]
+    process = subprocess.Popen(
+        [*command, *given],
+        cwd=cwd,
+        env=command_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        process_group=0,
     )
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*start, *map(os.fspath, map(_plain, arguments))], cwd=cwd, env=environment, capture_output=True, timeout=timeout
-    )
-    return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    return Running(process, out, err)
+
+
+def run(*arguments: object, cwd: Path, bootstrap: str = "", timeout: float = 120, fresh: bool = False) -> Ran:
+    """Runs a command to its end, started as by `start`."""
+    return start(*arguments, cwd=cwd, bootstrap=bootstrap, fresh=fresh).finish(timeout)
 
 
 def _plain(argument: object) -> str | bytes | os.PathLike[str]:
@@ -130,3 +199,10 @@ def adapted(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def server_ends() -> Iterator[None]:
+    yield
+    if _server.cache_info().currsize:
+        _server().close()

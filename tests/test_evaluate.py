@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,17 +42,18 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def setup(tiny_model: Path, judges: Path, monkeypatch: pytest.MonkeyPatch) -> setting.Setup:
-    monkeypatch.setattr(setting, "find_features", lambda kind, channels: judges)
-    return setting.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
+@pytest.fixture(scope="module")
+def setup(tiny_model: Path, judges: Path) -> Iterator[setting.Setup]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setting, "find_features", lambda kind, channels: judges)
+        yield setting.set_up([str(tiny_model)], DataConfig("doodles"), SMALL)
 
 
 def silent(what: str, done: int, whole: int) -> None:
     pass
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evaluated(setup: setting.Setup) -> workflow.Evaluated:
     return workflow.evaluate(setup, cache=None, report=silent)
 
@@ -70,6 +72,7 @@ def test_every_step_from_scratch_is_one_of_both_players() -> None:
         assert scratch.draw(2).shape == (2, 1, 32, 32)
 
 
+@pytest.mark.slow
 def test_diversity_is_relative_to_the_same_tasks(evaluated: workflow.Evaluated) -> None:
     real = next(row for row in evaluated.rows if row.name == REALS and row.shots == 3)
     few = replace(real, own=(1, 4), score=Score.of({"diversity": real.score.values["diversity"][[1, 4]]}))
@@ -88,6 +91,7 @@ def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
     assert chosen == ["glyph", "glyph", "glyph"]
 
 
+@pytest.mark.slow
 def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     names = [row.name for row in evaluated.rows if row.shots == 3]
     assert names[0] == "tiny" and names[1] == REALS and OTHERS in names and "from scratch, 10 steps" in names
@@ -128,6 +132,7 @@ def test_the_most_typical_image_comes_first(setup: setting.Setup) -> None:
         replace(SMALL, exemplar="first")
 
 
+@pytest.mark.slow
 def test_the_same_numbers_again_and_after_an_interruption(
     setup: setting.Setup, evaluated: workflow.Evaluated, tmp_path: Path
 ) -> None:
@@ -148,6 +153,7 @@ def test_the_same_numbers_again_and_after_an_interruption(
     assert not cache.folder.exists()
 
 
+@pytest.mark.slow
 def test_gain_and_learning_curve(setup: setting.Setup, evaluated: workflow.Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curve_workflow, "CURVE_STEPS", (0, 2))
     monkeypatch.setattr(curve_workflow, "SCRATCH_STEPS", (1,))

@@ -29,15 +29,15 @@ if os.geteuid() == 0:
 
 VANISHING = """
 import os
-import metagan_cli.data.folders as folders
-read = folders.read_image
-def read_too_late(path, *rest):
+import metagan_cli.data.readers.support as support
+read = support.read_image
+def read_too_late(path, *rest, **options):
     os.rename(path, str(path) + ".away")
     try:
-        return read(path, *rest)
+        return read(path, *rest, **options)
     finally:
         os.rename(str(path) + ".away", path)  # so that the test finds everything as it was
-folders.read_image = read_too_late
+support.read_image = read_too_late
 """
 
 
@@ -121,12 +121,14 @@ def test_all_identical(adapt: Callable[..., Ran], tmp_path: Path) -> None:
     assert ran.code == 0 and any("same picture" in line for line in ran.complaints("warning"))
 
 
+@pytest.mark.slow
 def test_many_files_take_bounded_memory(tiny_model: Path, tmp_path: Path) -> None:
     draw_folder(tmp_path / "images", 4)
     for i in range(100_000 - 4):
         os.link(tmp_path / "images" / f"{i % 4}.png", tmp_path / "images" / f"more{i}.png")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (3 * 2**30,) * 2)"
-    ran = run("adapt", "images", "--from", tiny_model, "--steps", "0", cwd=tmp_path, bootstrap=limit, timeout=300)
+    options = ["--from", tiny_model, "--steps", "0"]
+    ran = run("adapt", "images", *options, cwd=tmp_path, bootstrap=limit, timeout=300, fresh=True)
     assert ran.code == 0, ran.err
     assert "100000 images found" in ran.err
 

@@ -20,9 +20,10 @@ def test_too_many_for_one_picture(adapted: Path, tmp_path: Path) -> None:
     assert "10000" in line and "--each" in line
 
 
+@pytest.mark.slow
 def test_each_streams(adapted: Path, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (2 * 2**30,) * 2)"
-    ran = run("sample", adapted, "-n", "600", "--each", "many", cwd=tmp_path, bootstrap=limit)
+    ran = run("sample", adapted, "-n", "600", "--each", "many", cwd=tmp_path, bootstrap=limit, fresh=True)
     assert ran.code == 0, ran.err
     assert len(list((tmp_path / "many").iterdir())) == 600
 

@@ -66,6 +66,7 @@ def test_another_file_is_refused(tiny_model: Path, tmp_path: Path) -> None:
         load_judges(tiny_model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["identity", "description"])
 def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_judges, "WAYS", 12)
@@ -83,6 +84,7 @@ def test_training_lowers_the_loss(net: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert sum(loss(step).item() for step in range(1000, 1004)) < 0.9 * before
 
 
+@pytest.mark.slow
 def test_the_stage_with_classes_teaches_to_tell_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(train_judges, "CLASS_BATCH", 32)
     monkeypatch.setattr(train_judges, "CLASS_WAYS", 4)

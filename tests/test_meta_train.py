@@ -1,19 +1,18 @@
 """meta-train: the run folder, resuming, interruption, and that it learns."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, draw_folder, parts, refused, run
+from conftest import TINY, Running, draw_folder, parts, refused, run, start
 from PIL import Image
 
+from metagan_cli.api import load
 from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources.open import open_source
@@ -24,7 +23,6 @@ from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.recipes import to_toml
-from metagan_cli.store.tensors import load
 from metagan_cli.training import outer_loop as outer
 from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
@@ -58,6 +56,7 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     assert {"critic_loss", "generator_loss", "energy", "margin", "spread", "penalty", "shots"} <= set(lines[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learner", "algorithm"),
     [("attention", "maml"), ("rnn", "maml"), *(("gradient", a) for a in ALGORITHMS)],
@@ -88,6 +87,7 @@ def test_every_learner_trains_and_resumes_bit_for_bit(
         adapt_images(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
 
+@pytest.mark.slow
 def test_the_seed_decides(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         train(tmp_path / name, replace(RECIPE, train=replace(TRAIN, seed=seed, steps=2)))
@@ -96,6 +96,7 @@ def test_the_seed_decides(tmp_path: Path) -> None:
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_budget_ends_a_run(tmp_path: Path) -> None:
     result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000, every=10_000)), budget=1.0)
     assert not result.finished and 0 < result.step < 10_000
@@ -105,6 +106,7 @@ def test_a_budget_ends_a_run(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_only_some_settings_may_change(tmp_path: Path) -> None:
     train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=2)))
     assert train(tmp_path / "run", RECIPE, resume=True).step == 6
@@ -119,6 +121,7 @@ def test_only_some_settings_may_change(tmp_path: Path) -> None:
         train(tmp_path / "nothing", resume=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     train(tmp_path / "run")
     newest = tmp_path / "run" / "state" / "step-00000006.safetensors"
@@ -129,6 +132,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert any("truncated" in line for line in said) and "going on after step 4" in said
 
 
+@pytest.mark.slow
 def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
     still = replace(TRAIN, steps=1, head_start=5)
     train(tmp_path / "run", replace(RECIPE, train=still), start_from=str(tiny_model))
@@ -148,6 +152,7 @@ def test_starting_from_a_model(tmp_path: Path, tiny_model: Path) -> None:
         train(tmp_path / "other", replace(RECIPE, model=replace(TINY, tokens=64)), start_from=str(tiny_model))
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(MetaganError, match="no such file"):
@@ -166,6 +171,7 @@ def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
     assert last.step == 1 and not (folder / "state" / "step-00000006.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_precision_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[str]()
 
@@ -250,6 +256,7 @@ def test_second_order_comes_after_the_share_of_first_order(monkeypatch: pytest.M
     assert orders("fomaml") == [False] * 4
 
 
+@pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
     train = TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)
@@ -286,37 +293,23 @@ def test_it_learns(tmp_path: Path) -> None:
 SMALL = ["--queries", "2", "--tasks-per-batch", "2", "--shots", "1", "--every", "1000", "--precision", "fp32"]
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+def under_way(folder: Path) -> Running:
     """A long run in a process of its own, after its first steps."""
     (folder / "tiny.toml").write_text(to_toml(RECIPE))
-    command = [
-        sys.executable,
-        "-m",
-        "metagan_cli",
-        "meta-train",
-        "run",
-        "--config",
-        "tiny.toml",
-        "--steps",
-        "100000",
-        *SMALL,
-        *more,
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    assert process.stderr is not None
-    while b"step " not in process.stderr.readline():
-        assert process.poll() is None
-    return process
+    running = start("meta-train", "run", "--config", "tiny.toml", "--steps", "100000", *SMALL, cwd=folder)
+    while "step " not in running.said():
+        assert running.process.poll() is None, running.said()
+        time.sleep(0.02)
+    return running
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) -> None:
-    process = start(tmp_path)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
-    assert b"Traceback" not in err and b"--resume goes on" in out
+    running = under_way(tmp_path)
+    running.process.send_signal(number)
+    ended = running.finish(timeout=60)
+    assert ended.code == code, ended.err
+    assert "Traceback" not in ended.err and "--resume goes on" in ended.out
     done = len((tmp_path / "run" / "stats.jsonl").read_text().splitlines())
     assert done >= 1 and not (tmp_path / "run" / "lock").exists()
     ran = run("meta-train", "run", "--resume", "--steps", str(done + 3), cwd=tmp_path)
@@ -325,13 +318,14 @@ def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) ->
 
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    running = under_way(tmp_path)
     try:
         other = run("meta-train", "run", "--resume", "--config", "tiny.toml", *SMALL, cwd=tmp_path)
-        assert other.code == 5 and f"pid {process.pid}" in other.err
+        assert other.code == 5 and f"pid {running.process.pid}" in other.err
     finally:
-        process.kill()
-        process.communicate()
+        running.process.kill()
+        killed = running.finish()
+    assert killed.code == -signal.SIGKILL
     # killed outright: its lock does not stop the next run
     ran = run("meta-train", "run", "--overwrite", "--config", "tiny.toml", "--steps", "1", *SMALL, cwd=tmp_path)
     assert ran.code == 0, ran.err

@@ -77,6 +77,7 @@ def test_another_file_is_refused(tiny_model: Path) -> None:
         load_perceptual_net(tiny_model)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_perceptual_net, "WAYS", 12)
     monkeypatch.setattr(train_perceptual_net, "BATCH", 16)

@@ -28,6 +28,7 @@ def test_jittered_copies_go_further_the_stronger() -> None:
     assert 0 < apart[0] < apart[1] < apart[2]
 
 
+@pytest.mark.slow
 def test_real_images_help_a_classifier_and_foreign_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gain, "FEWEST_STEPS", 120)
     monkeypatch.setattr(gain, "BATCH", 32)

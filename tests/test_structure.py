@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forkserver import COMMAND
 
 PACKAGE = Path(__file__).resolve().parents[1] / "metagan_cli"
 LONGEST = 300  # lines of a module
@@ -95,9 +96,8 @@ def test_what_a_command_does_not_import(arguments: list[str], absent: str) -> No
     script = f"""
 import sys
 sys.argv = ["metagan", *{arguments!r}]
-from metagan_cli.cli.main import main
 try:
-    main()
+    {COMMAND}
 except SystemExit:
     pass
 sys.exit({absent!r} in sys.modules)
