@@ -297,8 +297,11 @@ def under_way(folder: Path) -> Running:
     """A long run in a process of its own, after its first steps."""
     (folder / "tiny.toml").write_text(to_toml(RECIPE))
     running = start("meta-train", "run", "--config", "tiny.toml", "--steps", "100000", *SMALL, cwd=folder)
-    while "step " not in running.said():
-        assert running.process.poll() is None, running.said()
+    until = time.monotonic() + 60
+    while "images/s" not in running.said():
+        if running.process.poll() is not None or time.monotonic() > until:
+            running.process.kill()
+            pytest.fail(f"no step was told of: {running.finish()}")
         time.sleep(0.02)
     return running
 
