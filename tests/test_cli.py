@@ -109,10 +109,10 @@ def test_the_adapted_file_is_the_same_every_time(tiny_model: Path, tmp_path: Pat
 @pytest.mark.parametrize("command", ["inspect", "models", "doctor"])
 def test_small_commands_take_what_all_take(command: str, adapted: Path, tmp_path: Path) -> None:
     where = [adapted] if command == "inspect" else []
-    everything = ["--device", "cpu", "--seed", "3", "-q", "-v", "--overwrite"]
+    everything = ["--device", "cpu", "-q", "-v", "--overwrite"]
     ran = run(command, *where, *everything, cwd=tmp_path)
     assert ran.code == 0 and ran.out and not ran.err
-    refused(2, command, *where, "--seed", "-1", cwd=tmp_path)
+    assert "--seed" in refused(2, command, *where, "--seed", "3", cwd=tmp_path)  # nothing here is drawn by chance
 
 
 def test_inspect_prints_words(tmp_path: Path, adapted: Path) -> None:

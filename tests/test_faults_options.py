@@ -71,23 +71,38 @@ def test_seeds_that_run_past_the_end(adapted: Path, tmp_path: Path) -> None:
     assert run("sample", adapted, "--seed", 2**64 - 3, "-n", "3", cwd=tmp_path).code == 0
 
 
-@pytest.mark.parametrize(("out", "code"), [("picture", 2), ("picture.xyz", 2), ("nowhere/out.png", 5), ("taken", 5), (".", 5)])
+@pytest.mark.parametrize(
+    ("out", "code"),
+    [("picture", 2), ("picture.xyz", 2), ("file/out.png", 5), ("file/deep/out.png", 5), ("taken", 5), (".", 5)],
+)
 def test_out(out: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("mine")
     # the model does not exist either: the target is looked at before any work
     assert out in refused(code, "sample", "missing.safetensors", "-o", out, cwd=tmp_path)
 
 
-def test_each_in_a_file_or_nowhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("each", ["file", "file/deep"])
+def test_each_in_a_file(each: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    assert "file" in refused(5, "sample", "missing.safetensors", "--each", "file", cwd=tmp_path)
-    assert "nowhere" in refused(5, "sample", "missing.safetensors", "--each", "nowhere/d", cwd=tmp_path)
+    assert "is a file" in refused(5, "sample", "missing.safetensors", "--each", each, cwd=tmp_path)
 
 
-@pytest.mark.parametrize(("out", "code"), [("model", 2), ("model.png", 2), ("nowhere/m.safetensors", 5), ("taken", 5)])
+@pytest.mark.parametrize(("out", "code"), [("model", 2), ("model.png", 2), ("file/m.safetensors", 5), ("taken", 5)])
 def test_adapt_out(out: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("mine")
     assert out in refused(code, "adapt", "missing", "-o", out, cwd=tmp_path)
+
+
+def test_missing_folders_of_results_are_made(tiny_model: Path, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "images", 2)
+    ran = run("adapt", "images", "--from", tiny_model, "-o", "new/deep/m.safetensors", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    ran = run("sample", "new/deep/m.safetensors", "-n", 2, "-o", "sheets/a/out.png", "--each", "single/b", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "sheets" / "a" / "out.png").is_file()
+    assert sorted(path.name for path in (tmp_path / "single" / "b").iterdir()) == ["000000.png", "000001.png"]
 
 
 def test_foreign_files_are_not_replaced(adapted: Path, tmp_path: Path) -> None:

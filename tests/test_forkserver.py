@@ -32,7 +32,7 @@ BOTH: dict[str, tuple[int, list[str], str]] = {
     "input of bytes": (3, ["adapt", os.fsdecode(b"\xff\xfe"), "--from", "m.safetensors"], ""),
     "usage": (2, ["sample", "--nonsense"], ""),
     "checkpoint": (4, ["sample", "nowhere.safetensors"], ""),
-    "output": (5, ["adapt", "images", "-o", "nowhere/m.safetensors"], ""),
+    "output": (5, ["adapt", "images", "-o", "images/0.png/m.safetensors"], ""),
     "device": (6, ["adapt", "images", "--device", "cuda:9"], ""),
     "bug": (70, ["models"], BROKEN),
     "other code": (7, ["models"], "raise SystemExit(7)"),

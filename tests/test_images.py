@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, features
 
-from metagan_cli.data.readers import folders
+from metagan_cli.data.readers import support as readers
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.data.readers.support import Support
@@ -657,7 +657,7 @@ def test_a_file_that_vanishes_after_the_scan_is_refused(tmp_path: Path, monkeypa
         path.unlink()
         return read_image(path, *options, **named)
 
-    monkeypatch.setattr(folders, "read_image", late)
+    monkeypatch.setattr(readers, "read_image", late)
     assert ".png" in refusal(lambda: support(tmp_path))
 
 
@@ -681,7 +681,7 @@ def test_of_many_images_some_are_chosen_by_content(tmp_path: Path, monkeypatch: 
         decoded.append(path)
         return read_image(path, *options, **named)
 
-    monkeypatch.setattr(folders, "read_image", counting)
+    monkeypatch.setattr(readers, "read_image", counting)
     one = support(tmp_path / "a", most=6)
     assert len(decoded) == 6, "images that are not used must not be decoded"
     assert len(one.images) == 6 and one.found == 40

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metagan_cli.cli.screen import Bars
 
 ENVELOPE = 1  # version of the JSON that --json prints
-PAUSE = 10  # seconds between two lines of progress where no bar can be shown
+FIRST, PAUSE = 2, 10  # seconds until the first line of progress, and between two, where no bar can be shown
 NARROWEST, PANELS = 20, 60  # columns of a terminal that bars and facts fit into, and that the panels of --help do
 
 Fact = tuple[str, str]  # a label, or none on a line that goes on, and what is said of it
@@ -28,7 +28,7 @@ class Console:
     def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._what, self._began = "", 0.0  # the work in progress
-        self._last = time.monotonic()
+        self._last = time.monotonic() + FIRST - PAUSE
 
     def result(
         self, command: str, values: dict[str, Any], lines: Sequence[str], shown: "Callable[[], RenderableType] | None" = None
