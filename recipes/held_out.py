@@ -12,3 +12,13 @@ ICONS = ("flat-color-icons/", "meteocons/", "streamline-ultimate-color/S")
 CLIP_ART = ("animals/", "computer/icons/lemon-theme/", "food/fruit", "recreation/music", "shapes/stars", "transportation/")
 TILES = ("item/amulet", "item/weapon/", "gui/spells/", "mon/undead", "mon/draco")
 PHOTOGRAPHS = ("b", "l", "s")  # all of these letters
+
+HELD_OUT = {
+    "omniglot_105": ALPHABETS,
+    "emoji_vendor_subgroup_64": EMOJI,
+    "dicebear_64": AVATARS,
+    "icons_color_pack_64": ICONS,
+    "openclipart_64": CLIP_ART,
+    "crawl_tiles_32": TILES,
+    "caltech101_64": PHOTOGRAPHS,
+}  # by source

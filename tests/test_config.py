@@ -7,6 +7,8 @@ import pytest
 from metagan_cli.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from metagan_cli.errors import UsageError
 from metagan_cli.store.recipes import read_recipe, to_toml
+from recipes import train_judges
+from recipes.held_out import HELD_OUT
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 
@@ -23,12 +25,17 @@ def test_toml_reads_back_what_it_wrote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PRETRAINED.glob("*.toml")), ids=lambda p: p.name)
-def test_shipped_recipes_are_valid_and_leave_the_development_alphabets_out(path: Path) -> None:
+def test_shipped_recipes_are_valid_and_leave_out_what_is_held_out(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     for source in recipe.data:
-        if "omniglot_105" in source.source:
-            assert set(source.exclude) == {"Balinese/", "Futurama/", "Grantha/", "N_Ko/", "Tifinagh/"}
+        assert set(source.exclude) >= set(HELD_OUT.get(Path(source.source).stem, ()))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_feature_nets_are_not_trained_on_it_either(channels: int) -> None:
+    for source in train_judges.SOURCES[channels]:
+        assert set(source.exclude) >= set(HELD_OUT.get(Path(source.source).stem, ()))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 import torch
 from conftest import TINY, Running, draw_folder, parts, refused, run, start
 from PIL import Image
+from safetensors.torch import load
 
-from metagan_cli.api import load
 from metagan_cli.config import ALGORITHMS, LEARNERS, AdaptConfig, DataConfig, Recipe, TrainConfig
 from metagan_cli.data.episodes import Episodes
 from metagan_cli.data.sources.open import open_source

@@ -30,10 +30,10 @@ def test_jittered_copies_go_further_the_stronger() -> None:
 
 @pytest.mark.slow
 def test_real_images_help_a_classifier_and_foreign_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gain, "FEWEST_STEPS", 120)
-    monkeypatch.setattr(gain, "BATCH", 32)
+    monkeypatch.setattr(gain, "FEWEST_STEPS", 60)
+    monkeypatch.setattr(gain, "BATCH", 16)
     monkeypatch.setattr(gain, "RATE", 1e-3)  # a net that has learned nothing yet learns all of it here
-    drawn = tasks(30, 20)
+    drawn = tasks(20, 20)
     real, more, test = drawn[:, :1], drawn[:, 1:11], drawn[:, 11:]
     with seeded(generator_for(0, "net")):
         net = build_judges(1).identity

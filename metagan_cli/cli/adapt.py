@@ -60,7 +60,7 @@ def adapt(
     overwrite: Overwrite = False,
 ) -> None:
     """Learn what the images of a folder have in common."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
     settings = AdaptConfig(
         base,
         learner,

@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from metagan_cli.cli.screen import Bars
 
 ENVELOPE = 1  # version of the JSON that --json prints
-FIRST, PAUSE = 2, 10  # seconds until the first line of progress, and between two, where no bar can be shown
+PAUSE = 10  # seconds between two lines of progress where no bar can be shown
 NARROWEST, PANELS = 20, 60  # columns of a terminal that bars and facts fit into, and that the panels of --help do
 
 Fact = tuple[str, str]  # a label, or none on a line that goes on, and what is said of it
 
 
 class Console:
-    """Results go to stdout, notes and progress to stderr; `quiet` keeps only warnings and results."""
+    """Results go to stdout, notes and progress to stderr; `quiet` keeps only warnings and results.
+
+    `brief` works, which seldom take long, say how far they are only where they do.
+    """
 
     _bars: "Bars | None" = None  # the ones on the screen, whichever console drew them
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, brief: bool = False) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._what, self._began = "", 0.0  # the work in progress
-        self._last = time.monotonic() + FIRST - PAUSE
+        self._last = time.monotonic() if brief else -float("inf")
 
     def result(
         self, command: str, values: dict[str, Any], lines: Sequence[str], shown: "Callable[[], RenderableType] | None" = None

@@ -109,7 +109,7 @@ def sample(
     overwrite: Overwrite = False,
 ) -> None:
     """Draw new images."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
     given = _given(context)
     if seeds is not None and count is not None and not interpolate:
         raise UsageError("-n and --seeds: give one of them")

@@ -17,7 +17,8 @@ from metagan_cli.store.files import write_bytes
 from metagan_cli.store.models import load_model
 from metagan_cli.store.shipped import shipped_models
 
-PACKAGES = ("torch", "torchvision", "typer", "rich", "pillow", "safetensors", "numpy")
+PACKAGES = ("torch", "numpy", "pillow", "safetensors", "typer", "rich")
+OF_EVALUATE = ("torchvision", "torchmetrics", "matplotlib", "jinja2")  # imported by evaluate, reports and downloads alone
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ def doctor(device: str = "auto") -> list[Check]:
     """Checks packages, device, precision, disk and every shipped model."""
     chosen = choose_device(device)
     dtype = str(choose_precision("auto", chosen)).removeprefix("torch.")
-    checks = [Check("python", True, f"{platform.python_version()} on {platform.machine()}"), *map(_package, PACKAGES)]
+    checks = [
+        Check("python", True, f"{platform.python_version()} on {platform.machine()}"),
+        *map(_package, PACKAGES + OF_EVALUATE),
+    ]
     checks.append(Check("device", True, f"{chosen}, {torch.get_num_threads()} threads, {dtype} is faster for training"))
     checks.append(_disk())
     checks += [_model(model.name, model.path, chosen) for model in shipped_models()]
