@@ -158,6 +158,7 @@ def test_gain_and_learning_curve(setup: setting.Setup, evaluated: workflow.Evalu
     monkeypatch.setattr(curve_workflow, "CURVE_STEPS", (0, 2))
     monkeypatch.setattr(curve_workflow, "SCRATCH_STEPS", (1,))
     monkeypatch.setattr(gains_workflow, "SHOTS", (2,))
+    monkeypatch.setattr(gains_workflow, "GENERATED", 8)
     monkeypatch.setattr("metagan_cli.evaluation.gain.FEWEST_STEPS", 20)
     points = curve_workflow.learning_curve(setup, evaluated, silent)
     assert [(p.name, p.steps) for p in points] == [("tiny", 0), ("tiny", 2), ("from scratch", 1)]

@@ -35,7 +35,12 @@ TRAIN = TrainConfig(
 RECIPE = Recipe("tiny", TINY, TRAIN)
 
 
-def train(folder: Path, recipe: Recipe = RECIPE, **options: object) -> workflow.TrainResult:
+@pytest.fixture(autouse=True)
+def few_tasks_for_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow, "DOMAIN_TASKS", 24)  # they are drawn at every start, and take seconds
+
+
+def train(folder: Path, recipe: Recipe = RECIPE, **options: Any) -> workflow.TrainResult:
     return workflow.meta_train(recipe, folder, device="cpu", **options)
 
 
