@@ -1,5 +1,6 @@
 """metagan evaluate."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,6 +36,16 @@ if TYPE_CHECKING:
 EXAMPLE = "metagan evaluate glyph --data ./task_folders --shots 1,5 --report report.html"
 EVALUATE = EvaluateConfig()
 MEASURED = "What is measured"  # a panel of --help
+COLUMNS = {  # of the table at a terminal, and the width that each is shown from
+    "recognised, %": 0,
+    "diversity": 0,
+    "kernel": 60,
+    "precision": 110,
+    "coverage": 110,
+    "told apart": 70,
+    "copies": 0,
+    "verdict": 90,
+}
 FIGURES = (("kernel", 7), ("precision", 9), ("coverage", 8), ("neighbour", 10))  # columns of the table, and their widths
 
 
@@ -169,25 +180,34 @@ def _table_lines(evaluated: "Evaluated") -> list[str]:
 
 
 def _shown(evaluated: "Evaluated", further: list[str]) -> "RenderableType":
-    """A table for each number of shots; the models' rows in bold."""
+    """A table for each number of shots, the models' rows in bold, with as many columns as the terminal has room for."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    width = shutil.get_terminal_size().columns
+    chosen = [head for head, least in COLUMNS.items() if width >= least]
     tables = []
     for shots in _all_shots(evaluated):
         title = f"{evaluated.source}: {len(evaluated.tasks)} tasks, {shots} shots"
         table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("who draws")
-        for head in ("recognizability, %", "diversity", "kernel", "precision", "coverage", "told apart", "copies"):
-            table.add_column(head, justify="right")
-        table.add_column("verdict")
+        for head in chosen:
+            table.add_column(head, justify="left" if head == "verdict" else "right")
         for row in evaluated.rows:
             if row.shots == shots:
-                cells = map(Text, (_name(evaluated, row), *_cells(evaluated, row), row.score.verdict))
-                table.add_row(*cells, style="bold" if row.kind == "model" else "")
+                cells = dict(zip(COLUMNS, (*_cells(evaluated, row), row.score.verdict), strict=True))
+                cells["recognised, %"] = _recognised(row)
+                shown = (_name(evaluated, row), *(cells[head] for head in chosen))
+                table.add_row(*map(Text, shown), style="bold" if row.kind == "model" else "")
         tables.append(table)
     return Group(*tables, *map(Text, further))
+
+
+def _recognised(row: "Row") -> str:
+    """Recognizability with half its interval."""
+    known = row.score.figures.get("recognizability")
+    return f"{100 * known.mean:.1f} ± {50 * (known.high - known.low):.1f}" if known else "-"
 
 
 def _all_shots(evaluated: "Evaluated") -> list[int]:

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column, Table
 from rich.text import Text
 
+FIGURES = 31  # columns that a bar with its numbers needs at least
 STYLES = {"warning": "bold yellow", "error": "bold red"}
 
 
@@ -45,7 +46,7 @@ class Bars:
     def __init__(self) -> None:
         self._works: dict[str, TaskID] = {}
         self._lines = _Lines(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, table_column=Column(ratio=1)),
             MofNCompleteColumn(),
             Rate(),
@@ -62,7 +63,8 @@ class Bars:
         if what not in self._works:
             for task in self._works.values():
                 self._lines.remove_task(task)
-            self._works = {what: self._lines.add_task(what, total=total)}
+            room = max(8, self._lines.console.width - FIGURES)
+            self._works = {what: self._lines.add_task(what if len(what) <= room else f"{what[: room - 1]}…", total=total)}
         self._lines.figures = figures
         self._lines.update(self._works[what], completed=done, total=total)
 
