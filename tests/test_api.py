@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def model(folder: Path, tiny_model: Path) -> Model:
     return adapt(folder, base=str(tiny_model), steps=1)
 
 
-def pixels(images: list[Image.Image]) -> list[bytes]:
+def pixels(images: Sequence[Image.Image]) -> list[bytes]:
     return [image.tobytes() for image in images]
 
 

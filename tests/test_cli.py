@@ -18,12 +18,15 @@ COMMANDS = ["adapt", "sample", "meta-train", "evaluate", "inspect", "models", "d
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     ran = run(command, "--help", cwd=tmp_path)
-    assert ran.code == 0 and "Example: metagan" in ran.out and not ran.err
+    assert ran.code == 0
+    assert "Example: metagan" in ran.out
+    assert not ran.err
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     ran = run("--help", cwd=tmp_path)
-    assert ran.code == 0 and all(command in ran.out for command in COMMANDS)
+    assert ran.code == 0
+    assert all(command in ran.out for command in COMMANDS)
     assert run("--version", cwd=tmp_path).out.startswith("metagan 0.")
 
 
@@ -34,9 +37,12 @@ def test_adapt_tells_what_it_did(tiny_model: Path, tmp_path: Path) -> None:
     ran = run("adapt", "images", "--from", tiny_model, "--steps", "2", "--json", cwd=tmp_path)
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
-    assert told["command"] == "adapt" and told["metagan"] == 1
+    assert told["command"] == "adapt"
+    assert told["metagan"] == 1
     assert told["support"] == {"found": 5, "used": 5, "light_on_dark": False}
-    assert told["inner_steps"] == 2 and told["base"] == "tiny" and told["copies"]["samples"] == 32
+    assert told["inner_steps"] == 2
+    assert told["base"] == "tiny"
+    assert told["copies"]["samples"] == 32
     assert told["skipped"][0][0] == "notes.heic"
     assert hashes(tmp_path / "images") == before
 
@@ -45,11 +51,13 @@ def test_a_budget_ends_the_inner_steps(tiny_model: Path, tmp_path: Path) -> None
     draw_folder(tmp_path / "images", 5)
     ran = run("adapt", "images", "--from", tiny_model, "--steps", "1000", "--budget", "2s", "--json", cwd=tmp_path)
     told = json.loads(ran.out)
-    assert ran.code == 0 and 0 < told["inner_steps"] < 1000
+    assert ran.code == 0
+    assert 0 < told["inner_steps"] < 1000
     assert f"--budget: {told['inner_steps']} of 1000 inner steps" in ran.err
     draw_folder(tmp_path / "few", 2)  # too few for any
     ran = run("adapt", "few", "--from", tiny_model, "--steps", "1000", "--budget", "2s", cwd=tmp_path)
-    assert ran.code == 0 and "--budget" not in ran.err
+    assert ran.code == 0
+    assert "--budget" not in ran.err
 
 
 def test_depth(tiny_model: Path, tmp_path: Path) -> None:
@@ -62,8 +70,11 @@ def test_depth(tiny_model: Path, tmp_path: Path) -> None:
     assert told["auto"] == told["state"] == {"depth": "state"}  # the tiny model does not know what is far
     draw_folder(tmp_path / "few", 3)
     few = run("adapt", "few", "--from", tiny_model, "--depth", "all", "-o", "few.safetensors", cwd=tmp_path)
-    assert few.code == 0 and "too few images to hold one out" in few.complaints("warning")[0]
-    assert told["all"]["held_out"] == 1 and told["all"]["steps"] >= 6 and len(told["all"]["scores"]) >= 2
+    assert few.code == 0
+    assert "too few images to hold one out" in few.complaints("warning")[0]
+    assert told["all"]["held_out"] == 1
+    assert told["all"]["steps"] >= 6
+    assert len(told["all"]["scores"]) >= 2
     assert run("sample", "-n", "3", cwd=tmp_path).code == 0
 
 
@@ -74,7 +85,8 @@ def test_results_have_the_form_of_their_folder(tiny_model: Path, tmp_path: Path)
         sprite.paste((20, 20, 20, 255), (2 + i, 2, 6 + i, 7))
         sprite.save(tmp_path / "sprites" / f"{i}.png")
     ran = run("adapt", "sprites", "--from", tiny_model, "--json", cwd=tmp_path)
-    assert json.loads(ran.out)["form"]["block"] == 1 and "put on white" in ran.err
+    assert json.loads(ran.out)["form"]["block"] == 1
+    assert "put on white" in ran.err
     for options, size in (
         ([], (12, 8)),
         (["--scale", "4"], (48, 32)),
@@ -83,11 +95,13 @@ def test_results_have_the_form_of_their_folder(tiny_model: Path, tmp_path: Path)
     ):
         assert run("sample", "-n", "2", "--each", "d", *options, cwd=tmp_path).code == 0
         with Image.open(tmp_path / "d" / "000001.png") as image:
-            assert image.size == size and image.mode == "RGBA"
+            assert image.size == size
+            assert image.mode == "RGBA"
     assert run("sample", "-n", "2", "-o", "a.jpg", cwd=tmp_path).code == 0
     assert run("sample", "-n", "4", "-o", "a.png", "--with-support", "--columns", "2", cwd=tmp_path).code == 0
     with Image.open(tmp_path / "a.png") as sheet:
-        assert sheet.mode == "RGBA" and sheet.height == 2 * 10 + 2
+        assert sheet.mode == "RGBA"
+        assert sheet.height == 2 * 10 + 2
 
 
 def test_few_images_take_no_inner_step(tiny_model: Path, tmp_path: Path) -> None:
@@ -111,19 +125,26 @@ def test_small_commands_take_what_all_take(command: str, adapted: Path, tmp_path
     where = [adapted] if command == "inspect" else []
     everything = ["--device", "cpu", "-q", "-v", "--overwrite"]
     ran = run(command, *where, *everything, cwd=tmp_path)
-    assert ran.code == 0 and ran.out and not ran.err
+    assert ran.code == 0
+    assert ran.out
+    assert not ran.err
     assert "--seed" in refused(2, command, *where, "--seed", "3", cwd=tmp_path)  # nothing here is drawn by chance
 
 
 def test_inspect_prints_words(tmp_path: Path, adapted: Path) -> None:
     draw_folder(tmp_path / "images", 3)
-    (tmp_path / "images" / "a.svg").touch(), (tmp_path / "images" / "b.svg").touch()
+    (tmp_path / "images" / "a.svg").touch()
+    (tmp_path / "images" / "b.svg").touch()
     lines = run("inspect", "images", cwd=tmp_path).out.splitlines()
     reason = "a vector file: export it as PNG"
-    assert "colours      no" in lines and "nearly same  none" in lines
-    assert f"skipped      a.svg: {reason}" in lines and f"             b.svg: {reason}" in lines
+    assert "colours      no" in lines
+    assert "nearly same  none" in lines
+    assert f"skipped      a.svg: {reason}" in lines
+    assert f"             b.svg: {reason}" in lines
     shown = run("inspect", adapted, cwd=tmp_path).out
-    assert "base         name tiny, hash" in shown and "{" not in shown and "'" not in shown
+    assert "base         name tiny, hash" in shown
+    assert "{" not in shown
+    assert "'" not in shown
 
 
 def test_samples_of_its_own_are_known(tiny_model: Path, tmp_path: Path) -> None:
@@ -146,7 +167,8 @@ def test_inspect(tiny_model: Path, adapted: Path, tmp_path: Path) -> None:
     assert "base model" in run("inspect", tiny_model, cwd=tmp_path).out
     assert "adapted model" in run("inspect", adapted, cwd=tmp_path).out
     told = json.loads(run("inspect", draw_folder(tmp_path / "images", 3), "--json", cwd=tmp_path).out)
-    assert told["images"] == 3 and told["look"] == "dark on light"
+    assert told["images"] == 3
+    assert told["look"] == "dark on light"
     assert run("inspect", "nowhere", cwd=tmp_path).code == 3
 
 
@@ -156,11 +178,13 @@ def test_models_and_doctor(tmp_path: Path) -> None:
     shown = run("models", cwd=tmp_path).out
     for model in told:
         card = Path(model["card"]).read_text()
-        assert card in shown and card in run("models", model["name"], cwd=tmp_path).out
+        assert card in shown
+        assert card in run("models", model["name"], cwd=tmp_path).out
         assert all(word in card for word in ("Data", "Licence", "Seed", "Hardware", "cannot"))
         assert Path(model["path"]).stat().st_size <= 20 * 2**20
     ran = run("doctor", "--json", cwd=tmp_path)
-    assert ran.code == 0 and json.loads(ran.out)["ok"], ran.out
+    assert ran.code == 0, ran.out
+    assert json.loads(ran.out)["ok"], ran.out
 
 
 def test_the_shipped_model_draws(tmp_path: Path) -> None:
@@ -193,13 +217,15 @@ def test_a_full_disk_under_stdout(adapted: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 5 and done.stderr == "metagan: error: the output: No space left on device\n"
+    assert done.returncode == 5
+    assert done.stderr == "metagan: error: the output: No space left on device\n"
 
 
 def test_closed_pipe_is_quiet(adapted: Path, tmp_path: Path) -> None:
     line = f'"{sys.executable}" -m metagan_cli models | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=os.environ)
-    assert b"Traceback" not in done.stderr and not done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not done.stderr
 
 
 def test_narrow_plain_terminals(adapted: Path, tmp_path: Path) -> None:
@@ -207,13 +233,16 @@ def test_narrow_plain_terminals(adapted: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)], cwd=tmp_path, capture_output=True, env=environment
     )
-    assert done.returncode == 0 and b"\x1b" not in done.stdout + done.stderr
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout + done.stderr
 
 
 def test_a_bug_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
     broken = "import metagan_cli.store.shipped as s\ndef fail(): raise ZeroDivisionError('oops')\ns.shipped_models = fail"
     ran = run("models", cwd=tmp_path, bootstrap=broken)
-    assert ran.code == 70 and "ZeroDivisionError" in ran.err and "Traceback" not in ran.err
+    assert ran.code == 70
+    assert "ZeroDivisionError" in ran.err
+    assert "Traceback" not in ran.err
     trace = Path(ran.err.split("traceback is in ")[1].strip())
     assert "oops" in trace.read_text()
     trace.unlink()
@@ -233,11 +262,14 @@ def test_evaluate(tiny_model: Path, tmp_path: Path) -> None:
     )
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
-    assert told["tasks"] == 6 and {row["shots"] for row in told["rows"]} == {1, 3}
+    assert told["tasks"] == 6
+    assert {row["shots"] for row in told["rows"]} == {1, 3}
     real = next(row for row in told["rows"] if row["name"] == "held-out images")
-    assert real["relative_diversity"] == 1 and real["figures"]["recognizability"]["tasks"] == 6
+    assert real["relative_diversity"] == 1
+    assert real["figures"]["recognizability"]["tasks"] == 6
     assert (tmp_path / "r.html").read_bytes().startswith(b"<!doctype html>")
     left = run("evaluate", tiny_model, "--data", draw_folder(tmp_path / "one", 4), cwd=tmp_path)
-    assert left.code == 0 and "verdict" in left.out
+    assert left.code == 0
+    assert "verdict" in left.out
     refused(2, "evaluate", tiny_model, "--shots", "0", cwd=tmp_path)
     refused(4, "evaluate", "nowhere.safetensors", cwd=tmp_path)

@@ -1,6 +1,7 @@
 """Recipes: defaults, TOML in and out."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_feature_nets_are_not_trained_on_it_either(channels: int) -> None:
 @pytest.mark.parametrize(
     "change", [{"image_size": 48}, {"channels": 2}, {"width": 33}, {"tokens": 4096}, {"pack": 0}, {"learner": "x"}]
 )
-def test_architectures_that_are_not_built(change: dict[str, int]) -> None:
+def test_architectures_that_are_not_built(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         ModelConfig(**change)
 
@@ -58,7 +59,7 @@ def test_architectures_that_are_not_built(change: dict[str, int]) -> None:
         {"exemplar": "prototype"},
     ],
 )
-def test_training_that_cannot_be(change: dict[str, int]) -> None:
+def test_training_that_cannot_be(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         TrainConfig(**change)
 

@@ -5,6 +5,7 @@ import os
 import struct
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from metagan_cli.data.sources import downloads, fonts
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.styles import LEVELS, slant, style_groups, thickness
-from metagan_cli.data.sources.tasks import ArrayTasks, prepare
+from metagan_cli.data.sources.tasks import ArrayTasks, TaskSource, prepare
 from metagan_cli.devices import drawing_processes
 from metagan_cli.errors import InputError
 from metagan_cli.images.copies import spread
@@ -37,7 +38,8 @@ def as_images(ink: torch.Tensor) -> torch.Tensor:
 def test_doodles_are_the_same_every_time() -> None:
     first, second = (Doodles(32).draw(3, 6, generator_for(0, "t")) for _ in range(2))
     assert torch.equal(first, second)
-    assert first.shape == (6, 32, 32) and first.dtype == torch.uint8
+    assert first.shape == (6, 32, 32)
+    assert first.dtype == torch.uint8
 
 
 def test_doodles_vary_within_a_task_and_more_between_tasks() -> None:
@@ -51,13 +53,14 @@ def test_doodles_vary_within_a_task_and_more_between_tasks() -> None:
 def test_doodles_have_ink_and_ground() -> None:
     family = Doodles(32)
     shares = [float((family.draw(t, 2, generator_for(t, "t")) > 127).float().mean()) for t in range(200)]
-    assert min(shares) > 0.005 and max(shares) < 0.6
+    assert min(shares) > 0.005
+    assert max(shares) < 0.6
 
 
 # --- sources ---
 
 
-def save_npz(path: Path, tasks: int = 8, each: int = 6, **more: np.ndarray) -> Path:
+def save_npz(path: Path, tasks: int = 8, each: int = 6, **more: Any) -> Path:
     """A packed file in which the images of task t have brightness t."""
     images = np.repeat(np.arange(tasks, dtype=np.uint8), each)[:, None, None] * np.ones((1, 10, 10), np.uint8)
     labels = np.repeat(np.arange(tasks), each)
@@ -68,18 +71,21 @@ def save_npz(path: Path, tasks: int = 8, each: int = 6, **more: np.ndarray) -> P
 
 def test_npz(tmp_path: Path) -> None:
     split = open_source(DataConfig(str(save_npz(tmp_path / "a.npz", tasks=64))), 10, 3)
-    assert split.train.tasks(6) + split.held_out.tasks(6) == 64 and split.train.tasks(7) == 0
+    assert split.train.tasks(6) + split.held_out.tasks(6) == 64
+    assert split.train.tasks(7) == 0
     assert split.held_out.tasks(6) > 0
     for i in range(split.train.tasks(6)):
         images = split.train.draw(i, 4, generator_for(i, "t"))
-        assert images.shape == (4, 3, 10, 10) and len(images.unique()) == 1
+        assert images.shape == (4, 3, 10, 10)
+        assert len(images.unique()) == 1
 
 
 def test_npz_without_some_labels(tmp_path: Path) -> None:
     path = save_npz(tmp_path / "a.npz")
     split = open_source(DataConfig(str(path), exclude=("group0/",)), 10, 3)
     values = {int(v) for i in range(split.train.tasks(1)) for v in split.train.draw(i, 6, generator_for(0, "t")).unique()}
-    assert values and all(value % 2 == 1 for value in values)
+    assert values
+    assert all(value % 2 == 1 for value in values)
 
 
 def test_npz_by_other_keys(tmp_path: Path) -> None:
@@ -94,7 +100,8 @@ def test_held_out_drawings_never_train_however_they_are_grouped(tmp_path: Path) 
     path = str(save_npz(tmp_path / "a.npz", tasks=64, drawer=drawer))
     splits = [open_source(DataConfig(path, by=by), 10, 3) for by in ((), ("drawer",))]
 
-    def values(source: ArrayTasks) -> set[int]:
+    def values(source: TaskSource) -> set[int]:
+        assert isinstance(source, ArrayTasks)
         return {int(source.images[m].flatten()[0]) for members in source.members for m in members}
 
     assert values(splits[0].train) == values(splits[1].train)
@@ -118,7 +125,8 @@ def test_dark_drawings_become_ink_on_ground() -> None:
     black_on_white[:, 8:12, 4:16] = 0
     for images in (black_on_white, 255 - black_on_white):
         ready = prepare(images, 20, 1)
-        assert int(ready[0, 0, 0, 0]) == 0 and int(ready[0, 0, 10, 10]) == 255
+        assert int(ready[0, 0, 0, 0]) == 0
+        assert int(ready[0, 0, 10, 10]) == 255
 
 
 def test_folders_of_task_folders(tmp_path: Path) -> None:
@@ -133,7 +141,9 @@ def test_task_trees_that_cannot_train(tmp_path: Path) -> None:
     assert "1 task folder" in refused(3, "meta-train", "out", "--data", "tree", "--device", "cpu", cwd=tmp_path)
     draw_folder(tmp_path / "tree" / "small", 4)
     line = refused(3, "meta-train", "out", "--data", "tree", cwd=tmp_path)
-    assert "tree/small" in line and "4 images" in line and "9" in line
+    assert "tree/small" in line
+    assert "4 images" in line
+    assert "9" in line
     for options in ([], ["--dry-run"]):
         assert "no such folder" in refused(3, "meta-train", "out", "--data", "nowhere", *options, cwd=tmp_path)
     assert not (tmp_path / "out").exists()
@@ -147,9 +157,11 @@ def test_bad_images_of_task_folders_are_skipped_if_asked(command: str, tiny_mode
     small = ["--steps", "1", "--queries", "2", "--shots", "1", "--tasks-per-batch", "1", "--inner-steps", "0"]
     arguments = ["out", *small] if command == "meta-train" else [tiny_model, "--shots", "1"]
     line = refused(3, command, *arguments, "--data", "tree", cwd=tmp_path)
-    assert "tree/task1/9.png" in line and "--skip-bad goes on without it" in line
+    assert "tree/task1/9.png" in line
+    assert "--skip-bad goes on without it" in line
     ran = run(command, *arguments, "--data", "tree", "--skip-bad", cwd=tmp_path)
-    assert ran.code == 0 and "skipped tree/task1/9.png: " in ran.err
+    assert ran.code == 0
+    assert "skipped tree/task1/9.png: " in ran.err
 
 
 def test_a_bad_image_of_a_folder_to_evaluate(tiny_model: Path, tmp_path: Path) -> None:
@@ -157,7 +169,9 @@ def test_a_bad_image_of_a_folder_to_evaluate(tiny_model: Path, tmp_path: Path) -
     (tmp_path / "images" / "3.png").write_bytes(b"no picture")
     assert "images/3.png" in refused(3, "evaluate", tiny_model, "--data", "images", cwd=tmp_path)
     ran = run("evaluate", tiny_model, "--data", "images", "--skip-bad", cwd=tmp_path)
-    assert ran.code == 0 and "images   3;" in ran.out and "skipped 3.png: " in ran.err
+    assert ran.code == 0
+    assert "images   3;" in ran.out
+    assert "skipped 3.png: " in ran.err
 
 
 def test_unequal_tasks_train(tmp_path: Path) -> None:
@@ -193,7 +207,8 @@ def test_styles_have_equal_shares() -> None:
     shears, widths = torch.rand(600, generator=rng) - 0.5, torch.randint(2, 9, (600,), generator=rng)
     groups = style_groups(torch.stack([strokes(float(s), int(w)) for s, w in zip(shears, widths, strict=True)]))
     slants = Counter(group.split(" thickness")[0] for group in groups)
-    assert len(slants) == LEVELS and min(slants.values()) >= 60
+    assert len(slants) == LEVELS
+    assert min(slants.values()) >= 60
 
 
 # --- what torchvision downloads, laid out as it leaves it ---
@@ -233,7 +248,8 @@ def test_omniglot_as_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     split = open_source(DataConfig("omniglot"), 64, 1)
     assert split.train.tasks(3) + split.held_out.tasks(3) == 6
     images = split.train.draw(0, 3, generator_for(0, "t"))
-    assert int(images[0, 0, 0, 0]) == 0 and int(images.max()) > 200  # ink on ground
+    assert int(images[0, 0, 0, 0]) == 0
+    assert int(images.max()) > 200  # ink on ground
 
 
 def test_a_download_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,11 +287,13 @@ def test_no_fonts_is_said(tmp_path: Path) -> None:
 def test_the_font_that_pillow_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import ImageFont
 
-    built_in = ImageFont.load_default(100).font_bytes  # a TrueType font in memory, on every machine
+    built_in = ImageFont.load_default(100)  # a TrueType font in memory, on every machine
+    assert isinstance(built_in, ImageFont.FreeTypeFont)
     for i in range(fonts.FEWEST):
-        (tmp_path / f"font{i}.ttf").write_bytes(built_in)
+        (tmp_path / f"font{i}.ttf").write_bytes(built_in.font_bytes)
     images, families, glyphs = fonts.draw_fonts(tmp_path, 32)
-    assert len(images) == fonts.FEWEST * len(fonts.GLYPHS) and set(glyphs) == set(fonts.GLYPHS)
+    assert len(images) == fonts.FEWEST * len(fonts.GLYPHS)
+    assert set(glyphs) == set(fonts.GLYPHS)
     assert set(families) == {"font0", "font1", "font2"}
     heights = [(np.asarray(image) < 128).any(1).sum() for image, glyph in zip(images, glyphs, strict=True) if glyph in "HX"]
     assert all(abs(height - fonts.FILL * 32) <= 2 for height in heights)
@@ -292,7 +310,8 @@ def test_episodes_depend_on_the_step_alone() -> None:
     assert torch.equal(first.draw(7).query, second.draw(7).query)
     assert not torch.equal(first.draw(7).query, first.draw(8).query)
     episode = first.draw(7)
-    assert episode.support.shape[0] == 5 and episode.query.shape == (5, 4, 1, 32, 32)
+    assert episode.support.shape[0] == 5
+    assert episode.query.shape == (5, 4, 1, 32, 32)
     assert episode.support.shape[1] in TRAIN.shots
 
 
@@ -303,7 +322,8 @@ def test_episodes_drawn_ahead_are_those_of_their_steps(workers: int) -> None:
     assert len(drawn) == 4
     for step, episode in zip(range(3, 7), drawn, strict=True):
         own = episodes.draw(step)
-        assert torch.equal(episode.support, own.support) and torch.equal(episode.query, own.query)
+        assert torch.equal(episode.support, own.support)
+        assert torch.equal(episode.query, own.query)
 
 
 def test_processes_draw_for_a_graphics_card_only() -> None:
@@ -340,6 +360,9 @@ class Counting:
         self.counts.append(count)
         return torch.zeros(count, 1, 8, 8, dtype=torch.uint8)
 
+    def title(self, index: int, fewest: int) -> str:
+        return f"{self.name} {index}"
+
 
 def test_sources_are_drawn_by_weight() -> None:
     light, heavy = Counting("one"), Counting("one")
@@ -355,7 +378,8 @@ def test_one_example_never_stands_for_a_hand() -> None:
     episodes = Episodes([motif, hand], [1.0, 1.0], config)
     for step in range(50):
         episodes.draw(step)
-    assert min(hand.counts) == MANY_MOTIFS_FROM + 4 and min(motif.counts) == 5
+    assert min(hand.counts) == MANY_MOTIFS_FROM + 4
+    assert min(motif.counts) == 5
 
 
 def test_augmentation_is_one_map_for_all_images_of_a_task() -> None:
@@ -364,7 +388,8 @@ def test_augmentation_is_one_map_for_all_images_of_a_task() -> None:
     moved = augment(tasks, generator_for(1, "t"))
     assert all(torch.allclose(moved[:, 0], moved[:, i], atol=1e-6) for i in range(1, 4))
     assert spread(moved[:, 0]) > 0.02
-    assert moved.min() >= -1 and moved.max() <= 1
+    assert moved.min() >= -1
+    assert moved.max() <= 1
 
 
 def test_colour_pictures_are_never_turned() -> None:
@@ -388,7 +413,8 @@ def test_colours_change_places_task_by_task() -> None:
 def test_packed_training_data(name: str) -> None:
     split = open_source(DataConfig(str(SHARED / f"{name}.npz")), 64, 1)
     image = split.train.draw(0, 2, generator_for(0, "t"))
-    assert image.shape == (2, 1, 64, 64) and split.held_out.tasks(2) > 0
+    assert image.shape == (2, 1, 64, 64)
+    assert split.held_out.tasks(2) > 0
 
 
 def test_small_pictures_are_enlarged_pixel_by_pixel_where_that_fits() -> None:

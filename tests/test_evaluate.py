@@ -60,7 +60,8 @@ def evaluated(setup: setting.Setup) -> workflow.Evaluated:
 
 def test_models_of_one_name_are_told_apart(setup: setting.Setup, tiny_model: Path) -> None:
     both = setting.set_up([str(tiny_model)] * 2, DataConfig("doodles"), SMALL).models
-    assert setup.models[0].name == "tiny" and [m.name for m in both] == [f"tiny {setup.models[0].hash[:6]}"] * 2
+    assert setup.models[0].name == "tiny"
+    assert [m.name for m in both] == [f"tiny {setup.models[0].hash[:6]}"] * 2
 
 
 def test_every_step_from_scratch_is_one_of_both_players() -> None:
@@ -68,7 +69,8 @@ def test_every_step_from_scratch_is_one_of_both_players() -> None:
     for config in (TINY, replace(TINY, pack=3), replace(TINY, learner="gradient", algorithm="reptile")):
         scratch = Scratch(config, 3, 0, EvaluationTask(0, "", support, support, support))
         scratch.train(3)
-        assert scratch.loop.updates == 3 and scratch.loop.critic_adam.state_dict()["state"][0]["step"] == 3
+        assert scratch.loop.updates == 3
+        assert scratch.loop.critic_adam.state_dict()["state"][0]["step"] == 3
         assert scratch.draw(2).shape == (2, 1, 32, 32)
 
 
@@ -94,7 +96,10 @@ def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     names = [row.name for row in evaluated.rows if row.shots == 3]
-    assert names[0] == "tiny" and names[1] == REALS and OTHERS in names and "from scratch, 10 steps" in names
+    assert names[0] == "tiny"
+    assert names[1] == REALS
+    assert OTHERS in names
+    assert "from scratch, 10 steps" in names
     rows = {(row.name, row.shots): row for row in evaluated.rows}
     assert len(rows) == 2 * len(names)
     assert evaluated.relative_diversity(rows[REALS, 1]) == 1
@@ -106,14 +111,17 @@ def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     write_report(path, evaluated, curve, [Gain(5, 0.7, 0.75, 0.8)])
     text = path.read_text()
     assert "http" not in text.replace("http://www.w3.org/", "")  # names of SVG itself
-    assert text.count("<svg") == 4 and text.count("data:image/png") >= 2 and 'name="viewport"' in text
+    assert text.count("<svg") == 4
+    assert text.count("data:image/png") >= 2
+    assert 'name="viewport"' in text
     check_report(path, overwrite=False)  # ours: may be replaced
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0", "--window-size=390,800"]
     ran = subprocess.run([chromium, *flags, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0 and "Augmentation gain" in ran.stdout
+    assert ran.returncode == 0
+    assert "Augmentation gain" in ran.stdout
     assert "CONSOLE" not in ran.stderr, ran.stderr
 
 
@@ -164,14 +172,18 @@ def test_gain_and_learning_curve(setup: setting.Setup, evaluated: workflow.Evalu
     assert [(p.name, p.steps) for p in points] == [("tiny", 0), ("tiny", 2), ("from scratch", 1)]
     assert all(p.seconds > 0 for p in points)
     (gain,) = gains_workflow.augmentation_gains(setup, silent)
-    assert gain.shots == 2 and all(0 <= x <= 1 for x in (gain.real, gain.augmented, gain.generated))
+    assert gain.shots == 2
+    assert all(0 <= x <= 1 for x in (gain.real, gain.augmented, gain.generated))
 
 
 def test_leave_one_out(setup: setting.Setup, tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "one", 5)
-    assert is_single_folder(str(folder)) and not is_single_folder(str(tmp_path))
+    assert is_single_folder(str(folder))
+    assert not is_single_folder(str(tmp_path))
     left = leave_one_out(DataConfig(str(folder)), setup.models[0], SMALL, silent)
-    assert left.images == 5 and left.to_example > 0 and left.verdict == left.as_dict()["verdict"]
+    assert left.images == 5
+    assert left.to_example > 0
+    assert left.verdict == left.as_dict()["verdict"]
     with pytest.raises(InputError, match="needs three"):
         leave_one_out(DataConfig(str(draw_folder(tmp_path / "two", 2))), setup.models[0], SMALL, silent)
 

@@ -18,7 +18,8 @@ def task(number: int, count: int, size: int = 64) -> torch.Tensor:
 def test_distances() -> None:
     images = task(3, 6)
     apart = distances(images, images)
-    assert apart.diagonal().max() < 1e-5 and (apart - apart.T).abs().max() < 0.1
+    assert apart.diagonal().max() < 1e-5
+    assert (apart - apart.T).abs().max() < 0.1
     assert distances(images[:1], images[:1].roll((2, -2), (2, 3)))[0, 0] < 0.02  # small shifts do not count
     assert float(distances(images, task(8, 6)).mean()) > 2 * spread(images)
 
@@ -35,7 +36,9 @@ def test_copies_are_seen_and_new_drawings_are_not() -> None:
 
 def test_report_of_one_example_and_one_sample() -> None:
     report = copy_report(task(1, 1), task(1, 1))
-    assert report.copies == 1 and report.spread == 0 and report.examples_nearest is None
+    assert report.copies == 1
+    assert report.spread == 0
+    assert report.examples_nearest is None
     assert report.as_dict()["nearest"] == 0
 
 
@@ -46,7 +49,8 @@ def test_domain_knows_near_from_far() -> None:
     rng = generator_for(0, "noise")
     noise = torch.rand(5, 1, 64, 64, generator=rng) * 2 - 1
     shades = torch.linspace(-1, 1, 64).expand(5, 1, 64, 64)
-    assert domain.distance(noise) > 3 and domain.distance(shades) > 3
+    assert domain.distance(noise) > 3
+    assert domain.distance(shades) > 3
     again = domain_from_dict(domain.as_dict())
     assert again.distance(noise) == domain.distance(noise)
 

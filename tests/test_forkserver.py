@@ -94,7 +94,9 @@ def test_the_state_of_a_forked_process(tmp_path: Path, monkeypatch: pytest.Monke
         forked, fresh = (run("a", b"\xff", cwd=tmp_path, bootstrap=STATE, fresh=fresh) for fresh in (False, True))
     finally:
         os.umask(before)
-    assert forked == fresh and fresh.code == 0 and "here 0o27" in fresh.out
+    assert forked == fresh
+    assert fresh.code == 0
+    assert "here 0o27" in fresh.out
 
 
 def test_children_do_not_share_chance(tmp_path: Path) -> None:
@@ -112,7 +114,8 @@ def test_what_an_interpreter_reads_at_its_start_makes_a_fresh_one(
     assert not isinstance(start("--version", cwd=tmp_path).process, subprocess.Popen)
     monkeypatch.setenv(name, value)
     running = start("--version", cwd=tmp_path)
-    assert isinstance(running.process, subprocess.Popen) and running.finish().code == 0
+    assert isinstance(running.process, subprocess.Popen)
+    assert running.finish().code == 0
 
 
 STARTS_ANOTHER = """

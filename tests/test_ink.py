@@ -14,7 +14,8 @@ def test_a_dot_lies_where_it_is(dtype: torch.dtype, halved: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=halved):
         found = centre(profiles(ink))
     expected = torch.tensor([[41 / 32 - 1, 7 / 32 - 1], [1 / 32 - 1, 63 / 32 - 1]], dtype=dtype)
-    assert found.dtype == dtype and torch.allclose(found, expected, atol=1e-6)
+    assert found.dtype == dtype
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_profiles_add_up_to_one_and_no_ink_lies_in_the_middle() -> None:

@@ -31,7 +31,8 @@ def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gray_pictures_are_stretched_and_binarised() -> None:
     images = drawings(4)
     seen = see(images)
-    assert seen.shape == (4, 1, SIDE, SIDE) and set(seen.unique().tolist()) == {0.0, 1.0}
+    assert seen.shape == (4, 1, SIDE, SIDE)
+    assert set(seen.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(seen, see(0.3 * images - 0.2))  # contrast tells nothing
     assert torch.equal(see(-torch.ones(1, 1, 64, 64)), torch.zeros(1, 1, SIDE, SIDE))
 
@@ -44,7 +45,8 @@ def test_gray_pictures_are_centred() -> None:
 
 def test_colour_keeps_its_values() -> None:
     seen = see(torch.full((1, 3, 64, 64), 0.5))
-    assert seen.shape == (1, 3, SIDE, SIDE) and torch.allclose(seen, torch.tensor(0.75))
+    assert seen.shape == (1, 3, SIDE, SIDE)
+    assert torch.allclose(seen, torch.tensor(0.75))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -55,8 +57,10 @@ def test_file_round_trip(channels: int, tmp_path: Path) -> None:
     read, digest = load_judges(path)
     images = drawings(3).expand(-1, channels, -1, -1)
     judges.identity.eval(), judges.description.eval()
-    assert digest == written and read.channels == channels
-    assert read.identify(images).shape == (3, PROJECTION) and read.describe(images).shape == (3, DESCRIPTION)
+    assert digest == written
+    assert read.channels == channels
+    assert read.identify(images).shape == (3, PROJECTION)
+    assert read.describe(images).shape == (3, DESCRIPTION)
     assert torch.allclose(read.identify(images), judges.identify(images), atol=2e-2)
     assert torch.allclose(read.describe(images[:1]), read.describe(images)[:1], atol=1e-5)  # nothing depends on the batch
 
@@ -111,12 +115,15 @@ def test_the_stage_with_classes_teaches_to_tell_them(monkeypatch: pytest.MonkeyP
 
 def test_the_eight_orientations_differ_and_keep_the_square() -> None:
     maps = torch.stack([train_judges.orientation(number) for number in range(8)])
-    assert torch.equal(maps.abs().sum(1), torch.ones(8, 2)) and len({tuple(m.flatten().tolist()) for m in maps}) == 8
+    assert torch.equal(maps.abs().sum(1), torch.ones(8, 2))
+    assert len({tuple(m.flatten().tolist()) for m in maps}) == 8
 
 
 def test_distortions_keep_the_drawing_in_place() -> None:
     images = drawings(60)
     moved = train_judges.distort(images, generator_for(0, "distort"))
-    assert moved.shape == images.shape and not torch.equal(moved, images)
+    assert moved.shape == images.shape
+    assert not torch.equal(moved, images)
     ink = [((x + 1) / 2).mean((1, 2, 3)) for x in (images, moved)]
-    assert (ink[1] > 0.3 * ink[0]).all() and float(ink[1].mean() / ink[0].mean()) == pytest.approx(1, abs=0.3)
+    assert (ink[1] > 0.3 * ink[0]).all()
+    assert float(ink[1].mean() / ink[0].mean()) == pytest.approx(1, abs=0.3)

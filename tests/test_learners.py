@@ -13,6 +13,7 @@ from test_networks import drawings
 from metagan_cli.config import AdaptConfig, ModelConfig
 from metagan_cli.errors import CheckpointError
 from metagan_cli.learners import reptile, rnn
+from metagan_cli.learners.attention import AttentionLearner
 from metagan_cli.learners.base import Learner, players
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.game import InnerGame
@@ -47,7 +48,8 @@ def adapted(nets: Networks, learner: Learner, support: torch.Tensor, steps: int,
 
 
 def sampled(nets: Networks, state: TaskState, count: int = 4) -> torch.Tensor:
-    return nets.generator(draw_latents(state.tasks, count, nets.generator.latent_sizes, generator_for(9, "latents")), state)[0]
+    latents = draw_latents(state.tasks, count, nets.generator.latent_sizes, generator_for(9, "latents"))
+    return torch.as_tensor(nets.generator(latents, state)[0])
 
 
 @pytest.mark.parametrize(("name", "algorithm"), ALL, ids=NAMES)
@@ -59,7 +61,8 @@ def test_every_learner_adapts_and_its_state_is_stored(name: str, algorithm: str,
             adapted(nets, learner, s, n) for s, n in ((support, 0), (support, 3), (support, 3), (support[1:], 0))
         )
         images = sampled(nets, state)
-    assert images.shape == (2, 4, 1, 32, 32) and state.memory == ()
+    assert images.shape == (2, 4, 1, 32, 32)
+    assert state.memory == ()
     assert not torch.allclose(sampled(nets, first), images, atol=1e-3)
     assert torch.equal(images, sampled(nets, again))
     assert torch.allclose(sampled(nets, alone), sampled(nets, first.task(1)), atol=1e-4)
@@ -80,8 +83,8 @@ def test_a_generator_that_sees_no_support_knows_it_by_inner_steps_alone(name: st
         first, state = (adapted(nets, learner, drawings(2, 4), steps) for steps in (0, 3))
         latents = draw_latents(1, 4, nets.generator.latent_sizes, generator_for(9, "latents"))
         before, after = ([nets.generator(latents, s.task(task))[0] for task in range(2)] for s in (first, state))
-    assert torch.allclose(*before, atol=1e-5)
-    assert not torch.allclose(*after, atol=1e-4)
+    assert torch.allclose(before[0], before[1], atol=1e-5)
+    assert not torch.allclose(after[0], after[1], atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [p for p in ALL if "reptile" not in p], ids=[n for n in NAMES if n != "reptile"])
@@ -131,10 +134,10 @@ def test_gradients_through_adaptation_against_finite_differences(algorithm: str,
         found, step = [], 3e-9
         with torch.no_grad():
             for sign in (1, -1):
-                parameter += sign * step * way
+                parameter.add_(sign * step * way)
                 with torch.enable_grad():
                     found.append(loss().item())
-                parameter -= sign * step * way
+                parameter.sub_(sign * step * way)
         assert float((parameter.grad * way).sum()) == pytest.approx((found[0] - found[1]) / (2 * step), rel=1e-4, abs=1e-8)
 
 
@@ -150,8 +153,8 @@ def first_state_gradient(algorithm: str, rate: float) -> torch.Tensor:
 
 def test_first_and_second_order_agree_where_steps_are_small() -> None:
     small, large = ([first_state_gradient(a, rate) for a in ("maml", "fomaml")] for rate in (1e-7, 0.3))
-    assert float(torch.cosine_similarity(*small, dim=0)) > 0.9999
-    assert float(torch.cosine_similarity(*large, dim=0)) < 0.99
+    assert float(torch.cosine_similarity(small[0], small[1], dim=0)) > 0.9999
+    assert float(torch.cosine_similarity(large[0], large[1], dim=0)) < 0.99
 
 
 def test_an_untrained_recurrent_learner_is_adam() -> None:
@@ -202,7 +205,8 @@ def test_a_task_may_have_weights_of_its_own() -> None:
         latents = draw_latents(2, 4, nets.generator.latent_sizes, generator_for(9, "latents"))
         put(other.generator, vectors[1])
         alone = other.generator(latents, state)[0]
-    assert torch.allclose(images[1], alone[1], atol=1e-5) and not torch.allclose(images[0], alone[0], atol=1e-3)
+    assert torch.allclose(images[1], alone[1], atol=1e-5)
+    assert not torch.allclose(images[0], alone[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("form", ["relativistic", "wasserstein"])
@@ -215,7 +219,8 @@ def test_reptile_trains_all_weights_for_each_task_alone(form: str) -> None:
         assert torch.equal(flat(side), vector)  # the shared weights stay
     for i in (0, 1):
         first, second = (trained.weights[i] for trained in whole)
-        assert not torch.equal(first, second) and 0 < float((first - before[i]).abs().max()) < 0.1
+        assert not torch.equal(first, second)
+        assert 0 < float((first - before[i]).abs().max()) < 0.1
 
 
 def test_reptile_moves_every_tensor_along_its_evened_gradient_and_figr_along_the_plain_one() -> None:
@@ -276,13 +281,14 @@ def test_gradients_by_way_of_each_sample_add_up() -> None:
 
 def test_attention_takes_the_samples_gradients_as_a_set(monkeypatch: pytest.MonkeyPatch) -> None:
     nets, learner = parts("attention")
+    assert isinstance(learner, AttentionLearner)
     state, play = learner.begin(nets, drawings(1, 5)), InnerGame.play
     with torch.no_grad():
         for layer in (learner.compare.out, learner.recall.out, learner.write):
             layer.weight.normal_(generator=generator_for(0, "out"))
 
     def moved(change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        def changed(game: InnerGame, *rest: object) -> object:
+        def changed(game: InnerGame, *rest: Any) -> Any:
             turn = play(game, *rest)
             return replace(turn, code_each=change(turn.code_each), modulation_each=change(turn.modulation_each))
 

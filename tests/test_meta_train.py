@@ -50,12 +50,14 @@ def tensors(folder: Path, step: int) -> dict[str, torch.Tensor]:
 
 def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     result = train(tmp_path / "run")
-    assert result.finished and result.step == 6
+    assert result.finished
+    assert result.step == 6
     folder = tmp_path / "run"
     assert sorted(p.name for p in folder.iterdir()) == ["config.toml", "model.safetensors", "previews", "state", "stats.jsonl"]
     assert sorted(p.name for p in (folder / "previews").iterdir()) == [f"{i:08d}.png" for i in (2, 4, 6)]
     with Image.open(folder / "previews" / "00000006.png") as preview:
-        assert preview.width > 500 and preview.convert("L").getextrema() == (0, 255)
+        assert preview.width > 500
+        assert preview.convert("L").getextrema() == (0, 255)
     lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(6))
     assert {"critic_loss", "generator_loss", "energy", "margin", "spread", "penalty", "shots"} <= set(lines[0])
@@ -87,7 +89,8 @@ def test_every_learner_trains_and_resumes_bit_for_bit(
     adapted = adapt_images(
         draw_folder(tmp_path / "folder", 4), AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), learner)
     )
-    assert adapted.inner_steps == AdaptConfig.steps and adapted.copies.samples > 0
+    assert adapted.inner_steps == AdaptConfig.steps
+    assert adapted.copies.samples > 0
     with pytest.raises(MetaganError, match=f"trained with {learner}"):
         adapt_images(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
@@ -104,7 +107,8 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_budget_ends_a_run(tmp_path: Path) -> None:
     result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000, every=10_000)), budget=1.0)
-    assert not result.finished and 0 < result.step < 10_000
+    assert not result.finished
+    assert 0 < result.step < 10_000
     assert (tmp_path / "run" / "model.safetensors").is_file()
     assert (
         train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=10_000)), resume=True, budget=0.2).step > result.step
@@ -134,7 +138,8 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     said: list[str] = []
     result = train(tmp_path / "run", replace(RECIPE, train=replace(TRAIN, steps=8)), resume=True, say=said.append)
     assert result.step == 8
-    assert any("truncated" in line for line in said) and "going on after step 4" in said
+    assert any("truncated" in line for line in said)
+    assert "going on after step 4" in said
 
 
 @pytest.mark.slow
@@ -173,7 +178,8 @@ def test_nothing_is_lost_to_a_start_that_cannot_be(tmp_path: Path) -> None:
         overwrite=True,
         start_from=str(folder / "model.safetensors"),
     )
-    assert last.step == 1 and not (folder / "state" / "step-00000006.safetensors").exists()
+    assert last.step == 1
+    assert not (folder / "state" / "step-00000006.safetensors").exists()
 
 
 @pytest.mark.slow
@@ -202,7 +208,8 @@ def test_a_dead_critic_is_pointed_out() -> None:
     stats = loop.step(0, *parts(Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0)))
     dead = replace(stats, spread=0.001, margin=0.001)
     said = [watch.warning(dead) for _ in range(workflow.DEAD_AFTER)]
-    assert not any(said[:-1]) and "dead" in said[-1]
+    assert not any(said[:-1])
+    assert "dead" in said[-1]
     assert not watch.warning(replace(stats, spread=0.5))
 
 
@@ -317,19 +324,23 @@ def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) ->
     running.process.send_signal(number)
     ended = running.finish(timeout=60)
     assert ended.code == code, ended.err
-    assert "Traceback" not in ended.err and "--resume goes on" in ended.out
+    assert "Traceback" not in ended.err
+    assert "--resume goes on" in ended.out
     done = len((tmp_path / "run" / "stats.jsonl").read_text().splitlines())
-    assert done >= 1 and not (tmp_path / "run" / "lock").exists()
+    assert done >= 1
+    assert not (tmp_path / "run" / "lock").exists()
     ran = run("meta-train", "run", "--resume", "--steps", str(done + 3), cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert f"going on after step {done}" in ran.err and f"trained  {done + 3} of {done + 3} steps" in ran.out
+    assert f"going on after step {done}" in ran.err
+    assert f"trained  {done + 3} of {done + 3} steps" in ran.out
 
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
     running = under_way(tmp_path)
     try:
         other = run("meta-train", "run", "--resume", "--config", "tiny.toml", *SMALL, cwd=tmp_path)
-        assert other.code == 5 and f"pid {running.process.pid}" in other.err
+        assert other.code == 5
+        assert f"pid {running.process.pid}" in other.err
     finally:
         running.process.kill()
         killed = running.finish()
@@ -341,13 +352,16 @@ def test_two_runs_in_one_folder(tmp_path: Path) -> None:
 
 def test_dry_run_changes_nothing(tmp_path: Path) -> None:
     ran = run("meta-train", "out", "--steps", "77", "--dry-run", cwd=tmp_path)
-    assert ran.code == 0 and "steps = 77" in ran.out and not list(tmp_path.iterdir())
+    assert ran.code == 0
+    assert "steps = 77" in ran.out
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_option_at_all_means_doodles_at_32_pixels(tmp_path: Path) -> None:
     ran = run("meta-train", "--dry-run", "--json", cwd=tmp_path)
     recipe = json.loads(ran.out)["recipe"]
-    assert recipe["model"]["image_size"] == 32 and [d["source"] for d in recipe["data"]] == ["doodles"]
+    assert recipe["model"]["image_size"] == 32
+    assert [d["source"] for d in recipe["data"]] == ["doodles"]
     assert json.loads(ran.out)["out"] == "metagan-run"
 
 

@@ -56,7 +56,8 @@ def test_diversity_is_the_mean_deviation() -> None:
 
 def test_diversity_is_the_same_for_few_images_as_for_many() -> None:
     few, many = (float(diversity(gaussian(f"{n}", 400, n, 8)).mean()) for n in (4, 40))
-    assert few == pytest.approx(1, abs=0.03) and many == pytest.approx(1, abs=0.03)
+    assert few == pytest.approx(1, abs=0.03)
+    assert many == pytest.approx(1, abs=0.03)
 
 
 def test_kernel_distance_follows_its_formula() -> None:
@@ -106,7 +107,8 @@ def test_manifold_figures_follow_their_definitions() -> None:
 def test_manifold_figures_of_good_and_of_lost_samples() -> None:
     real = gaussian("real", 50, 40, 4)
     good, lost = manifold(real, gaussian("good", 50, 40, 4)), manifold(real, 9 + gaussian("lost", 50, 40, 4))
-    assert 0.8 < float(good.density.mean()) < 1.2 and float(good.coverage.mean()) > 0.8
+    assert 0.8 < float(good.density.mean()) < 1.2
+    assert float(good.coverage.mean()) > 0.8
     assert float(lost.precision.mean()) == float(lost.recall.mean()) == float(lost.density.mean()) == 0
 
 

@@ -158,10 +158,13 @@ def test_a_partner_is_another_support_image() -> None:
     latents = draw_latents(2, 200, (1, 1), generator_for(0, "latents"))
     for shots in (2, 3, 8):
         base, partner = latents.base_index(shots), latents.partner_index(shots)
-        assert (base != partner).all() and partner.min() == 0 and partner.max() == shots - 1
+        assert (base != partner).all()
+        assert partner.min() == 0
+        assert partner.max() == shots - 1
         assert len(((partner - base) % shots).unique()) == shots - 1
         further = latents.partner_index(shots, turn=1)
-        assert (base != further).all() and (further == partner).all() == (shots == 2)
+        assert (base != further).all()
+        assert (further == partner).all() == (shots == 2)
     assert torch.equal(latents.partner_index(1), latents.base_index(1))
     assert [donors(shots) for shots in (1, 2, 3, 4, 5, 64)] == [0, 1, 1, 2, 2, 2]
 
@@ -175,7 +178,7 @@ def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
 
     def distances(images: torch.Tensor, logit: float) -> list[float]:
         """Of samples from the image that they start from, and from their partner's."""
-        torch.nn.init.constant_(nets.generator.lend.bias, logit)
+        torch.nn.init.constant_(nets.generator.get_parameter("lend.bias"), logit)
         with torch.no_grad():
             drawn = nets.generator(latents, replace(state, bases=images))[0][0]
         places = (latents.base_index(3), latents.partner_index(3))
@@ -190,18 +193,21 @@ def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None
     colour, _, _ = colour_networks()
     latents = draw_latents(2, 20, (1, 1), generator_for(0, "latents"))
     gray, both = (some.generator.sources(latents, 4) for some in (nets, colour))
-    assert gray.sum(2).unique().tolist() == [1] and both.sum(2).unique().tolist() == [2]
-    assert torch.equal(gray.float().argmax(2), latents.base_index(4)) and (both | ~gray).all()
+    assert gray.sum(2).unique().tolist() == [1]
+    assert both.sum(2).unique().tolist() == [2]
+    assert torch.equal(gray.float().argmax(2), latents.base_index(4))
+    assert (both | ~gray).all()
 
 
 def test_parts_are_lent_whole_and_by_several() -> None:
     nets, _, _ = colour_networks()
     part = nets.generator
+    assert part.lend is not None
     for layer in (part.out, part.lend):
         for parameter in layer.parameters():
             torch.nn.init.zeros_(parameter)
     torch.nn.init.zeros_(part.flow.weight[2:])
-    torch.nn.init.zeros_(part.flow.bias)
+    torch.nn.init.zeros_(part.get_parameter("flow.bias"))
     support, places = torch.full((1, 4, 3, 32, 32), 0.2), [(3, 3), (3, 23), (23, 3), (23, 23)]
     support[..., 12:20, 1::2] = 0.9  # edges that all share
     for k, (top, left) in enumerate(places):  # and a mark that the others have not
@@ -214,7 +220,8 @@ def test_parts_are_lent_whole_and_by_several() -> None:
     marked, plain = ((found - value).abs().amax(2) < 0.05 for value in (-0.9, 0.2))
     assert (marked ^ plain).all()  # a mark is there as a whole or not at all
     kept = marked[torch.arange(64), latents.base_index(4)[0]]
-    assert kept.any() and not kept.all()  # that an image has none is lent as well
+    assert kept.any()
+    assert not kept.all()  # that an image has none is lent as well
     assert set(marked.sum(1).tolist()) == {0, 1, 2, 3}  # its own, and those of two others
 
 
@@ -224,7 +231,7 @@ def test_pictures_bend_as_a_whole() -> None:
     for place in range(3):
         stripes[:, place, ..., 9 + 4 * place : 13 + 4 * place] = -1.0  # at odd places: no pixel art
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
-    torch.nn.init.constant_(nets.generator.lend.bias, -100.0)
+    torch.nn.init.constant_(nets.generator.get_parameter("lend.bias"), -100.0)
     torch.nn.init.normal_(nets.generator.flow.weight, std=0.05, generator=generator_for(1, "flow"))
     with torch.no_grad():
         images = nets.generator(latents, replace(state, bases=stripes))[0][0].mean(1)
@@ -241,7 +248,7 @@ def test_where_edges_are_shared_nothing_bends_and_where_nothing_changes_a_pictur
     latents = draw_latents(1, 8, part.latent_sizes, generator_for(0, "latents"))
     torch.nn.init.normal_(part.flow.weight, std=0.05, generator=generator_for(1, "flow"))
     torch.nn.init.zeros_(part.flow.weight[2:])  # no tint that is predicted
-    torch.nn.init.zeros_(part.flow.bias)
+    torch.nn.init.zeros_(part.get_parameter("flow.bias"))
     for parameter in part.out.parameters():
         torch.nn.init.zeros_(parameter)
     with torch.no_grad():
@@ -263,7 +270,8 @@ def test_a_folder_says_what_chance_may_change() -> None:
     )
     alike, full = picture.expand(1, 4, 3, 32, 32), RULES.several_share * RULES.filled_share  # such pictures fill their squares
     bend, _, hue, strength, light, loan = variation_limits(alike, RULES)[0].tolist()
-    assert (bend, loan) == (0, 1) and max(hue, strength, light) < 1e-3
+    assert (bend, loan) == (0, 1)
+    assert max(hue, strength, light) < 1e-3
     assert variation_limits(alike[:, :1], RULES).tolist() == [6 * [1]]
     assert variation_limits(alike + 0.05 * shade, RULES)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
@@ -289,7 +297,8 @@ def test_a_ground_of_one_colour_keeps_it_and_white_says_nothing() -> None:
     for ground in (white, beige, many):
         ground[..., 8:24, 8:24] = motifs
         found.append(variation_limits(ground, RULES)[0, 2:5].tolist())
-    assert found[1] == pytest.approx([0, 0, 0], abs=0.01) and min(found[0] + found[2]) == pytest.approx(RULES.several_share)
+    assert found[1] == pytest.approx([0, 0, 0], abs=0.01)
+    assert min(found[0] + found[2]) == pytest.approx(RULES.several_share)
 
 
 def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:
@@ -302,10 +311,13 @@ def test_edges_are_shared_where_they_lie_at_the_same_places() -> None:
 
 def test_chance_knows_how_much_support_images_differ() -> None:
     same = gaussian("image", 1, 1, 3, 32, 32).clamp(-1, 1).expand(1, 4, 3, 32, 32)
-    assert support_spread(same).abs().max() < 1e-5 and not support_spread(same[:, :1]).any()
+    assert support_spread(same).abs().max() < 1e-5
+    assert not support_spread(same[:, :1]).any()
     shade = torch.tensor([0.0, 0.1, 0.2, 0.3])[None, :, None, None, None]
     light, colour, layout = support_spread(same / 2 + shade)[0]
-    assert light > 0.1 and colour < 1e-4 and layout > 0.1
+    assert light > 0.1
+    assert colour < 1e-4
+    assert layout > 0.1
     light, colour, _ = support_spread(same / 2 + shade * torch.tensor([1.0, 0.0, -1.0])[:, None, None])[0]
     assert light < 1e-4 < 0.05 < colour
     nets, support, state = colour_networks()
@@ -314,10 +326,10 @@ def test_chance_knows_how_much_support_images_differ() -> None:
     alike = support[:, :1].expand_as(support)
     with torch.no_grad():
         style = nets.generator.map(torch.cat([latents.z, state.code[:, None].expand(-1, 4, -1)], 2).flatten(0, 1))
-        sizes = [
+        first, second = [
             chance_sizes(nets.generator.sway, style, some, variation_limits(some, RULES), RULES) for some in (support, alike)
         ]
-    assert not torch.allclose(*sizes, rtol=0.01)
+    assert not torch.allclose(first, second, rtol=0.01)
 
 
 def test_only_images_that_share_edges_lend() -> None:
@@ -330,7 +342,8 @@ def test_only_images_that_share_edges_lend() -> None:
             float(chance_sizes(nets.generator.sway, style, some, variation_limits(some, RULES), RULES)[0, -1])
             for some in (near, far)
         ]
-    assert loans[0] > 0.3 and loans[1] == 0.0
+    assert loans[0] > 0.3
+    assert loans[1] == 0.0
 
 
 def test_wider_latents_lend_no_more() -> None:
@@ -350,11 +363,9 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
     game = InnerGame(form, energy=0.0, packs=64)
     turn = game.play(nets, state, generator_for(0, "game"))
     code, modulation, critic = turn.code, turn.modulation, turn.critic_modulation
-    assert (
-        code.shape == state.code.shape
-        and modulation.shape == state.modulation.shape
-        and critic.shape == state.critic_modulation.shape
-    )
+    assert code.shape == state.code.shape
+    assert modulation.shape == state.modulation.shape
+    assert critic.shape == state.critic_modulation.shape
     assert all(g.abs().max() > 0 for g in (code, modulation, critic))
     step = 0.05 / modulation.square().mean().sqrt()
 
@@ -393,4 +404,5 @@ def test_inner_steps_need_a_pack_beside_an_example(nets: Networks) -> None:
 def test_inner_steps_are_reproducible_and_differ_by_seed(nets: Networks) -> None:
     support, learner = drawings(1, 5), build_learner(TINY)
     runs = [learner.adapt(nets, support, 3, InnerGame(), generator_for(seed, "adapt")).modulation for seed in (1, 1, 2)]
-    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])

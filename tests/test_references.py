@@ -23,7 +23,8 @@ def test_jittered_copies_go_further_the_stronger() -> None:
     apart = []
     for strength in JITTERS:
         copies = jittered(support, 30, strength)
-        assert copies.shape == (30, 1, 64, 64) and torch.equal(copies, jittered(support, 30, strength))
+        assert copies.shape == (30, 1, 64, 64)
+        assert torch.equal(copies, jittered(support, 30, strength))
         apart.append(float(distances(copies, support).amin(1).mean()))
     assert 0 < apart[0] < apart[1] < apart[2]
 
@@ -39,8 +40,10 @@ def test_real_images_help_a_classifier_and_foreign_ones_do_not(monkeypatch: pyte
         net = build_judges(1).identity
     helped = augmentation_gain(net, real, more, test)
     harmed = augmentation_gain(net, real, more.roll(1, 0), test)
-    assert helped.shots == 1 and helped.real == harmed.real
-    assert helped.generated > helped.real + 0.03 and helped.generated > 0.85
+    assert helped.shots == 1
+    assert helped.real == harmed.real
+    assert helped.generated > helped.real + 0.03
+    assert helped.generated > 0.85
     assert harmed.generated < helped.real - 0.1
     with pytest.raises(ValueError, match="two tasks"):
         augmentation_gain(net, real[:1], more[:1], test[:1])

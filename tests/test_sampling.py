@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import draw_folder, refused, run
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from metagan_cli.networks.state import Latents
 from metagan_cli.rng import generator_for
@@ -35,7 +35,8 @@ def test_a_sample_depends_on_its_seed_alone(sampler: Sampler) -> None:
 def test_a_run_of_seeds_starts_from_all_examples_evenly(first: int, shots: int) -> None:
     index = latents_of(range(first, first + 5 * shots), (2, 2)).base_index(shots)[0]
     counts = torch.bincount(index, minlength=shots)
-    assert counts.min() >= 3 and counts.max() <= 7
+    assert counts.min() >= 3
+    assert counts.max() <= 7
     assert len(set(index[:4].tolist())) > 1
 
 
@@ -50,7 +51,8 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
     images, latents = sampler._accepted(range(BLOCK))
     assert torch.equal(images[~low], first[~low])
     again, better = sampler._judged(latents)
-    assert torch.allclose(again, images, atol=1e-4) and torch.all(better >= scores - 1e-4)
+    assert torch.allclose(again, images, atol=1e-4)
+    assert torch.all(better >= scores - 1e-4)
     assert (better[low] >= sampler.bar - 1e-4).float().mean() > 0.8
     assert torch.equal(latents.pick, sampler._latents(range(BLOCK)).pick)
     assert torch.equal(Sampler(sampler.nets, sampler.state, drafts=1).draw(range(BLOCK)), first)
@@ -72,7 +74,8 @@ def test_copies_are_drawn_again_from_wider_latents(
     sampler._accepted([3, 4])
     for draft, (latents, width) in enumerate(zip(found, widths, strict=True)):
         usual = sampler._latents([3, 4], draft)
-        assert torch.allclose(latents.z, width * usual.z) and torch.allclose(latents.noise, width * usual.noise)
+        assert torch.allclose(latents.z, width * usual.z)
+        assert torch.allclose(latents.noise, width * usual.noise)
         assert torch.equal(latents.pick, usual.pick)
 
 
@@ -107,7 +110,8 @@ def test_first_seven_of_sixty_four_byte_for_byte(adapted: Path, tmp_path: Path) 
         ran = run("sample", adapted, "-n", count, "--seed", 3, "--each", name, cwd=tmp_path)
         assert ran.code == 0, ran.err
     few, many = (sorted((tmp_path / name).iterdir()) for name in ("few", "many"))
-    assert [p.name for p in many[:7]] == [p.name for p in few] and len(many) == 64
+    assert [p.name for p in many[:7]] == [p.name for p in few]
+    assert len(many) == 64
     assert [p.read_bytes() for p in few] == [p.read_bytes() for p in many[:7]]
 
 
@@ -118,7 +122,8 @@ def test_like_repeats_a_picture(adapted: Path, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     other = run("sample", draw_folder(tmp_path / "images", 2), "--like", "a.png", "-o", "c.png", cwd=tmp_path)
-    assert other.code == 2 and "was made with model" in other.err
+    assert other.code == 2
+    assert "was made with model" in other.err
 
 
 def test_like_with_a_change(adapted: Path, tmp_path: Path) -> None:
@@ -154,9 +159,11 @@ def test_interpolation_animates(ending: str, adapted: Path, tmp_path: Path) -> N
     ran = run("sample", adapted, "--interpolate", "--seeds", "1,2,3", "-n", "9", "-o", f"walk.{ending}", cwd=tmp_path)
     assert ran.code == 0, ran.err
     with Image.open(tmp_path / f"walk.{ending}") as picture:
-        assert 2 <= picture.n_frames <= 9 and picture.size == (32, 32)
+        assert 2 <= sum(1 for _ in ImageSequence.Iterator(picture)) <= 9
+        assert picture.size == (32, 32)
     again = run("sample", adapted, "--like", f"walk.{ending}", "-o", f"again.{ending}", cwd=tmp_path)
-    assert again.code == 0 and (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"walk.{ending}").read_bytes()
+    assert again.code == 0
+    assert (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"walk.{ending}").read_bytes()
 
 
 def test_interpolation_as_a_sheet(adapted: Path, tmp_path: Path) -> None:
@@ -172,4 +179,6 @@ def test_a_picture_from_a_folder_is_drawn_again_from_that_folder_alone(tmp_path:
     assert run("sample", "mine", "--from", tiny_model, "--like", "a.png", "-o", "b.png", cwd=tmp_path).code == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     foreign = run("sample", "other", "--from", tiny_model, "--like", "a.png", "-o", "c.png", cwd=tmp_path)
-    assert foreign.code == 2 and "was made with model" in foreign.err and not (tmp_path / "c.png").exists()
+    assert foreign.code == 2
+    assert "was made with model" in foreign.err
+    assert not (tmp_path / "c.png").exists()

@@ -10,6 +10,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import draw_folder, run
@@ -53,7 +54,7 @@ def test_a_person_gets_bars_and_styled_lines(adapted: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("surroundings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_plain_lines_where_they_are_asked_for(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_plain_lines_where_they_are_asked_for(surroundings: dict[str, Any], tmp_path: Path) -> None:
     seen = at_terminal("sample", "nowhere.safetensors", cwd=tmp_path, **surroundings)
     assert "\x1b" not in seen
     assert seen.startswith("metagan: error: nowhere.safetensors")

@@ -25,12 +25,12 @@ def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest
     noise[..., -32:] = 0  # no bend, which might leave the picture
     pick = torch.tensor([[0.1, 0.4, 0.4, 0.9]] * 2)
     dyed = torch.cat([noise[..., :-32], torch.zeros(2, 4, 2 * 2**2 + 3 + 4**2)], 2)  # no bend, tint or loan of a colour model
-    for weight in (wide.generator.meet.weight, wide.generator.lend.weight):
-        torch.nn.init.zeros_(weight)
-    torch.nn.init.constant_(wide.generator.lend.bias, -100)  # nothing is lent
+    for name in ("meet.weight", "lend.weight"):
+        torch.nn.init.zeros_(wide.generator.get_parameter(name))
+    torch.nn.init.constant_(wide.generator.get_parameter("lend.bias"), -100)  # nothing is lent
     for layer in (gray.generator.affine, wide.generator.affine, gray.generator.flow, wide.generator.flow):
-        torch.nn.init.zeros_(layer.weight)
-        torch.nn.init.zeros_(layer.bias)
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
     with torch.no_grad():
         images, bases = gray.generator(Latents(z, noise, pick, pick), seen(gray, ink))
         colour, wide_bases = wide.generator(Latents(z, dyed, pick, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))

@@ -59,4 +59,5 @@ def test_the_bend_of_pixel_art_can_be_learned() -> None:
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     images, _ = nets.generator(latents, state)
     images[..., :16].sum().backward()
-    assert nets.generator.affine.weight.grad is not None and nets.generator.affine.weight.grad.abs().max() > 0
+    assert nets.generator.affine.weight.grad is not None
+    assert nets.generator.affine.weight.grad.abs().max() > 0

@@ -69,7 +69,8 @@ def test_a_shape_comes_back_without_its_padding() -> None:
     form = common_form([outline(np.asarray(image))] * 3, "pad")
     square = torch.from_numpy(squared(image, 64, "pad", 0))[None]
     back = given_back(square, form, "auto")
-    assert back.shape == (1, 32, 64, 3) and torch.equal(back, square[:, 16:48])
+    assert back.shape == (1, 32, 64, 3)
+    assert torch.equal(back, square[:, 16:48])
     assert given_back(square, form, "folder").shape == (1, 60, 120, 3)
     assert given_back(square, form, "128").shape == (1, 64, 128, 3)
     assert given_back(square, form, "50x40").shape == (1, 40, 50, 3)
@@ -81,7 +82,8 @@ def test_cropping_takes_the_middle() -> None:
     assert (squared(image, 64, "crop", 0) == np.array(GREEN)).all()
     assert not (squared(image, 64, "pad", 0) == np.array(GREEN)).all(2).all()
     form = common_form([outline(np.asarray(photograph(120, 60)))], "crop")
-    assert form.size(64, "auto") == (64, 64) and form.size(64, "folder") == (60, 60)
+    assert form.size(64, "auto") == (64, 64)
+    assert form.size(64, "folder") == (60, 60)
 
 
 def test_cropped_pixel_art_keeps_to_its_pixels() -> None:
@@ -89,18 +91,21 @@ def test_cropped_pixel_art_keeps_to_its_pixels() -> None:
     form = common_form([outline(np.asarray(image))], "crop")
     back = given_back(torch.from_numpy(squared(image, 64, "crop", form.block))[None], form, "auto")[0].numpy()
     drawn = np.asarray(sprite(13, 10))
-    assert back.shape == (200, 200, 3) and any(np.array_equal(back[::20, ::20], drawn[:, x : x + 10]) for x in range(4))
+    assert back.shape == (200, 200, 3)
+    assert any(np.array_equal(back[::20, ::20], drawn[:, x : x + 10]) for x in range(4))
 
 
 def test_a_folder_of_several_shapes_has_squares() -> None:
     form = common_form([outline(np.asarray(photograph(*size))) for size in ((120, 60), (60, 120))], "pad")
-    assert form == Form() and form.size(64, "folder") == (64, 64)
+    assert form == Form()
+    assert form.size(64, "folder") == (64, 64)
 
 
 def test_a_folder_of_many_colours_keeps_the_most_needed() -> None:
     images = [np.random.default_rng(i).integers(0, 256, (10, 10, 3)).astype(np.uint8) for i in range(9)]
     form = common_form([outline(image) for image in images], "pad")
-    assert form.block == 1 and 200 < len(form.palette) <= 256
+    assert form.block == 1
+    assert 200 < len(form.palette) <= 256
     assert from_dict(Form, to_dict(form)) == form
 
 
@@ -120,7 +125,8 @@ def test_transparent_pictures_are_cut_out_again(colour: tuple[int, int, int], le
     image.save(tmp_path / "a.png")
     image.transpose(Image.Transpose.TRANSPOSE).save(tmp_path / "b.png")
     support = read_folder(tmp_path, size=64, channels=3)
-    assert support.form.clear == level and support.form.words.endswith("transparent")
+    assert support.form.clear == level
+    assert support.form.words.endswith("transparent")
     pixels = ((support.images + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
     assert given_back(pixels, support.form, "auto", opaque=True).shape == (2, 64, 64, 3)
     back = given_back(pixels, support.form, "auto")[0].float()
@@ -138,7 +144,8 @@ def test_transparent_pixel_art(tmp_path: Path) -> None:
         Image.fromarray(np.dstack([pixels, 255 * ~mask]).astype(np.uint8), "RGBA").save(tmp_path / f"{name}.png")
     support = read_folder(tmp_path, size=64, channels=3)
     back = given_back(((support.images + 1) * 127.5).round().byte().permute(0, 2, 3, 1), support.form, "auto")
-    assert back.shape == (2, 16, 16, 4) and (back[:, :, :3, 3] == 0).all()
+    assert back.shape == (2, 16, 16, 4)
+    assert (back[:, :, :3, 3] == 0).all()
     assert set(back[..., 3].unique().tolist()) == {0, 255}
     drawn = {tuple(c) for c in back[back[..., 3] == 255][:, :3].tolist()}
     assert {RED, GREEN} <= drawn <= {RED, GREEN, WHITE}

@@ -13,7 +13,9 @@ from metagan_cli.data.episodes import Episode, Episodes
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.errors import CheckpointError
+from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.perceptual_net import FEATURES, SIDE, PerceptualNet, build_perceptual_net, look
+from metagan_cli.networks.state import TaskState
 from metagan_cli.networks.weights import flat
 from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.rng import generator_for, seeded
@@ -49,18 +51,22 @@ def test_colour_stays_where_it_is() -> None:
 def test_images_are_described_one_by_one_and_with_a_gradient() -> None:
     net, images = fresh(), drawings(6).unflatten(0, (2, 3)).requires_grad_()
     kinds = net.describe(images)
-    assert kinds[1].shape == (2, 3, FEATURES) and len(kinds) == 4
+    assert kinds[1].shape == (2, 3, FEATURES)
+    assert len(kinds) == 4
     for whole, alone in zip(kinds, net.describe(images[1:, :1]), strict=True):
         assert torch.allclose(whole[1:, :1], alone, atol=1e-5)
-    sum(kind.square().sum() for kind in kinds).backward()
-    assert images.grad is not None and images.grad.flatten(2).norm(dim=2).min() > 0
+    torch.cat(kinds, 2).square().sum().backward()
+    assert images.grad is not None
+    assert images.grad.flatten(2).norm(dim=2).min() > 0
 
 
 def test_its_features_make_an_energy_distance() -> None:
     by = by_features(fresh().requires_grad_(False).describe)
-    scores = [float(energy_score(*drawings(16, 40 + i)[None].split(8, 1), by=by)) for i in range(6)]
+    halves = [drawings(16, 40 + i)[None].split(8, 1) for i in range(6)]
+    scores = [float(energy_score(first, second, by=by)) for first, second in halves]
     other = [float(energy_score(drawings(8, 40 + i)[None], drawings(8, 60 + i)[None], by=by)) for i in range(6)]
-    assert abs(sum(scores) / 6) < 0.1 and min(other) > max(scores)
+    assert abs(sum(scores) / 6) < 0.1
+    assert min(other) > max(scores)
 
 
 def test_file_round_trip(tmp_path: Path) -> None:
@@ -68,7 +74,9 @@ def test_file_round_trip(tmp_path: Path) -> None:
     written = save_perceptual_net(path, net, {"seed": 0})
     read, digest = load_perceptual_net(path)
     images = drawings(3).expand(-1, 3, -1, -1)
-    assert digest == written and read.channels == 3 and not any(p.requires_grad for p in read.parameters())
+    assert digest == written
+    assert read.channels == 3
+    assert not any(p.requires_grad for p in read.parameters())
     assert torch.allclose(read(images)[0], net(images)[0], atol=2e-2)
 
 
@@ -111,7 +119,8 @@ def test_the_outer_loop_listens_to_it() -> None:
     net, without = fresh().requires_grad_(False), updated(0.0, None)
     assert torch.equal(updated(0.0, net), without)
     listening = updated(4.0, net)
-    assert not torch.equal(listening, without) and not torch.equal(updated(4.0, net, middle=1.0), listening)
+    assert not torch.equal(listening, without)
+    assert not torch.equal(updated(4.0, net, middle=1.0), listening)
     assert all(p.grad is None for p in net.parameters())
 
 
@@ -126,7 +135,12 @@ def test_one_example_is_the_most_typical_to_it_where_the_recipe_says_so(monkeypa
         episode = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], train).draw(0)
         loop, found = OuterLoop(Recipe("", TINY, train), torch.device("cpu"), torch.float32, net), []
         begin = loop.learner.begin
-        monkeypatch.setattr(loop.learner, "begin", lambda nets, support: found.append(support) or begin(nets, support))
+
+        def watched(nets: Networks, support: torch.Tensor) -> TaskState:
+            found.append(support)
+            return begin(nets, support)
+
+        monkeypatch.setattr(loop.learner, "begin", watched)
         loop.step(0, *parts(episode))
         return episode, found[0]
 
@@ -144,10 +158,12 @@ def test_one_example_is_the_most_typical_to_it_where_the_recipe_says_so(monkeypa
 def test_a_model_whose_inner_game_listens_to_it_carries_it(tmp_path: Path) -> None:
     config, net, path = replace(TINY, inner_perception=4.0), fresh(), tmp_path / "model.safetensors"
     loop = OuterLoop(Recipe("", config, TrainConfig(steps=1)), torch.device("cpu"), torch.float32, net)
-    assert loop.nets.perceiver is not None and loop.perceived is None
+    assert loop.nets.perceiver is not None
+    assert loop.perceived is None
     assert not any(parameter.requires_grad for parameter in loop.nets.perceiver.parameters())
     save_model(path, config, *loop.averaged(), {})
     read = load_model(path).nets.perceiver
     assert read is not None
     for kept, given in zip(read.parameters(), net.parameters(), strict=True):
-        assert torch.allclose(kept, given, atol=1e-3) and not kept.requires_grad
+        assert torch.allclose(kept, given, atol=1e-3)
+        assert not kept.requires_grad

@@ -47,7 +47,8 @@ def test_drift_penalty_is_the_squared_margin() -> None:
 def test_evened_gradients_keep_signs_and_order_and_are_below_two() -> None:
     gradient = torch.randn(3, 200, generator=generator_for(0, "evened"))
     even = evened(gradient)
-    assert torch.equal(even.sign(), gradient.sign()) and even.abs().max() < 2
+    assert torch.equal(even.sign(), gradient.sign())
+    assert even.abs().max() < 2
     assert (even.gather(1, gradient.argsort(1)).diff(dim=1) >= 0).all()
     assert torch.allclose(evened(1e-3 * gradient), even, atol=1e-5)
     assert even.square().mean().sqrt().item() == pytest.approx(0.9, abs=0.15)
@@ -62,7 +63,9 @@ def test_unit_has_root_mean_square_one_in_each_task() -> None:
 
 def test_distinct_never_repeats() -> None:
     chosen = distinct(4, 5, 100, 3, generator_for(0, "d"))
-    assert chosen.shape == (4, 100, 3) and int(chosen.min()) == 0 and int(chosen.max()) == 4
+    assert chosen.shape == (4, 100, 3)
+    assert int(chosen.min()) == 0
+    assert int(chosen.max()) == 4
     assert (chosen.sort(-1).values.diff(dim=-1) > 0).all()
 
 
@@ -70,7 +73,8 @@ def test_thermostat() -> None:
     thermostat = Thermostat(1.0)
     for _ in range(100):
         thermostat.watch(0.0)
-    assert thermostat.weight > 2 and not thermostat.generator_waits()  # the critic wins: more penalty
+    assert thermostat.weight > 2  # the critic wins: more penalty
+    assert not thermostat.generator_waits()
     for _ in range(300):
         thermostat.watch(math.log(2))
     assert thermostat.weight < 1

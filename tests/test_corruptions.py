@@ -28,15 +28,18 @@ def of_kind(kind: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) ->
 def test_each_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     images = drawings()
     spoilt = of_kind(kind, images, monkeypatch)
-    assert spoilt.shape == images.shape and spoilt.abs().max() <= 1
+    assert spoilt.shape == images.shape
+    assert spoilt.abs().max() <= 1
     assert ((spoilt - images).abs().amax((2, 3, 4)) > 0.5).float().mean() > 0.95
     before, after = ink(images), ink(spoilt)
     if kind == "foreign":
         assert torch.equal(spoilt, images.roll(1, 0))
     if kind == "erased":
-        assert (after <= before + 1e-6).all() and (after < 0.95 * before).float().mean() > 0.9
+        assert (after <= before + 1e-6).all()
+        assert (after < 0.95 * before).float().mean() > 0.9
     if kind == "filled":
-        assert (after >= before - 1e-6).all() and (after > 1.02 * before).float().mean() > 0.9
+        assert (after >= before - 1e-6).all()
+        assert (after > 1.02 * before).float().mean() > 0.9
     if kind == "bent":
         assert (spoilt.abs() > 0.9).float().mean() > 0.9  # still black on white
 
@@ -44,14 +47,17 @@ def test_each_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_pack_is_spoilt_and_not_every_image() -> None:
     images = drawings()
     changed = (blemish_packs(images, 2, generator_for(0, "packs")) != images).flatten(2).any(2).unflatten(1, (4, 2))
-    assert changed.any(2).all() and not changed.all()
-    assert changed[..., 0].any() and changed[..., 1].any()
+    assert changed.any(2).all()
+    assert not changed.all()
+    assert changed[..., 0].any()
+    assert changed[..., 1].any()
 
 
 def test_colour_is_erased_to_white(monkeypatch: pytest.MonkeyPatch) -> None:
     images = -drawings(32).expand(-1, -1, 3, -1, -1)
     spoilt = of_kind("erased", images, monkeypatch)
-    assert (spoilt >= images - 1e-6).all() and (spoilt > images).any()
+    assert (spoilt >= images - 1e-6).all()
+    assert (spoilt > images).any()
 
 
 def test_only_colour_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +67,9 @@ def test_only_colour_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     spoilt, other = of_kind("doubled", images, monkeypatch), images.roll(1, 1)
     apart = images != other
     share = ((spoilt - images) / (other - images))[apart]
-    assert torch.equal(spoilt[~apart], images[~apart]) and share.min() > 0.29 and share.max() < 0.71
+    assert torch.equal(spoilt[~apart], images[~apart])
+    assert share.min() > 0.29
+    assert share.max() < 0.71
 
 
 def test_one_task_alone_has_its_mirror_image_for_a_foreign_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ def test_zeros_change_nothing() -> None:
 def test_a_third_of_a_turn_permutes_the_primaries() -> None:
     turned = tinted(colours(RED, GREEN, BLUE), amounts(hue=2 * math.pi / 3))
     found = {tuple(colour) for colour in turned.flatten(1).round().tolist()}
-    assert found == {RED, GREEN, BLUE} and not torch.allclose(turned, colours(RED, GREEN, BLUE), atol=0.1)
+    assert found == {RED, GREEN, BLUE}
+    assert not torch.allclose(turned, colours(RED, GREEN, BLUE), atol=0.1)
 
 
 def test_white_and_black_stay() -> None:
@@ -46,8 +47,10 @@ def test_strength_and_light() -> None:
     strong, light, dark = (
         tinted(dull, amounts(**{name: by})) for name, by in (("strength", 0.5), ("light", 0.5), ("light", -0.5))
     )
-    assert strong.flatten().std() > dull.flatten().std() and torch.allclose(strong.mean(), dull.mean(), atol=1e-4)
-    assert light.mean() > dull.mean() + 0.1 and dark.mean() < dull.mean() - 0.1
+    assert strong.flatten().std() > dull.flatten().std()
+    assert torch.allclose(strong.mean(), dull.mean(), atol=1e-4)
+    assert light.mean() > dull.mean() + 0.1
+    assert dark.mean() < dull.mean() - 0.1
 
 
 def test_each_place_may_have_its_own() -> None:

@@ -25,8 +25,10 @@ def test_what_touches_is_one_part_and_what_agrees_none() -> None:
     apart[2:12, 14:20] = MUCH + 0.01
     found = parts(apart)
     own = torch.arange(SIDE**2).view(SIDE, SIDE)
-    assert (found[2:5, 2:5] == found[7, 7]).all() and (found[5:8, 5:8] == found[7, 7]).all()
-    assert (found[2:12, 14:20] == found[2, 14]).all() and found[2, 14] != found[7, 7]
+    assert (found[2:5, 2:5] == found[7, 7]).all()
+    assert (found[5:8, 5:8] == found[7, 7]).all()
+    assert (found[2:12, 14:20] == found[2, 14]).all()
+    assert found[2, 14] != found[7, 7]
     assert torch.equal(found[apart == 0], own[apart == 0])
     assert torch.equal(found.flatten()[found.flatten()], found.flatten())  # what stands for a part is of it
 
@@ -44,8 +46,10 @@ def test_slight_differences_go_with_the_nearest_part() -> None:
     apart[4:20, 4:6] = apart[4:20, 16:20] = 1.0
     apart[22, 3:9] = SLIGHTLY + 0.01
     found = parts(apart)
-    assert (found[4:20, 4:11] == found[4, 4]).all() and (found[4:20, 11:20] == found[4, 19]).all()
-    assert len(found[22, 3:9].unique()) == 1 and len(found[apart > 0].unique()) == 3
+    assert (found[4:20, 4:11] == found[4, 4]).all()
+    assert (found[4:20, 11:20] == found[4, 19]).all()
+    assert len(found[22, 3:9].unique()) == 1
+    assert len(found[apart > 0].unique()) == 3
     apart[:] = SLIGHTLY - 0.01
     assert len(parts(apart).unique()) == SIDE**2
 

@@ -1,5 +1,7 @@
 """The energy score: unbiased, and least for samples that are spread like real images."""
 
+import math
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ def test_it_follows_its_formula(by: Yardstick) -> None:
 
         def unlike(a: torch.Tensor, b: torch.Tensor, unit: float = unit) -> float:
             d = float((a - b).norm()) / unit
-            return by.straight * d + by.kernel * (1 - 2.718281828 ** (-d / by.reach)) + by.square * d**2
+            return by.straight * d + by.kernel * (1 - math.exp(-d / by.reach)) + by.square * d**2
 
         across = sum(unlike(a, b) for a in r[0] for b in f[0]) / 24
         among_real = sum(unlike(r[0, i], r[0, j]) for i in range(4) for j in range(4) if i != j) / 12
@@ -46,7 +48,8 @@ def test_only_the_pairs_that_count_are_compared() -> None:
     counted = (torch.arange(6)[:, None] % 4 != torch.arange(4))[None].float()  # each sample but for one image of its own
     expected = 2 * ((apart * counted).sum() / 18 - apart.mean()) / unit
     found = energy_by_task(real, fake, by=by, counted=counted) - energy_by_task(real, fake, by=by)
-    assert float(found) == pytest.approx(float(expected), abs=1e-4) and abs(float(expected)) > 1e-3
+    assert float(found) == pytest.approx(float(expected), abs=1e-4)
+    assert abs(float(expected)) > 1e-3
 
 
 def test_its_square_is_the_distance_between_the_means_whatever_the_variety() -> None:
@@ -60,7 +63,8 @@ def test_its_square_is_the_distance_between_the_means_whatever_the_variety() -> 
     unit = torch.cdist(real.flatten(2), real.flatten(2)).sum((1, 2)) / 30
     expected = float((2 * 5 * 1.5**2 / unit.square()).mean())
     for centred, moved in found:
-        assert centred == pytest.approx(0, abs=0.15) and moved == pytest.approx(expected, rel=0.1)
+        assert centred == pytest.approx(0, abs=0.15)
+        assert moved == pytest.approx(expected, rel=0.1)
 
 
 def test_real_drawings_score_zero_on_average() -> None:
@@ -93,7 +97,8 @@ def test_its_gradient_pushes_copies_towards_variety() -> None:
 def test_blank_images_and_samples_beyond_the_range_keep_a_finite_gradient() -> None:
     fake = torch.full((1, 4, 1, 64, 64), -1.05, requires_grad=True)
     energy_score(torch.full((1, 4, 1, 64, 64), -1.0), fake, 2).backward()
-    assert fake.grad is not None and fake.grad.isfinite().all()
+    assert fake.grad is not None
+    assert fake.grad.isfinite().all()
 
 
 def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same() -> None:
@@ -104,7 +109,8 @@ def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same() ->
     assert torch.allclose(together, torch.cat(alone), atol=1e-3)
     dim[0] = dim[0, :1] + 1e-3 * dim[0]
     together, alone = energy_by_task(dim, fake), [energy_by_task(dim[i : i + 1], fake[i : i + 1]) for i in (0, 1)]
-    assert torch.allclose(together[1], alone[1], atol=1e-3) and together[0] < 0.5 * alone[0]
+    assert torch.allclose(together[1], alone[1], atol=1e-3)
+    assert together[0] < 0.5 * alone[0]
 
 
 def test_colour() -> None:

@@ -42,22 +42,26 @@ def test_the_modulation_opens_first_and_alone(monkeypatch: pytest.MonkeyPatch) -
     done = deepened("modulation", monkeypatch, [3.0, 2.0, 1.0])
     assert (done.depth, done.steps, done.held_out, done.scores) == ("modulation", 4, 1, (3.0, 2.0, 1.0))
     names = changed(done)
-    assert "map.0.weight" in names and "blocks.0.scale_first.weight" in names
+    assert "map.0.weight" in names
+    assert "blocks.0.scale_first.weight" in names
     assert not any("gather" in name or ".second.weight" in name and "scale" not in name for name in names)
 
 
 def test_then_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     done = deepened("all", monkeypatch, [5.0, 4.0, 3.0, 2.0, 1.0])
-    assert done.depth == "all" and done.steps == 8
+    assert done.depth == "all"
+    assert done.steps == 8
     assert {"gather.out.weight", "out.weight", "blocks.3.second.weight"} <= changed(done)
 
 
 def test_what_does_not_help_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     done = deepened("all", monkeypatch, [3.0, 3.5])
-    assert (done.depth, done.steps) == ("state", 2) and not changed(done)
+    assert (done.depth, done.steps) == ("state", 2)
+    assert not changed(done)
     one = deepened("modulation", monkeypatch, [3.0, 2.0, 2.5])
     half = deepened("modulation", monkeypatch, [3.0, 2.0, 1.0])
-    assert one.depth == "modulation" and changed(one)
+    assert one.depth == "modulation"
+    assert changed(one)
     assert not torch.equal(flat(one.nets.generator), flat(half.nets.generator))
 
 
@@ -67,7 +71,8 @@ def test_it_ends_when_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STRETCH", 1)
     late = iter([False, True])
     done = deepen(stirred_networks(), build_learner(TINY), support(6), inner_game(TINY, 2), "all", 0, lambda: next(late))
-    assert done.steps == 1 and done.depth == "modulation"
+    assert done.steps == 1
+    assert done.depth == "modulation"
 
 
 def test_no_other_depth_begins_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +81,8 @@ def test_no_other_depth_begins_after_the_end(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "STRETCH", 1)
     late = iter([False, False, True])
     done = deepen(stirred_networks(), build_learner(TINY), support(6), inner_game(TINY, 2), "all", 0, lambda: next(late))
-    assert done.steps == 2 and done.depth == "modulation"
+    assert done.steps == 2
+    assert done.depth == "modulation"
 
 
 def test_few_images_hold_none_out() -> None:
