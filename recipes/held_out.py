@@ -15,6 +15,7 @@ PHOTOGRAPHS = ("b", "l", "s")  # all of these letters
 
 HELD_OUT = {
     "omniglot_105": ALPHABETS,
+    "omniglot": ALPHABETS,
     "emoji_vendor_subgroup_64": EMOJI,
     "dicebear_64": AVATARS,
     "icons_color_pack_64": ICONS,

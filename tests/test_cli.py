@@ -221,10 +221,10 @@ def test_a_full_disk_under_stdout(adapted: Path, tmp_path: Path) -> None:
     assert done.stderr == "metagan: error: the output: No space left on device\n"
 
 
-def test_closed_pipe_is_quiet(adapted: Path, tmp_path: Path) -> None:
+def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
     line = f'"{sys.executable}" -m metagan_cli models | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=os.environ)
-    assert b"Traceback" not in done.stderr
+    assert done.returncode == 0
     assert not done.stderr
 
 

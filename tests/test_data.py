@@ -105,6 +105,7 @@ def test_held_out_drawings_never_train_however_they_are_grouped(tmp_path: Path) 
         return {int(source.images[m].flatten()[0]) for members in source.members for m in members}
 
     assert values(splits[0].train) == values(splits[1].train)
+    assert values(splits[0].held_out)
     assert not values(splits[0].held_out) & values(splits[1].train)
 
 

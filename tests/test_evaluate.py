@@ -183,7 +183,8 @@ def test_leave_one_out(setup: setting.Setup, tmp_path: Path) -> None:
     left = leave_one_out(DataConfig(str(folder)), setup.models[0], SMALL, silent)
     assert left.images == 5
     assert left.to_example > 0
-    assert left.verdict == left.as_dict()["verdict"]
+    assert replace(left, to_sample=0.1, to_example=0.2).verdict.endswith("it generalises")
+    assert replace(left, to_sample=0.2, to_example=0.2).verdict.endswith("it varies the examples")
     with pytest.raises(InputError, match="needs three"):
         leave_one_out(DataConfig(str(draw_folder(tmp_path / "two", 2))), setup.models[0], SMALL, silent)
 

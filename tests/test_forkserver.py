@@ -26,7 +26,7 @@ BOTH: dict[str, tuple[int, list[str], str]] = {
     "sample": (0, ["sample", "images", "--from", "m.safetensors", "-n", "5", "--each", "each", "-o", "a.webp"], ""),
     "meta-train": (
         0,
-        ["meta-train", "run", "--steps", "2", "--queries", "2", "--tasks-per-batch", "2", "--precision", "fp32"],
+        ["meta-train", "run", "--steps", "2", "--shots", "1", "--queries", "2", "--tasks-per-batch", "2", "--precision", "fp32"],
         "",
     ),
     "input of bytes": (3, ["adapt", os.fsdecode(b"\xff\xfe"), "--from", "m.safetensors"], ""),
@@ -102,6 +102,7 @@ def test_the_state_of_a_forked_process(tmp_path: Path, monkeypatch: pytest.Monke
 def test_children_do_not_share_chance(tmp_path: Path) -> None:
     draw = "import random, numpy, torch; print(random.random(), numpy.random.rand(), float(torch.rand([]))); raise SystemExit(0)"
     first, second = (run(cwd=tmp_path, bootstrap=draw).out.split() for _ in range(2))
+    assert len(first) == len(second) == 3
     assert not set(first) & set(second)
 
 

@@ -30,7 +30,16 @@ from metagan_cli.workflows.adapt import adapt_images
 
 CPU = torch.device("cpu")
 TRAIN = TrainConfig(
-    steps=6, queries=4, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_share=0.5, precision="fp32", keep=3
+    steps=6,
+    queries=4,
+    tasks_per_batch=2,
+    shots=(1, 3),
+    every=2,
+    head_start=1,
+    inner_steps=2,
+    inner_share=0.5,
+    precision="fp32",
+    keep=3,
 )
 RECIPE = Recipe("tiny", TINY, TRAIN)
 
@@ -271,7 +280,7 @@ def test_second_order_comes_after_the_share_of_first_order(monkeypatch: pytest.M
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """After a minute of doodles a tiny model's samples of an unseen task vary, and stay nearer to it than to others."""
-    train = TrainConfig(steps=250, tasks_per_batch=6, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)
+    train = TrainConfig(steps=200, tasks_per_batch=4, queries=4, precision="fp32", inner_steps=0, generator_rate=4e-4)
     recipe = Recipe("learns", TINY, train)
     loop = OuterLoop(recipe, CPU, torch.float32)
     split = open_source(DataConfig(), 32, 1)

@@ -151,14 +151,22 @@ def _line(kind: str, text: str) -> None:
         _write(sys.stderr, f"metagan: {kind}: {one_line(text)}")
 
 
+def silence(stream: Any) -> None:
+    """What could not be written there is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _write(stream: Any, text: str) -> None:
-    """Prints even where the stream cannot show a character, and not at all where it is closed."""
+    """Prints even where the stream cannot show a character, and not at all where it is closed or nobody reads on."""
     if stream is None:
         return
     try:
-        stream.write(text + "\n")
-    except UnicodeEncodeError:
-        stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+        try:
+            stream.write(text + "\n")
+        except UnicodeEncodeError:
+            stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
     except ValueError:  # closed
         return
-    stream.flush()

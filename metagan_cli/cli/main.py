@@ -13,7 +13,7 @@ import typer
 
 from metagan_cli import __version__
 from metagan_cli.cli import adapt, doctor, evaluate, inspect, meta_train, models, sample
-from metagan_cli.cli.console import PANELS, error_line, is_for_a_person
+from metagan_cli.cli.console import PANELS, error_line, is_for_a_person, silence
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
@@ -38,9 +38,6 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         error_line("interrupted")
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        _close_stdout()
-        code = ExitCode.OK
     except Exception as error:
         code = _report(error)
     sys.exit(int(code or 0))
@@ -74,11 +71,6 @@ def _root(
     pass
 
 
-def _close_stdout() -> None:
-    """What could not be written there is not tried again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _check_surroundings() -> None:
     """Refuses empty arguments, as of a shell's unset variables, and a working folder that is gone, where torch cannot compute."""
     if "" in sys.argv[1:]:
@@ -100,7 +92,7 @@ def _report(error: Exception) -> ExitCode:
         return ExitCode.DEVICE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         error_line(f"{error.filename or 'the output'}: {error.strerror}")
-        _close_stdout()
+        silence(sys.stdout)
         return ExitCode.OUTPUT
     import tempfile
 
