@@ -90,6 +90,15 @@ def evaluate(
             rich_help_panel=MEASURED,
         ),
     ] = False,
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            metavar="NAME",
+            help="Nets that judge: own, or imagenet as well, a net that others trained on photographs.",
+            rich_help_panel=MEASURED,
+        ),
+    ] = "own",
     gain: Annotated[
         bool,
         typer.Option("--gain", help="Also what a classifier gains from generated images.", rich_help_panel=MEASURED),
@@ -128,13 +137,14 @@ def evaluate(
             "--gain": gain,
             "--only": only,
             "another model": names[1:],
+            "--features": features != "own",
         }
         for option in (name for name, value in asked.items() if value):
             raise UsageError(f"{option}: goes with a folder of task folders; {data} is one folder of images")
         left = leave_one_out(source, ready_model(names[0], device), settings, console.progress, console.note)
         console.facts("evaluate", {"left_out": left.as_dict()}, _left_out_facts(left))
         return
-    setup = set_up(names, source, settings, device, console.note)
+    setup = set_up(names, source, settings, device, console.note, features)
     evaluated = workflow(setup, usual_cache(), console.progress)
     curve: list[CurvePoint] = []
     gains: list[Gain] = []
@@ -228,6 +238,24 @@ def _cells(evaluated: "Evaluated", row: "Row") -> list[str]:
     return [*cells, f"{100 * f['copies'].mean:.0f} %"]
 
 
+def _looks(row: "Row") -> str:
+    """How clean samples are, in units of the examples."""
+    f = row.score.figures
+    names = {"flatness": "flatness", "gradient": "gradient energy", "orientations": "orientations", "halftones": "half-tones"}
+    return ", ".join(f"{text} {f[name].mean:.2f}" for name, text in names.items()) + " of the examples'"
+
+
+def _outside(row: "Row") -> str:
+    """What the outside net says."""
+    f = row.score.figures
+    known = f.get("outside recognizability")
+    return (
+        f"recognised {f'{100 * known.mean:.1f} %' if known else '-'}, diversity {f['outside diversity'].mean:.2f}, "
+        f"MMD x 1000 {1000 * f['outside mmd'].mean:.0f}, told apart {100 * f['outside neighbour'].mean:.0f} %, "
+        f"distance from the examples {f['outside distance'].mean:.2f} of held-out images'"
+    )
+
+
 def _further_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains: "Sequence[Gain]") -> list[str]:
     """What is not in the table: figures on Inception features, the learning curve, the augmentation gain."""
     lines = []
@@ -235,6 +263,11 @@ def _further_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains:
         if row.pooled:
             found = ", ".join(f"{name.upper()} {value:.4g}" for name, value in row.pooled.items())
             lines.append(f"inception {row.name}, {row.shots} shots: {found}")
+    for row in evaluated.rows:
+        if row.kind == "model":
+            lines += [f"looks    {_name(evaluated, row)}, {row.shots} shots: {_looks(row)}"]
+        if "outside mmd" in row.score.figures:
+            lines += [f"outside  {_name(evaluated, row)}, {row.shots} shots: {_outside(row)}"]
     for point in curve:
         kernel = point.score.figures["kernel"].mean
         lines.append(f"curve    {point.name}, {point.steps} steps, {point.seconds:.2f} s a task: kernel {kernel:.3f}")

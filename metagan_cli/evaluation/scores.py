@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from metagan_cli.evaluation import metrics
+from metagan_cli.evaluation import metrics, plain
 from metagan_cli.evaluation.inception import inception_features, inception_figures
 from metagan_cli.evaluation.judges import Judges
+from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler
 from metagan_cli.images.copies import are_copies, distances, thresholds
 
+LEAST = 1e-3  # of a plain figure of examples, in which those of samples are given
 # a verdict on the distance of samples from the examples, in distances of real images from them
 VERDICTS = ((0.5, "copies the examples"), (0.8, "stays close to the examples"), (1.25, "as new as real images"))
 
@@ -38,8 +40,17 @@ class Score:
 class Ruler:
     """What samples of a set of tasks are measured by, made once: P tasks with their support and held-out real images."""
 
-    def __init__(self, judges: Judges, supports: Tensor, real: Tensor, inception: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        judges: Judges,
+        supports: Tensor,
+        real: Tensor,
+        inception: nn.Module | None = None,
+        outside: OutsideNet | None = None,
+    ) -> None:
         """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
+        self.outside = None if outside is None else OutsideRuler(outside, supports, real)
+        self.clean = {name: _mean_by_task(of, supports).clamp(min=LEAST) for name, of in plain.FIGURES.items()}
         self.inception = inception
         self.inception_real = None if inception is None else inception_features(inception, real.flatten(0, 1))
         self.judges, self.supports = judges, supports
@@ -69,6 +80,9 @@ class Ruler:
         copied = [are_copies(d, self.redraws[task]) for d, task in zip(apart, own, strict=True)]
         values["copies"] = torch.stack(copied).float().mean(1)
         values["newness"] = torch.stack([d.amin(1).median() for d in apart]) / self.far[own]
+        values |= {name: _mean_by_task(of, samples) / self.clean[name][own] for name, of in plain.FIGURES.items()}
+        if self.outside is not None:
+            values |= self.outside.measure(samples, own)
         return Score.of(values)
 
     def pool(self, samples: Tensor) -> dict[str, float]:
@@ -76,6 +90,11 @@ class Ruler:
         if self.inception is None or self.inception_real is None:
             return {}
         return inception_figures(self.inception_real, inception_features(self.inception, samples.flatten(0, 1)))
+
+
+def _mean_by_task(of: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """The mean figure [T] of images [T, N, C, S, S]."""
+    return torch.as_tensor(of(images.flatten(0, 1).float()).unflatten(0, images.shape[:2]).mean(1))
 
 
 def _by_task(see: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

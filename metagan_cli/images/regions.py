@@ -1,4 +1,4 @@
-"""The parts that two pictures of one layout differ in."""
+"""Regions of pictures: what is even in one, and the parts that two of one layout differ in."""
 
 import torch
 import torch.nn.functional as F
@@ -37,3 +37,37 @@ def _largest_around(x: Tensor) -> Tensor:
     x = F.pad(x, 4 * [1])
     x = x[..., :-2].maximum(x[..., 1:-1]).maximum(x[..., 2:])
     return x[..., :-2, :].maximum(x[..., 1:-1, :]).maximum(x[..., 2:, :])
+
+
+@torch.no_grad()
+def even_regions(images: Tensor, apart: float) -> Tensor:
+    """The pixel that stands for each pixel's region, int [N, S * S], of images [N, C, S, S].
+
+    Neighbours belong together where no channel differs by more than `apart`.
+    """
+    across, down = ((images.diff(dim=d).abs().amax(1) <= apart) for d in (3, 2))
+    number = torch.arange(images[0, 0].numel(), device=images.device)
+    label = number.view(1, *images.shape[2:]).repeat(len(images), 1, 1)
+    while True:
+        wider = label.clone()
+        for linked, one, other in ((across, label[:, :, 1:], label[:, :, :-1]), (down, label[:, 1:], label[:, :-1])):
+            most = torch.where(linked, one.maximum(other), -1)
+            first, second = (wider[:, :, 1:], wider[:, :, :-1]) if linked is across else (wider[:, 1:], wider[:, :-1])
+            first.copy_(first.maximum(most))
+            second.copy_(second.maximum(most))
+        flat = wider.flatten(1)
+        flat = flat.gather(1, flat)  # as far as the pixel that stands for this one has come already
+        if torch.equal(flat, label.flatten(1)):
+            return flat
+        label = flat.view_as(label)
+
+
+def region_means(field: Tensor, regions: Tensor, smallest: int) -> tuple[Tensor, Tensor]:
+    """The means of a field [N, C, S, S] over each pixel's region, and whether that has `smallest` pixels or more: [N, 1, S, S]."""
+    flat = field.flatten(2)
+    index = regions[:, None].expand_as(flat)
+    sums = torch.zeros_like(flat).scatter_add(2, index, flat)
+    count = torch.zeros_like(flat[:, :1]).scatter_add(2, regions[:, None], torch.ones_like(flat[:, :1]))
+    size = count.gather(2, regions[:, None])
+    means = sums.gather(2, index) / size
+    return means.view_as(field), (size >= smallest).view(len(field), 1, *field.shape[2:])

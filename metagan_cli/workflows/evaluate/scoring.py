@@ -91,7 +91,7 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
 def ruler_of(setup: Setup, tasks: Sequence[EvaluationTask]) -> Ruler:
     """What samples of these tasks are measured by."""
     supports, real = (torch.stack([getattr(task, name) for task in tasks]) for name in ("support", "truth"))
-    return Ruler(setup.judges, supports, real, setup.inception)
+    return Ruler(setup.judges, supports, real, setup.inception, setup.outside)
 
 
 def score_row(

