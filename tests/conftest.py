@@ -51,8 +51,13 @@ def gaussian(stream: str, *shape: int) -> torch.Tensor:
 
 
 def stirred_networks() -> Networks:
-    """Tiny networks whose zero layers are not zero, so that everything has an effect."""
-    nets, rng = build_networks(TINY, generator_for(1, "weights")), generator_for(2, "noise")
+    """Tiny networks for gray whose zero layers are not zero, so that everything has an effect."""
+    return stirred(TINY)
+
+
+def stirred(config: ModelConfig) -> Networks:
+    """The same of another architecture."""
+    nets, rng = build_networks(config, generator_for(1, "weights")), generator_for(2, "noise")
     with torch.no_grad():
         for parameter in nets.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))

@@ -233,6 +233,8 @@ def test_pictures_bend_as_a_whole() -> None:
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     torch.nn.init.constant_(nets.generator.get_parameter("lend.bias"), -100.0)
     torch.nn.init.normal_(nets.generator.flow.weight, std=0.05, generator=generator_for(1, "flow"))
+    for parameter in nets.generator.out.parameters():
+        torch.nn.init.zeros_(parameter)  # nothing is repainted
     with torch.no_grad():
         images = nets.generator(latents, replace(state, bases=stripes))[0][0].mean(1)
     ink = (1 - images[:, 4:28]).clamp(min=0)

@@ -17,6 +17,7 @@ def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest
     monkeypatch.setattr(repaint, "without_grid", lambda x: x)  # which only colour networks do
     gray = stirred_networks()
     wide = in_colour(gray, generator_for(0, "colour")).eval()
+    wide.generator.follows = False  # nor do gray ones keep what is even
     assert wide.config == replace(TINY, channels=3)
     ink = torch.zeros(2, 3, 1, 32, 32)
     ink[:, :, :, 8:24, 10:22] = gaussian("ink", 2, 3, 1, 16, 12).sign()  # well inside: beyond the border they differ

@@ -46,28 +46,36 @@ def even_regions(images: Tensor, apart: float) -> Tensor:
     Neighbours belong together where no channel differs by more than `apart`.
     """
     across, down = ((images.diff(dim=d).abs().amax(1) <= apart) for d in (3, 2))
-    number = torch.arange(images[0, 0].numel(), device=images.device)
-    label = number.view(1, *images.shape[2:]).repeat(len(images), 1, 1)
+    rows, columns = _runs(across), _runs(down.transpose(1, 2)).unflatten(1, images.shape[2:]).transpose(1, 2).flatten(1)
+    label = torch.arange(images[0, 0].numel(), device=images.device).expand(len(images), -1)
     while True:
-        wider = label.clone()
-        for linked, one, other in ((across, label[:, :, 1:], label[:, :, :-1]), (down, label[:, 1:], label[:, :-1])):
-            most = torch.where(linked, one.maximum(other), -1)
-            first, second = (wider[:, :, 1:], wider[:, :, :-1]) if linked is across else (wider[:, 1:], wider[:, :-1])
-            first.copy_(first.maximum(most))
-            second.copy_(second.maximum(most))
-        flat = wider.flatten(1)
-        flat = flat.gather(1, flat)  # as far as the pixel that stands for this one has come already
-        if torch.equal(flat, label.flatten(1)):
-            return flat
-        label = flat.view_as(label)
+        wider = label
+        for runs in (rows, columns):  # the largest along each run, in turn
+            wider = torch.zeros_like(wider).scatter_reduce(1, runs, wider, "amax").gather(1, runs)
+        if torch.equal(wider, label):
+            return label
+        label = wider
 
 
-def region_means(field: Tensor, regions: Tensor, smallest: int) -> tuple[Tensor, Tensor]:
-    """The means of a field [N, C, S, S] over each pixel's region, and whether that has `smallest` pixels or more: [N, 1, S, S]."""
+def _runs(linked: Tensor) -> Tensor:
+    """A number for each run of pixels that are linked along their row, bool [N, S, S - 1]: int [N, S * S]."""
+    return F.pad((~linked).long(), (1, 0), value=1).flatten(1).cumsum(1) - 1
+
+
+def region_means(field: Tensor, regions: Tensor) -> Tensor:
+    """The means of a field [N, C, S, S] over each pixel's region."""
     flat = field.flatten(2)
     index = regions[:, None].expand_as(flat)
     sums = torch.zeros_like(flat).scatter_add(2, index, flat)
     count = torch.zeros_like(flat[:, :1]).scatter_add(2, regions[:, None], torch.ones_like(flat[:, :1]))
-    size = count.gather(2, regions[:, None])
-    means = sums.gather(2, index) / size
-    return means.view_as(field), (size >= smallest).view(len(field), 1, *field.shape[2:])
+    return (sums / count.clamp(min=1)).gather(2, index).view_as(field)
+
+
+@torch.no_grad()
+def are_areas(regions: Tensor, side: int) -> Tensor:
+    """Which pixels [N, 1, S, S] are of a region that holds a pixel and all its eight neighbours: areas, not lines or edges."""
+    number = regions.view(-1, 1, side, side)
+    around = F.pad(number.float(), 4 * [1], mode="replicate")
+    most, least = F.max_pool2d(around, 3, 1), -F.max_pool2d(-around, 3, 1)
+    core = (most == least).long().flatten(1)
+    return torch.zeros_like(regions).scatter_reduce(1, regions, core, "amax").gather(1, regions).view_as(number) > 0

@@ -12,10 +12,12 @@ from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.devices import as_float32
 from metagan_cli.images.colour import KINDS
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
+from metagan_cli.images.regions import even_regions
 from metagan_cli.networks.encoder import CELLS
+from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of
 from metagan_cli.networks.generator.modulation import Modulated, block_channels, each, modulation_sizes
 from metagan_cli.networks.generator.part_swap import swap_parts
-from metagan_cli.networks.generator.repaint import repaint
+from metagan_cli.networks.generator.repaint import REACH, repaint
 from metagan_cli.networks.generator.tint import tint
 from metagan_cli.networks.generator.variation import (
     HALF,
@@ -66,6 +68,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(Modulated(inward, outward, style, up=i == UP) for i, (inward, outward) in pairs)
         self.modulation_sizes = modulation_sizes(config)
         self.colour = config.channels == 3
+        self.follows = self.colour and config.feed_forward  # the even regions of what a sample starts from
         tints, known = (KINDS, SPREADS) if self.colour else (0, 0)
         self.sway, self.feel = nn.Linear(style + 1 + known, ways(config.channels)), conv(ways(config.channels), d, 1)
         self.flow, self.affine = conv(d, 2 + tints), nn.Linear(style, 6)
@@ -114,10 +117,14 @@ class Generator(nn.Module):
         predicted, affine = as_float32(self.flow(activate(low))), as_float32(self.affine(style))
         drawn = drawn_side(support).repeat_interleave(count)
         warped = warp(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], drawn, self.rules)
-        tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], self.rules)
+        regions = even_regions(warped, EVEN) if self.follows else None
+        tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], regions, self.rules)
         seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
         seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
-        images = in_blocks(repaint(tinted, seen, self.unfold, self.finish, self.out), drawn)
+        painted = repaint(tinted, seen, self.unfold, self.finish, self.out)
+        if regions is not None:
+            painted = REACH * follow_regions(painted / REACH, tinted, regions, palette_of(support))
+        images = in_blocks(painted, drawn)
         return images.unflatten(0, (tasks, count)), base.unflatten(0, (tasks, count))
 
     def sources(self, latents: Latents, shots: int) -> Tensor:

@@ -1,0 +1,88 @@
+"""Flat stays flat: what is even in a picture changes as a whole, and in flat-coloured folders to a colour that the folder has."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.images.regions import are_areas, even_regions, region_means
+
+EVEN = 2.5 / 127.5  # by how much neighbours that are even may differ in a channel
+MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
+NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' to others
+REGIONS = 64  # of a sample, the largest, that keep to the folder's colours
+COLOURS = 16  # regions of an image, the largest, that lend the folder their colours
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of B folders."""
+
+    colours: Tensor  # [B, P, 3]
+    grounds: Tensor  # bool [B, P]: which are a ground's, and keep to grounds
+    counts: Tensor  # bool [B, P]: which of them are there
+    flat: Tensor  # bool [B]: folders whose samples keep to them
+
+
+@torch.no_grad()
+def palette_of(support: Tensor) -> Palette:
+    """The colours of the largest even regions of support images [B, K, 3, S, S]."""
+    b, images = len(support), support.flatten(0, 1)
+    regions = even_regions(images, EVEN)
+    means, area = region_means(images, regions), are_areas(regions, images.shape[-1])
+    place = _largest(regions, COLOURS)
+    colours = means.flatten(2).gather(2, place[:, None].expand(-1, 3, -1)).transpose(1, 2)
+    grounds = _of_ground(regions, images.shape[-1]).gather(1, place)
+    share, there = area.float().mean((1, 2, 3)).unflatten(0, (b, -1)).mean(1), area.flatten(1).gather(1, place)
+    colours, grounds, there = (part.unflatten(0, (b, -1)).flatten(1, 2) for part in (colours, grounds, there))
+    return Palette(colours, grounds, there, share >= MOSTLY)
+
+
+def _of_ground(regions: Tensor, side: int) -> Tensor:
+    """Which pixels lie in a region [N, S * S] that reaches an upper corner, as grounds do and things seldom: bool."""
+    return (regions == regions[:, :1]) | (regions == regions[:, side - 1 : side])
+
+
+def follow_regions(painted: Tensor, warped: Tensor, regions: Tensor, palette: Palette) -> Tensor:
+    """Painted images [N, 3, S, S] whose even regions, those of the warped ones, changed as a whole: [N, 3, S, S].
+
+    `regions` [N, S * S] are the warped images'; the N samples are those of the palette's B folders in turn. In
+    flat-coloured folders what is near an even region, as soft edges are, changes as that does; all else is as painted.
+    """
+    area = are_areas(regions, warped.shape[-1])
+    shift = (_kept_to(region_means(painted, regions), regions, palette) - region_means(warped, regions)) * area
+    near = F.avg_pool2d(area.to(shift.dtype), 5, 1, 2)
+    around = F.avg_pool2d(shift, 5, 1, 2) / near.clamp(min=1e-6)
+    of_flat = palette.flat.repeat_interleave(len(warped) // len(palette.flat)).view(-1, 1, 1, 1)
+    moved = (warped + torch.where(area, shift, around)).clamp(-1, 1)
+    return torch.where(area | ((near > 0) & of_flat), moved, painted)
+
+
+def _kept_to(means: Tensor, regions: Tensor, palette: Palette) -> Tensor:
+    """Colours [N, 3, S, S] of regions, in flat-coloured folders the largest's the nearest of the folder's colours.
+
+    Gradients are as if nothing was chosen.
+    """
+    if not palette.flat.any():
+        return means
+    with torch.no_grad():
+        tasks, flat = len(palette.flat), means.detach().flatten(2)
+        place = _largest(regions, REGIONS)
+        index = place[:, None].expand(-1, 3, -1)
+        own = flat.gather(2, index)  # [N, 3, REGIONS]
+        ground = _of_ground(regions, means.shape[-1]).gather(1, place)
+        of_task = own.transpose(1, 2).unflatten(0, (tasks, -1)).flatten(1, 2)  # [B, N / B * REGIONS, 3]
+        apart = torch.cdist(of_task.float(), palette.colours.float()) + NEVER * ~palette.counts[:, None]
+        apart = apart + ELSE * (ground.view(tasks, -1, 1) != palette.grounds[:, None])
+        chosen = palette.colours.gather(1, apart.argmin(2)[..., None].expand(-1, -1, 3)).to(own.dtype)
+        chosen = torch.where(palette.flat[:, None, None], chosen, of_task)
+        chosen = chosen.unflatten(1, (-1, REGIONS)).flatten(0, 1).transpose(1, 2)
+        kept = flat.scatter(2, index, chosen).gather(2, regions[:, None].expand_as(flat)).view_as(means)
+    return torch.as_tensor(means + (kept - means).detach())
+
+
+def _largest(regions: Tensor, most: int) -> Tensor:
+    """The pixels that stand for the largest regions: int [N, most]."""
+    size = torch.zeros_like(regions).scatter_add(1, regions, torch.ones_like(regions))
+    return size.topk(most, dim=1).indices
