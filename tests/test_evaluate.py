@@ -94,7 +94,7 @@ def test_a_folder_gets_the_model_that_suits_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_rows_and_rivals(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
+def test_rows_and_references(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
     names = [row.name for row in evaluated.rows if row.shots == 3]
     assert names[0] == "tiny"
     assert names[1] == REALS
