@@ -7,7 +7,7 @@ import torch
 from conftest import TINY, gaussian, stirred
 
 from metagan_cli.evaluation.plain import flatness
-from metagan_cli.images.regions import are_areas, even_regions, region_means
+from metagan_cli.images.regions import are_areas, even_areas, even_regions, region_means
 from metagan_cli.learners.base import seen
 from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of
 from metagan_cli.networks.generator.repaint import REACH
@@ -117,7 +117,7 @@ def test_a_picture_with_few_even_regions_keeps_to_no_palette() -> None:
     palette = palette_of(support)
     assert not palette.flat.any()
     warped, painted = support[0], (support[0] + 0.3 * gaussian("paint", 3, 3, SIDE, SIDE)).clamp(-1, 1)
-    moved = follow_regions(painted, warped, even_regions(warped, EVEN), palette)
+    moved = follow_regions(painted, warped, even_areas(warped, EVEN), palette)
     assert torch.equal(moved[..., 8:, :], painted[..., 8:, :])
     sky = moved[..., :8, :].flatten(2)
     assert torch.allclose(sky, sky[..., :1].expand_as(sky), atol=1e-6)
@@ -127,7 +127,7 @@ def test_a_picture_with_few_even_regions_keeps_to_no_palette() -> None:
 def test_gradients_reach_the_paint_through_its_regions() -> None:
     warped = 0.8 * flat_folder()[0]
     painted = (warped + 0.1).requires_grad_()
-    moved = follow_regions(painted, warped, even_regions(warped, EVEN), palette_of(warped[None]))
+    moved = follow_regions(painted, warped, even_areas(warped, EVEN), palette_of(warped[None]))
     moved.sum().backward()
     assert painted.grad is not None
     assert painted.grad.abs().min() > 0
@@ -137,6 +137,6 @@ def test_tasks_keep_to_their_own_colours() -> None:
     first, second = flat_folder()[0], -flat_folder()[0]
     both = palette_of(torch.stack([first, second]))
     warped = torch.cat([first, second])
-    moved = follow_regions((warped + 0.2).clamp(-1, 1), warped, even_regions(warped, EVEN), both)
-    alone = follow_regions((first + 0.2).clamp(-1, 1), first, even_regions(first, EVEN), palette_of(first[None]))
+    moved = follow_regions((warped + 0.2).clamp(-1, 1), warped, even_areas(warped, EVEN), both)
+    alone = follow_regions((first + 0.2).clamp(-1, 1), first, even_areas(first, EVEN), palette_of(first[None]))
     assert torch.allclose(moved[:3], alone, atol=1e-5)

@@ -12,7 +12,8 @@ from torch import nn
 
 from metagan_cli.errors import UsageError
 from metagan_cli.evaluation import outside, plain
-from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net, polynomial_distance
+from metagan_cli.evaluation.metrics import polynomial_distance
+from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net
 
 
 class Means(nn.Module):

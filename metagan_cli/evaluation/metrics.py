@@ -4,6 +4,7 @@ Every figure comes task by task, so that its uncertainty can be had by drawing t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,11 @@ class Figure:
 def evenly(count: int, most: int) -> list[int]:
     """At most `most` numbers below `count`, evenly spread."""
     return torch.linspace(0, count - 1, min(count, most)).round().long().tolist()
+
+
+def by_task(see: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """What is seen in images [T, N, C, S, S] by what takes [M, C, S, S]: [T, N, ...]."""
+    return torch.as_tensor(see(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
 
 
 def figure(values: Tensor) -> Figure:
@@ -93,15 +99,22 @@ def kernel_distance(real: Tensor, samples: Tensor, width: float) -> Tensor:
     no bound.
     May be negative by chance, at most 2. Raises ValueError for fewer than two images on a side.
     """
+    return _squared_mmd(real, samples, lambda left, right: torch.exp(-torch.cdist(left, right) / width))
+
+
+def polynomial_distance(real: Tensor, samples: Tensor) -> Tensor:
+    """The same with KID's kernel (x y / D + 1)^3 (Bińkowski et al. 2018), for each task alone: [T]."""
+    return _squared_mmd(real, samples, lambda left, right: (left @ right.transpose(1, 2) / left.shape[2] + 1) ** 3)
+
+
+def _squared_mmd(real: Tensor, samples: Tensor, alike: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Unbiased, by a kernel that gives [T, N, M] of features [T, N, D] and [T, M, D]."""
     if min(real.shape[1], samples.shape[1]) < 2:
         raise ValueError("the kernel distance needs two images on either side")
 
-    def alike(left: Tensor, right: Tensor) -> Tensor:
-        return torch.exp(-torch.cdist(left, right) / width)
-
     def among(images: Tensor) -> Tensor:
-        n = images.shape[1]
-        return (alike(images, images).sum((1, 2)) - n) / (n * (n - 1))
+        n, kernel = images.shape[1], alike(images, images)
+        return (kernel.sum((1, 2)) - kernel.diagonal(dim1=1, dim2=2).sum(1)) / (n * (n - 1))
 
     real, samples = real.double(), samples.double()
     return among(real) + among(samples) - 2 * alike(real, samples).mean((1, 2))

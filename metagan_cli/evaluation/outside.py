@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metagan_cli.errors import UsageError
-from metagan_cli.evaluation.metrics import diversity, neighbour_accuracy, recognizability
+from metagan_cli.evaluation.metrics import by_task, diversity, neighbour_accuracy, polynomial_distance, recognizability
 
 NAME = "efficientnet-lite1"
 SIDE, FEATURES = 128, 1280  # pixels a side that it looks at, and features that it gives
@@ -59,25 +59,6 @@ def outside_net() -> OutsideNet:
     return OutsideNet(net)
 
 
-def polynomial_distance(real: Tensor, samples: Tensor) -> Tensor:
-    """Unbiased squared MMD of samples [T, N, D] from real images [T, R, D] with KID's kernel (x y / D + 1)^3: [T].
-
-    Bińkowski et al. 2018, for each task alone. May be negative by chance. Raises ValueError for fewer than two images on a side.
-    """
-    if min(real.shape[1], samples.shape[1]) < 2:
-        raise ValueError("the distance needs two images on either side")
-    real, samples = real.double(), samples.double()
-
-    def alike(left: Tensor, right: Tensor) -> Tensor:
-        return (left @ right.transpose(1, 2) / left.shape[2] + 1) ** 3
-
-    def among(images: Tensor) -> Tensor:
-        n, kernel = images.shape[1], alike(images, images)
-        return (kernel.sum((1, 2)) - kernel.diagonal(dim1=1, dim2=2).sum(1)) / (n * (n - 1))
-
-    return among(real) + among(samples) - 2 * alike(real, samples).mean((1, 2))
-
-
 def nearest(samples: Tensor, examples: Tensor) -> Tensor:
     """The median, over samples [T, N, D], of the distance to the nearest of a task's examples [T, K, D]: [T]."""
     return torch.cdist(samples.double(), examples.double()).amin(2).median(1).values / math.sqrt(samples.shape[2])
@@ -89,23 +70,19 @@ class OutsideRuler:
     def __init__(self, net: OutsideNet, supports: Tensor, real: Tensor) -> None:
         """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
         self.net = net
-        self.examples, self.real = self._seen(supports), self._seen(real)
+        self.examples, self.real = by_task(net.describe, supports), by_task(net.describe, real)
+        self.prototypes = F.normalize(F.normalize(self.examples, dim=2).mean(1), dim=1)
         self.far = nearest(self.real, self.examples).clamp(min=1e-6)
 
     def measure(self, samples: Tensor, own: Tensor) -> dict[str, Tensor]:
         """Figures, one a task [T], of samples [T, N, C, S, S] of the tasks with numbers own [T]; those that make sense."""
-        seen, found = self._seen(samples), dict[str, Tensor]()
-        real, prototypes = F.normalize(self.real[own], dim=2), F.normalize(F.normalize(self.examples, dim=2).mean(1), dim=1)
-        directions = F.normalize(seen, dim=2)
+        seen, found = by_task(self.net.describe, samples), dict[str, Tensor]()
+        real, directions = F.normalize(self.real[own], dim=2), F.normalize(seen, dim=2)
         with contextlib.suppress(ValueError):  # too few tasks to ask which one it is
-            found["outside recognizability"] = recognizability(prototypes, directions, own)
+            found["outside recognizability"] = recognizability(self.prototypes, directions, own)
         with contextlib.suppress(ValueError):  # too few images
             found["outside diversity"] = diversity(seen) / diversity(self.real[own]).clamp(min=1e-9)
             found["outside mmd"] = polynomial_distance(self.real[own], seen)
             found["outside neighbour"] = neighbour_accuracy(real, directions)
         found["outside distance"] = nearest(seen, self.examples[own]) / self.far[own]
         return {name: value.float() for name, value in found.items()}
-
-    def _seen(self, images: Tensor) -> Tensor:
-        """Features [T, N, FEATURES] of images [T, N, C, S, S]."""
-        return torch.as_tensor(self.net.describe(images.flatten(0, 1)).unflatten(0, images.shape[:2]))

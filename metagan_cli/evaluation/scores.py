@@ -54,8 +54,8 @@ class Ruler:
         self.inception = inception
         self.inception_real = None if inception is None else inception_features(inception, real.flatten(0, 1))
         self.judges, self.supports = judges, supports
-        self.prototypes = _by_task(judges.identify, supports).mean(1)
-        self.real = _by_task(judges.describe, real)
+        self.prototypes = metrics.by_task(judges.identify, supports).mean(1)
+        self.real = metrics.by_task(judges.describe, real)
         self.width = metrics.kernel_width(self.real)
         self.redraws = torch.stack([thresholds(examples) for examples in supports])
         pairs = zip(real, supports, strict=True)
@@ -63,7 +63,7 @@ class Ruler:
 
     def measure(self, samples: Tensor, own: Tensor) -> Score:
         """Figures of samples [T, N, C, S, S] in [-1, 1] of the tasks with numbers own [T]; they may be taken for any of the P."""
-        described, identified = (_by_task(see, samples) for see in (self.judges.describe, self.judges.identify))
+        described, identified = (metrics.by_task(see, samples) for see in (self.judges.describe, self.judges.identify))
         real, values = self.real[own], dict[str, Tensor]()
 
         def add(name: str, measure: Callable[[], Tensor]) -> None:
@@ -94,10 +94,4 @@ class Ruler:
 
 def _mean_by_task(of: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """The mean figure [T] of images [T, N, C, S, S]."""
-    return torch.as_tensor(of(images.flatten(0, 1).float()).unflatten(0, images.shape[:2]).mean(1))
-
-
-def _by_task(see: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Features [T, N, D] of images [T, N, C, S, S]."""
-    features = see(images.flatten(0, 1))
-    return features.view(*images.shape[:2], features.shape[1])
+    return metrics.by_task(of, images.float()).mean(1)

@@ -32,8 +32,8 @@ def recoloured(support: Tensor, which: Tensor, like: Tensor, agreement: float) -
     """Support images number `which` [B, N] in the colours of those number `like` [B, N], of [B, K, 3, S, S]: [B * N, 3, S, S].
 
     Each of an image's few colours becomes that which the other has most where it is, if that is so in more than this share of its
-    places, and also the other way round: hair
-    takes the colour of hair, a mouth that the other has not keeps its own. Within a colour shades stay.
+    places, and also the other way round: hair takes the colour of hair, a mouth that the other has not keeps its own. Within a
+    colour shades stay.
     """
     row = torch.arange(len(support), device=support.device)[:, None]
     colours, members = (found.unflatten(0, support.shape[:2]) for found in few_colours(support.flatten(0, 1)))

@@ -1,5 +1,7 @@
 """Regions of pictures: what is even in one, and the parts that two of one layout differ in."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,6 +39,19 @@ def _largest_around(x: Tensor) -> Tensor:
     x = F.pad(x, 4 * [1])
     x = x[..., :-2].maximum(x[..., 1:-1]).maximum(x[..., 2:])
     return x[..., :-2, :].maximum(x[..., 1:-1, :]).maximum(x[..., 2:, :])
+
+
+class Areas(NamedTuple):
+    """What is even in N pictures."""
+
+    regions: Tensor  # int [N, S * S]: the pixel that stands for each pixel's region
+    inside: Tensor  # bool [N, 1, S, S]: whether that is an area, and no line or edge
+
+
+def even_areas(images: Tensor, apart: float) -> Areas:
+    """The even regions of images [N, C, S, S], and which are areas."""
+    regions = even_regions(images, apart)
+    return Areas(regions, are_areas(regions, images.shape[-1]))
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.images.regions import are_areas, even_regions, region_means
+from metagan_cli.images.regions import Areas, even_areas, region_means
 
 EVEN = 2.5 / 127.5  # by how much neighbours that are even may differ in a channel
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
@@ -29,8 +29,8 @@ class Palette:
 def palette_of(support: Tensor) -> Palette:
     """The colours of the largest even regions of support images [B, K, 3, S, S]."""
     b, images = len(support), support.flatten(0, 1)
-    regions = even_regions(images, EVEN)
-    means, area = region_means(images, regions), are_areas(regions, images.shape[-1])
+    regions, area = even_areas(images, EVEN)
+    means = region_means(images, regions)
     place = _largest(regions, COLOURS)
     colours = means.flatten(2).gather(2, place[:, None].expand(-1, 3, -1)).transpose(1, 2)
     grounds = _of_ground(regions, images.shape[-1]).gather(1, place)
@@ -44,13 +44,13 @@ def _of_ground(regions: Tensor, side: int) -> Tensor:
     return (regions == regions[:, :1]) | (regions == regions[:, side - 1 : side])
 
 
-def follow_regions(painted: Tensor, warped: Tensor, regions: Tensor, palette: Palette) -> Tensor:
-    """Painted images [N, 3, S, S] whose even regions, those of the warped ones, changed as a whole: [N, 3, S, S].
+def follow_regions(painted: Tensor, warped: Tensor, areas: Areas, palette: Palette) -> Tensor:
+    """Painted images [N, 3, S, S] whose even areas, those of the warped ones, changed as a whole: [N, 3, S, S].
 
-    `regions` [N, S * S] are the warped images'; the N samples are those of the palette's B folders in turn. In
+    The N samples are those of the palette's B folders in turn. In
     flat-coloured folders what is near an even region, as soft edges are, changes as that does; all else is as painted.
     """
-    area = are_areas(regions, warped.shape[-1])
+    regions, area = areas
     shift = (_kept_to(region_means(painted, regions), regions, palette) - region_means(warped, regions)) * area
     near = F.avg_pool2d(area.to(shift.dtype), 5, 1, 2)
     around = F.avg_pool2d(shift, 5, 1, 2) / near.clamp(min=1e-6)

@@ -12,7 +12,7 @@ from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.devices import as_float32
 from metagan_cli.images.colour import KINDS
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
-from metagan_cli.images.regions import even_regions
+from metagan_cli.images.regions import even_areas
 from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of
 from metagan_cli.networks.generator.modulation import Modulated, block_channels, each, modulation_sizes
@@ -117,13 +117,13 @@ class Generator(nn.Module):
         predicted, affine = as_float32(self.flow(activate(low))), as_float32(self.affine(style))
         drawn = drawn_side(support).repeat_interleave(count)
         warped = warp(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], drawn, self.rules)
-        regions = even_regions(warped, EVEN) if self.follows else None
-        tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], regions, self.rules)
+        areas = even_areas(warped, EVEN) if self.follows else None
+        tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], areas, self.rules)
         seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
         seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
         painted = repaint(tinted, seen, self.unfold, self.finish, self.out)
-        if regions is not None:
-            painted = REACH * follow_regions(painted / REACH, tinted, regions, palette_of(support))
+        if areas is not None:
+            painted = REACH * follow_regions(painted / REACH, tinted, areas, palette_of(support))
         images = in_blocks(painted, drawn)
         return images.unflatten(0, (tasks, count)), base.unflatten(0, (tasks, count))
 

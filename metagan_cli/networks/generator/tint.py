@@ -5,22 +5,20 @@ from torch import Tensor
 
 from metagan_cli.config import VariationRules
 from metagan_cli.images.colour import tinted
-from metagan_cli.images.regions import are_areas, region_means
+from metagan_cli.images.regions import Areas, region_means
 from metagan_cli.networks.generator.warp import resized
 
 
-def tint(
-    images: Tensor, jitter: Tensor, predicted: Tensor, limits: Tensor, regions: Tensor | None, rules: VariationRules
-) -> Tensor:
+def tint(images: Tensor, jitter: Tensor, predicted: Tensor, limits: Tensor, areas: Areas | None, rules: VariationRules) -> Tensor:
     """Images [N, 3, S, S] with colour jitter [N, 3, 1, 1] and a predicted change [N, 3, 8, 8]; `limits` [N, 3, 1, 1] are its.
 
-    Even regions [N, S * S] of the images change as a whole, where they are given. Gray images, whose jitter and prediction have
+    Even areas of the images change as a whole, where they are given. Gray images, whose jitter and prediction have
     no channels, stay as they are.
     """
     if not jitter.shape[1]:
         return images
     amounts = jitter + limits * resized(predicted, images.shape[-1])
-    if regions is not None:
-        amounts = torch.where(are_areas(regions, images.shape[-1]), region_means(amounts, regions), amounts)
+    if areas is not None:
+        amounts = torch.where(areas.inside, region_means(amounts, areas.regions), amounts)
     most = rules.jitter_most[2]
     return tinted(images, torch.cat([amounts[:, :2], amounts[:, 2:].clamp(-most, most)], 1))
