@@ -104,6 +104,8 @@ class VariationRules:
     """Difference of a channel, in [-1, 1], that makes a part of two pictures one of its own."""
     part_margin: float = 0.06
     """And the one that goes with such a part."""
+    repaint: float = 1.0
+    """What counts of the residual that is painted over the warped image."""
     recolour_agreement: float = 0.5
     """Share of a colour's places that have one colour in the other picture, for it to become that."""
 

@@ -170,7 +170,8 @@ def test_a_partner_is_another_support_image() -> None:
 
 
 def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
-    nets, support, state = colour_networks()
+    nets, texture, state = colour_networks()
+    support = texture[..., ::8, ::8].repeat_interleave(8, 3).repeat_interleave(8, 4)  # of even blocks
     alike = support.clone()
     alike[..., :16] = support[:, :1, ..., :16]  # one half is the same in all
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
@@ -246,7 +247,8 @@ def test_pictures_bend_as_a_whole() -> None:
 def test_where_edges_are_shared_nothing_bends_and_where_nothing_changes_a_picture_stays_exact() -> None:
     nets, _, state = colour_networks()
     part = nets.generator
-    state = replace(state, bases=gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1).expand(1, 3, 3, 32, 32))
+    blocks = gaussian("picture", 1, 1, 3, 4, 4).clamp(-1, 1).repeat_interleave(8, 3).repeat_interleave(8, 4)
+    state = replace(state, bases=blocks.expand(1, 3, 3, 32, 32))
     latents = draw_latents(1, 8, part.latent_sizes, generator_for(0, "latents"))
     torch.nn.init.normal_(part.flow.weight, std=0.05, generator=generator_for(1, "flow"))
     torch.nn.init.zeros_(part.flow.weight[2:])  # no tint that is predicted
@@ -265,7 +267,7 @@ def test_real_images_are_as_bright_as_samples() -> None:
 
 
 def test_a_folder_says_what_chance_may_change() -> None:
-    """Shared edges: parts are lent, nothing bends; one colour: it is kept; a single image: all may change."""
+    """Shared edges: parts are lent, nothing bends, but of textures; one colour: it is kept; a single one: all may change."""
     picture, shade = (
         gaussian("picture", 1, 1, 3, 32, 32).clamp(-1, 1) / 2,
         torch.linspace(-0.4, 0.4, 4)[None, :, None, None, None],
@@ -274,7 +276,10 @@ def test_a_folder_says_what_chance_may_change() -> None:
     bend, _, hue, strength, light, loan = variation_limits(alike, RULES)[0].tolist()
     assert (bend, loan) == (0, 1)
     assert max(hue, strength, light) < 1e-3
-    assert variation_limits(alike[:, :1], RULES).tolist() == [6 * [1]]
+    bend, _, _, _, _, loan = variation_limits(alike, RULES, torch.tensor([False]))[0].tolist()  # a texture
+    assert (bend, loan) == (pytest.approx(full), 0)
+    assert variation_limits(alike[:, :1], RULES).tolist() == [pytest.approx(6 * [full])]
+    assert variation_limits(torch.ones(1, 1, 3, 32, 32), RULES).tolist() == [6 * [1]]
     assert variation_limits(alike + 0.05 * shade, RULES)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)
     tints = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
     assert variation_limits(alike + shade * tints, RULES)[0].tolist() == pytest.approx([0, 0, full, full, 0, 1], abs=0.01)

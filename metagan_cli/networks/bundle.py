@@ -1,9 +1,10 @@
 """The networks of a base model, together."""
 
 import copy
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.networks.discriminator import Discriminator
@@ -16,7 +17,8 @@ from metagan_cli.rng import seeded
 class Networks(nn.Module):
     """What all tasks share: support encoder, generator, and discriminator (the outer critic).
 
-    And, where the inner game listens to it, a perceptual net that was trained before and stays as it is.
+    And, where the inner game listens to it, a perceptual net that was trained before and stays as it is. `ruled` says of support
+    images [B, K, C, S, S] how ruled they are, [B] in [0, 1]: not at all, unless a ruler that was trained before is there.
     """
 
     def __init__(self, config: ModelConfig, rules: VariationRules | None = None) -> None:
@@ -25,6 +27,7 @@ class Networks(nn.Module):
         self.encoder = SupportEncoder(config)
         self.generator = Generator(config, rules)
         self.discriminator = Discriminator(config)
+        self.ruled: Callable[[Tensor], Tensor] = not_ruled
         self.perceiver = PerceptualNet(config.channels).requires_grad_(False) if config.inner_perception else None
 
     def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
@@ -38,6 +41,11 @@ class Networks(nn.Module):
         other = copy.copy(self)
         other._modules = self._modules | {"discriminator": copy.deepcopy(self.discriminator).requires_grad_(False)}
         return other
+
+
+def not_ruled(support: Tensor) -> Tensor:
+    """Zeros [B] for support images [B, K, C, S, S]."""
+    return support.new_zeros(len(support))
 
 
 def build_networks(

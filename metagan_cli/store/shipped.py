@@ -22,6 +22,7 @@ class ShippedModel:
     text: str  # all of the card
     image_size: int
     channels: int
+    domain: dict[str, Any] | None  # of the tasks that it was trained on
 
 
 def shipped_models() -> tuple[ShippedModel, ...]:
@@ -73,4 +74,4 @@ def _describe(name: str, path: Path, metadata: dict[str, Any]) -> ShippedModel:
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     about = next((line for line in text.splitlines() if line and not line.startswith("#")), "")
     model = metadata["model"]
-    return ShippedModel(name, path, card, about, text, int(model["image_size"]), int(model["channels"]))
+    return ShippedModel(name, path, card, about, text, int(model["image_size"]), int(model["channels"]), metadata.get("domain"))

@@ -1,18 +1,16 @@
 """adapt: a folder of a few images to an adapted model."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
-from metagan_cli.config import DEPTHS, AdaptConfig, ModelConfig, to_dict
-from metagan_cli.data.readers.folders import read_folder
-from metagan_cli.data.readers.support import Support, read_images
+from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
+from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.domain import domain_from_dict
@@ -26,13 +24,12 @@ from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
-from metagan_cli.store.shipped import ShippedModel, choose_model, find_model
+from metagan_cli.store.shipped import find_model
 from metagan_cli.workflows.progress import Report, silent
+from metagan_cli.workflows.suited import Source, read_for, suited_model
 
 MOST_SHOTS = 32  # images that the state holds; of larger folders this many are used
 TRIED = 32  # samples that the copy test looks at
-
-Source = Path | Sequence[Path | Image.Image]  # a folder, or files and opened pictures
 
 
 @dataclass(frozen=True)
@@ -133,14 +130,9 @@ def _read(source: Source, settings: AdaptConfig, report: Report) -> tuple[BaseMo
     """The base model, the images in its format, and why it was chosen."""
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
-        return base, _support(source, base.config, settings, report), "as asked"
-    first = choose_model(colourful=False)
-    support = _support(source, first, settings, report)
-    chosen = choose_model(colourful=support.colourful)
-    base = _load(chosen.path, settings)
-    if chosen.path != first.path:
-        support = _support(source, chosen, settings, report)
-    return base, support, "most images have colours" if support.colourful else "most images have no colours"
+        return base, read_for(source, base.config, settings, report), "as asked"
+    suited = suited_model(source, settings, report)
+    return _load(suited.model.path, settings), suited.support, suited.reason
 
 
 def _load(path: Path, settings: AdaptConfig) -> BaseModel:
@@ -148,12 +140,6 @@ def _load(path: Path, settings: AdaptConfig) -> BaseModel:
     if settings.learner not in (None, base.config.learner):
         raise UsageError(f"--learner {settings.learner}: '{base.name}' was trained with {base.config.learner}")
     return base
-
-
-def _support(source: Source, like: ModelConfig | ShippedModel, settings: AdaptConfig, report: Report) -> Support:
-    wanted: dict[str, Any] = {"size": like.image_size, "channels": like.channels, "fit": settings.fit}
-    wanted |= {"skip_bad": settings.skip_bad, "report": partial(report, "images read")}
-    return read_folder(source, **wanted) if isinstance(source, Path) else read_images(source, **wanted)
 
 
 def _adapt(

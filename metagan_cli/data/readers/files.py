@@ -31,6 +31,11 @@ MAX_PIXELS = 40_000_000
 MAX_BYTES = 300_000_000
 MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
 MIN_SIDE = 4  # pixels
+CELLS, SPECK = 64, 0.002  # a side of the grid in which colours are looked for, and the share of it that is too little
+COLOUR, DARK = (
+    24,
+    32,
+)  # levels that channels differ by where there is colour, in a picture of full brightness; and the darkest one
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -64,7 +69,7 @@ def read_image(
             if min(image.size) < MIN_SIDE:
                 raise InputError(f"{label}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
             rgb, ground = _on_ground(image)
-            colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
+            colourful = _has_colours(rgb)
             chosen = rgb if channels == 3 else rgb.convert("L")
             own = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
             pixels = squared(chosen, size, fit, own.block if by_pixels else 0, ground)
@@ -189,6 +194,14 @@ def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
     level = 0 if mean > 200 else 255
     ground = Image.new("RGBA", rgba.size, (level, level, level, 255))
     return Image.alpha_composite(ground, rgba).convert("RGB"), level
+
+
+def _has_colours(rgb: Image.Image) -> bool:
+    """Whether a picture has colours: more than a speck of them, be it as dark as it may."""
+    small = rgb.resize((min(CELLS, rgb.width), min(CELLS, rgb.height)), Image.Resampling.BOX)
+    cells = np.asarray(small).astype(np.float64)
+    brightness = max(float(np.percentile(cells, 99)), DARK) / 255
+    return bool((np.ptp(cells, axis=2) > COLOUR * brightness).mean() > SPECK)
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from metagan_cli.errors import InputError
 from metagan_cli.images.ground import border
 
 NEAR = 0.02  # mean difference of two thumbnails, as a share of the range, below which they are near-duplicates
+SOME = 0.25  # share of the images with colours, above which a folder has them
 PAIRS = 200  # near-duplicate pairs that are listed
 THUMBNAIL = 16
 
@@ -36,7 +37,7 @@ class Support:
     duplicates: tuple[tuple[str, str], ...]  # names of images that are nearly the same
     form: Form
     light_on_dark: bool
-    colourful: bool  # whether most of the images have colours
+    colourful: bool  # whether so many of the images have colours that something would be missed without
 
     def tell_skipped(self, say: Callable[[str], None], place: str = "") -> None:
         """A line for each file that was skipped, its name below `place`."""
@@ -113,7 +114,7 @@ def read_support(
         duplicates=duplicates,
         form=common_form([image.outline for _, image in read], fit, [image.ground for _, image in read]),
         light_on_dark=light,
-        colourful=sum(image.colourful for _, image in read) * 2 > len(read),
+        colourful=sum(image.colourful for _, image in read) > SOME * len(read),
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from metagan_cli.images.regions import Areas, even_areas, region_means
 
 EVEN = 2.5 / 127.5  # by how much neighbours that are even may differ in a channel
+GRAY = 8 / 127.5  # by how much the channels of a picture without colour may differ
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
 NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' to others
 REGIONS = 64  # of a sample, the largest, that keep to the folder's colours
@@ -57,6 +58,12 @@ def follow_regions(painted: Tensor, warped: Tensor, areas: Areas, palette: Palet
     of_flat = palette.flat.repeat_interleave(len(warped) // len(palette.flat)).view(-1, 1, 1, 1)
     moved = (warped + torch.where(area, shift, around)).clamp(-1, 1)
     return torch.where(area | ((near > 0) & of_flat), moved, painted)
+
+
+def uncoloured(images: Tensor, support: Tensor) -> Tensor:
+    """Images [N, 3, S, S] of B tasks in turn, those gray whose support [B, K, 3, S, S] is: what has no colour gets none."""
+    gray = ((support.amax(2) - support.amin(2)).flatten(1).amax(1) <= GRAY).repeat_interleave(len(images) // len(support))
+    return torch.where(gray[:, None, None, None], images.mean(1, keepdim=True), images)
 
 
 def _kept_to(means: Tensor, regions: Tensor, palette: Palette) -> Tensor:

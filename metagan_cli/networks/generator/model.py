@@ -14,7 +14,7 @@ from metagan_cli.images.colour import KINDS
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.images.regions import even_areas
 from metagan_cli.networks.encoder import CELLS
-from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of
+from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.modulation import Modulated, block_channels, each, modulation_sizes
 from metagan_cli.networks.generator.part_swap import swap_parts
 from metagan_cli.networks.generator.repaint import REACH, repaint
@@ -106,7 +106,9 @@ class Generator(nn.Module):
         style = self.map(torch.cat([latents.z, each(state.code, count)], 2).flatten(0, 1))
         modulation = each(state.modulation, count).flatten(0, 1).split(self.modulation_sizes, 1)
         *noise, warping, jitter, swapping = noise_maps(latents.noise.flatten(0, 1), self.config)
-        limits = variation_limits(support, self.rules).repeat_interleave(count, 0)
+        palette = palette_of(support) if self.follows else None
+        limits = variation_limits(support, self.rules, palette and palette.flat).repeat_interleave(count, 0)
+        ruled = state.ruled.repeat_interleave(count)[:, None, None, None]
         sizes, limits = chance_sizes(self.sway, style, support, limits, self.rules)[..., None, None], limits[..., None, None]
         warping, jitter, swapping = sizes[:, WARP] * warping, sizes[:, JITTER] * jitter, sizes[:, SWAP] * swapping
 
@@ -116,14 +118,15 @@ class Generator(nn.Module):
         mixed = mixed if self.config.feed_forward else torch.zeros_like(base)  # an even gray
         predicted, affine = as_float32(self.flow(activate(low))), as_float32(self.affine(style))
         drawn = drawn_side(support).repeat_interleave(count)
-        warped = warp(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], drawn, self.rules)
+        warped = warp(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], ruled, drawn, self.rules)
         areas = even_areas(warped, EVEN) if self.follows else None
         tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], areas, self.rules)
         seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
         seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
-        painted = repaint(tinted, seen, self.unfold, self.finish, self.out)
-        if areas is not None:
-            painted = REACH * follow_regions(painted / REACH, tinted, areas, palette_of(support))
+        painted = repaint(tinted, seen, self.rules.repaint * (1 - ruled), self.unfold, self.finish, self.out)
+        if areas is not None and palette is not None:
+            painted = REACH * follow_regions(painted / REACH, tinted, areas, palette)
+        painted = uncoloured(painted, support) if self.colour else painted
         images = in_blocks(painted, drawn)
         return images.unflatten(0, (tasks, count)), base.unflatten(0, (tasks, count))
 

@@ -14,8 +14,11 @@ REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground a
 STRENGTH = 4  # of the residual
 
 
-def repaint(warped: Tensor, features: Tensor, unfold: nn.Conv2d, finish: nn.Conv2d, out: nn.Conv2d) -> Tensor:
-    """Warped images [N, C, S, S] and features [N, W, 16, 16] to images [N, C, S, S] in (-1, 1), by three layers."""
+def repaint(warped: Tensor, features: Tensor, share: Tensor, unfold: nn.Conv2d, finish: nn.Conv2d, out: nn.Conv2d) -> Tensor:
+    """Warped images [N, C, S, S] and features [N, W, 16, 16] to images [N, C, S, S] in (-1, 1), by three layers.
+
+    `share` [N, 1, 1, 1] of the residual counts.
+    """
     fine = F.pixel_shuffle(unfold(activate(features)), warped.shape[-1] // GRID // 2)
     colour = warped.shape[1] == 3
     if colour:
@@ -24,7 +27,7 @@ def repaint(warped: Tensor, features: Tensor, unfold: nn.Conv2d, finish: nn.Conv
     fine = finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
     residual = F.pixel_shuffle(as_float32(out(activate(fine))), 2)
     own = torch.atanh(warped * REACH) if colour else SHARPEN * torch.atanh(warped.clamp(-CLIP, CLIP))
-    return torch.tanh(own + STRENGTH * residual)
+    return torch.tanh(own + STRENGTH * share * residual)
 
 
 def without_grid(x: Tensor) -> Tensor:

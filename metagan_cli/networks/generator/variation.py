@@ -61,23 +61,28 @@ def chance_sizes(layer: nn.Linear, style: Tensor, support: Tensor, limits: Tenso
     return torch.as_tensor(start * growth.minimum((most / start).log()).exp() * limits[:, : growth.shape[1]])
 
 
-def variation_limits(support: Tensor, rules: VariationRules) -> Tensor:
+def variation_limits(support: Tensor, rules: VariationRules, flat: Tensor | None = None) -> Tensor:
     """How much of its usual size change has in a folder, by what support images [B, K, C, S, S] differ in: [B, 6] in [0, 1].
 
-    Gray images, and a single one, leave all open; between several in colour, less needs to change. Images that share edges do
-    not warp, and swap parts; images of one colour, or on a ground of one colour that a tint would show on, keep it; those that
-    fill their squares change by less.
+    Gray images leave all open, and so does a single one on a plain ground; between several in colour, less needs to change.
+    Images that share edges do not warp, and swap parts, if their colours are `flat` [B]: in textures no part fits another.
+    Images of one colour, or on a ground of one colour that a tint would show on, keep it; those that fill their squares
+    change by less.
     """
-    if support.shape[1] == 1 or support.shape[2] == 1:
+    if support.shape[2] == 1:
         return support.new_ones(len(support), 3 + KINDS)
     ground, plain = (part.unflatten(0, support.shape[:2]) for part in ground_of(support.flatten(0, 1)))
-    share = rules.filled_share + (1 - rules.filled_share) * plain.float().mean(1, keepdim=True)
-    ground, change = ground[..., None, None], rules.several_share * share
+    share = plain.float().mean(1, keepdim=True)
+    if support.shape[1] == 1:
+        return torch.lerp(torch.tensor(rules.several_share * rules.filled_share), torch.ones(()), share).expand(-1, 3 + KINDS)
+    change = rules.several_share * (rules.filled_share + (1 - rules.filled_share) * share)
+    ground = ground[..., None, None]
     differ = torch.minimum(
         _tints(support_spread(support), rules), _tints(support_spread(ground), rules) + _unseen(ground, rules)
     ).clamp(max=1)
     none, full = rules.shared_edges
     shared = ((shared_edges(support) - none) / (full - none)).clamp(0, 1)[:, None]
+    shared = shared if flat is None else shared * flat[:, None]
     warp = change * (1 - shared)
     return torch.cat([warp, warp, change * differ, shared], 1)
 

@@ -9,23 +9,49 @@ from metagan_cli.images.pixel_art import in_blocks
 from metagan_cli.images.resampling import Sample, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
 from metagan_cli.networks.generator.variation import HALF, WARP_CELLS
 
+STRETCH = 0.5  # how much longer or shorter than it was a ruled line may become anywhere
 PREDICTED_CELLS = {1: HALF, 3: WARP_CELLS[3]}  # cells a side of a predicted flow, by channels
 
 
 def warp(
-    base: Tensor, random: Tensor, predicted: Tensor, affine: Tensor, limit: Tensor, drawn: Tensor, rules: VariationRules
+    base: Tensor,
+    random: Tensor,
+    predicted: Tensor,
+    affine: Tensor,
+    limit: Tensor,
+    ruled: Tensor,
+    drawn: Tensor,
+    rules: VariationRules,
 ) -> Tensor:
     """Base images [N, C, S, S] under a random flow [N, 2, c, c], and a predicted flow [N, 2, 8, 8] and map [N, 6].
 
     Flows are in half sides. `limit` [N, 1, 1, 1] is the share of what is predicted that counts, `drawn` [N] the pixels a side
-    of one drawn pixel.
+    of one drawn pixel. The more `ruled` [N, 1, 1, 1] in [0, 1] the lines are, the less counts of what is predicted, and the more
+    the random flow keeps them straight.
     """
-    side, share = base.shape[-1], rules.predicted_share * limit
+    side, share = base.shape[-1], rules.predicted_share * limit * (1 - ruled)
     aimed = F.adaptive_avg_pool2d(predicted, PREDICTED_CELLS[base.shape[1]])
-    flow = resized(random, side) + share * resized(aimed, side)
+    flow = resized(random, side)
+    if ruled.any():
+        flow = torch.lerp(flow, straightened(random, side), ruled)
+    flow = flow + share * resized(aimed, side)
     theta = torch.eye(2, 3, device=base.device) + share[..., 0] * affine.view(-1, 2, 3)
     grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
     return _sampled(base, grid, drawn)
+
+
+def straightened(random: Tensor, side: int) -> Tensor:
+    """A random flow [N, 2, c, c] as one [N, 2, side, side] that stretches columns and rows: lines along an axis stay straight.
+
+    As large as before, but nowhere stretched or squeezed by more than half.
+    """
+    cells = random.shape[-1]
+    across, down = random[:, 0].mean(1) * cells**0.5, random[:, 1].mean(2) * cells**0.5
+    line = F.interpolate(torch.stack([across, down], 1), size=side, mode="linear")
+    most = STRETCH * 2 / side
+    moved = F.pad(line.diff(dim=2).clamp(-most, most), (1, 0)).cumsum(2)
+    moved = moved - moved.mean(2, keepdim=True) + line.mean(2, keepdim=True)
+    return torch.stack([moved[:, 0, None].expand(-1, side, -1), moved[:, 1, :, None].expand(-1, -1, side)], 1)
 
 
 def resized(maps: Tensor, side: int) -> Tensor:

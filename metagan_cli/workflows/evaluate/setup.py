@@ -7,8 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from metagan_cli.config import DataConfig, EvaluateConfig
-from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.tasks import Say, TaskSource
 from metagan_cli.devices import choose_device
@@ -18,10 +17,11 @@ from metagan_cli.evaluation.judges import Judges
 from metagan_cli.evaluation.outside import OutsideNet, outside_net
 from metagan_cli.store.features import load_judges
 from metagan_cli.store.models import BaseModel, load_model
-from metagan_cli.store.shipped import choose_model, find_features, find_model
+from metagan_cli.store.shipped import find_features, find_model
+from metagan_cli.workflows.suited import suited_model
 
 FEATURES = ("own", "imagenet")  # nets that judge; the second beside the first
-LOOK, LOOKS = 32, 16  # pixels a side, and images of a folder that are looked at to choose a model
+LOOKS = 16  # images of a folder that are looked at to choose a model
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,9 @@ def default_model(source: str) -> str:
         return "glyph"
     first = min((place for place in folder.iterdir() if place.is_dir()), default=folder)
     try:
-        look = read_folder(first, size=LOOK, channels=3, skip_bad=True, most=LOOKS)
+        return suited_model(first, AdaptConfig(skip_bad=True), most=LOOKS).model.name
     except InputError:  # which the evaluation itself will explain
         return "glyph"
-    return choose_model(look.colourful).name
 
 
 def ready_model(name: str, device: str = "auto") -> BaseModel:

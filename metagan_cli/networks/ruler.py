@@ -1,0 +1,36 @@
+"""The ruler: a small net that tells ruled drawings (type, vector icons) from those of a free hand, by how lines run."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metagan_cli.networks.layers import conv
+
+WIDTHS = (24, 32, 48, 64)  # channels at 32, 16, 8 and 8 pixels a side, of images of 64
+GROUPS = 8
+SURE = 0.6  # share of a folder's evidence from which its lines begin to count as ruled
+
+
+class Ruler(nn.Module):
+    """Four convolutions and the mean of what they see: waver is everywhere or nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=2)
+        self.convs = nn.ModuleList(conv(i, o) for i, o in zip(WIDTHS, WIDTHS[1:], strict=False))
+        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, width) for width in WIDTHS[:-1])
+        self.out = nn.Linear(WIDTHS[-1], 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """How much speaks for a ruler, [N] in logits, of images [N, 1, S, S] in [-1, 1] with ink 1."""
+        x = F.gelu(self.first(images))
+        for number, (norm, layer) in enumerate(zip(self.norms, self.convs, strict=True)):
+            x = F.gelu(layer(norm(x)))
+            x = F.avg_pool2d(x, 2) if number < 2 else x
+        return torch.as_tensor(self.out(x.mean((2, 3)))[:, 0])
+
+    @torch.no_grad()
+    def ruled(self, support: Tensor) -> Tensor:
+        """How ruled the folders of support images [B, K, 1, S, S] are: [B] in [0, 1], 0 where that is unsure."""
+        chance = self(support.flatten(0, 1)).unflatten(0, support.shape[:2]).sigmoid().mean(1)
+        return ((chance - SURE) / (1 - SURE)).clamp(min=0)
