@@ -14,6 +14,7 @@ from metagan_cli.errors import UsageError
 from metagan_cli.evaluation import outside, plain
 from metagan_cli.evaluation.metrics import polynomial_distance
 from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net
+from metagan_cli.images.gradients import squared_gradients
 
 
 class Means(nn.Module):
@@ -110,11 +111,18 @@ def half(value: float) -> torch.Tensor:
     return image
 
 
+def test_edges_of_a_set_of_images_are_those_of_all_of_them() -> None:
+    sets = gaussian("sets", 2, 3, 3, 8, 8)
+    down_first = sets.diff(dim=3).square().mean((1, 2, 3, 4)) + sets.diff(dim=4).square().mean((1, 2, 3, 4))
+    assert torch.equal(squared_gradients(sets), down_first)
+    assert torch.allclose(squared_gradients(sets), squared_gradients(sets.flatten(0, 1)).view(2, 3).mean(1))
+
+
 def test_plain_figures_of_known_pictures() -> None:
     assert plain.flatness(torch.zeros(1, 3, 8, 8)).item() == 1
     assert plain.flatness(half(1.0)).item() == pytest.approx(0.75)  # two columns beside the edge are not even
     assert plain.flatness(half(-1 + 1 / 127.5)).item() == 1  # a level apart is even
-    assert plain.gradient_energy(half(1.0)).item() == pytest.approx(4 / 7)
+    assert plain.FIGURES["gradient"](half(1.0)).item() == pytest.approx(4 / 7)
     assert plain.half_tones(half(0.0)).item() == 0.5
     assert plain.orientations(half(1.0)).item() == pytest.approx(0, abs=1e-5)
     cross = (half(1.0) + half(1.0).transpose(2, 3)).repeat_interleave(16, 2).repeat_interleave(16, 3)
