@@ -112,6 +112,8 @@ def test_rows_and_references(evaluated: workflow.Evaluated, tmp_path: Path) -> N
     text = path.read_text()
     assert "http" not in text.replace("http://www.w3.org/", "")  # names of SVG itself
     assert text.count("<svg") == 4
+    assert text.count("flatness</th>") == 2  # at either number of shots
+    assert "MMD x 1000" not in text
     assert text.count("data:image/png") >= 2
     assert 'name="viewport"' in text
     check_report(path, overwrite=False)  # ours: may be replaced
@@ -123,6 +125,21 @@ def test_rows_and_references(evaluated: workflow.Evaluated, tmp_path: Path) -> N
     assert ran.returncode == 0
     assert "Augmentation gain" in ran.stdout
     assert "CONSOLE" not in ran.stderr, ran.stderr
+
+
+@pytest.mark.slow
+def test_the_page_and_json_say_what_the_outside_net_saw(evaluated: workflow.Evaluated, tmp_path: Path) -> None:
+    assert evaluated.as_dict()["outside"] is None
+    seen = {"outside mmd": torch.tensor([0.25, -0.25, 0.251]), "outside neighbour": torch.tensor([0.5])}
+    rows = [replace(row, score=Score.of(row.score.values | seen)) for row in evaluated.rows]
+    judged = replace(evaluated, rows=tuple(rows), outside_side=224)
+    assert judged.as_dict()["outside"] == {"net": "efficientnet-lite1", "side": 224}
+    write_report(tmp_path / "r.html", judged, [], [])
+    text = (tmp_path / "r.html").read_text()
+    assert "looks at 224 pixels a side" in text
+    assert text.count("<td>84 (-250 to 251)</td><td>50 (50 to 50)</td><td>–</td>") == len(rows)  # references too
+    flat = rows[0].score.figures["flatness"]
+    assert f"<td>{flat.mean:.2f} ({flat.low:.2f} to {flat.high:.2f})</td>" in text
 
 
 def test_the_most_typical_image_comes_first(setup: setting.Setup) -> None:

@@ -164,6 +164,14 @@ def test_other_options(arguments: list[str], tmp_path: Path) -> None:
     refused(2, *arguments, cwd=tmp_path)
 
 
+@pytest.mark.parametrize("count", ["-n", "--count"])
+@pytest.mark.parametrize("other", [["--like", "out.png"], ["--seeds", "1,2"]], ids=lambda other: other[0])
+def test_an_option_of_two_names_is_called_both(count: str, other: list[str], tmp_path: Path) -> None:
+    line = refused(2, "sample", count, "3", *other, cwd=tmp_path)
+    assert "-n / --count" in line
+    assert other[0] in line
+
+
 @pytest.mark.parametrize("options", [["--from", "glyph"], ["--steps", "4"], ["--depth", "all"], ["--fit", "pad"], ["--skip-bad"]])
 def test_an_adapted_model_is_not_adapted(options: list[str], adapted: Path, tmp_path: Path) -> None:
     assert f"{options[0]}: goes with a folder" in refused(2, "sample", adapted, *options, cwd=tmp_path)

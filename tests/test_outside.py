@@ -12,8 +12,12 @@ from torch import nn
 
 from metagan_cli.errors import UsageError
 from metagan_cli.evaluation import outside, plain
+from metagan_cli.evaluation.judges import build_judges
 from metagan_cli.evaluation.metrics import polynomial_distance
-from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net
+from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, look, outside_net, side_for
+from metagan_cli.evaluation.scores import Ruler
+from metagan_cli.images.gradients import squared_gradients
+from metagan_cli.images.resampling import at_side
 
 
 class Means(nn.Module):
@@ -23,17 +27,63 @@ class Means(nn.Module):
         return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)[:, :, None, None].expand(-1, -1, 2, 2)
 
 
-def tasks(stream: str, count: int = 6, images: int = 6) -> torch.Tensor:
-    """Tasks [T, N, 3, 16, 16], each of one colour with noise."""
+class Sides(Means):
+    """The same, and remembers how large the images were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sides: set[int] = set()
+
+    def extract_features(self, images: torch.Tensor) -> torch.Tensor:
+        self.sides |= set(images.shape[2:])
+        return super().extract_features(images)
+
+
+def tasks(stream: str, count: int = 6, images: int = 6, pixels: int = 16) -> torch.Tensor:
+    """Tasks [T, N, 3, S, S], each of one colour with noise."""
     colours = gaussian(f"{stream} colours", count, 1, 3, 1, 1).clamp(-1, 1) * 0.6
-    return (colours + 0.2 * gaussian(stream, count, images, 3, 16, 16)).clamp(-1, 1)
+    return (colours + 0.2 * gaussian(stream, count, images, 3, pixels, pixels)).clamp(-1, 1)
 
 
-def test_gray_images_are_shown_dark_on_light_and_all_at_one_size() -> None:
+@pytest.mark.parametrize("side", outside.SIDES)
+def test_gray_images_are_shown_dark_on_light_and_all_at_one_size(side: int) -> None:
     gray = torch.full((2, 1, 16, 16), -1.0)
-    assert torch.allclose(look(gray), torch.ones(2, 3, outside.SIDE, outside.SIDE))
-    colour = gaussian("image", 1, 3, outside.SIDE, outside.SIDE)
-    assert torch.equal(look(colour), colour)
+    assert torch.allclose(look(gray, side), torch.ones(2, 3, side, side))
+    colour = gaussian("image", 1, 3, side, side)
+    assert torch.equal(look(colour, side), colour)
+
+
+@pytest.mark.parametrize(("pixels", "side"), [(32, 128), (64, 128), (223, 128), (224, 224), (256, 224)])
+def test_only_larger_images_are_looked_at_with_more_pixels(pixels: int, side: int) -> None:
+    assert side_for(pixels) == side
+
+
+@pytest.mark.parametrize(("examples", "real", "samples", "side"), [(64, 64, 256, 128), (256, 256, 64, 224), (64, 256, 64, 128)])
+def test_what_is_compared_is_seen_at_one_side(examples: int, real: int, samples: int, side: int) -> None:
+    net, images = Sides(), {pixels: tasks("images", 2, 3, pixels) for pixels in (examples, real, samples)}
+    ruler = OutsideRuler(OutsideNet(net), images[examples], images[real])
+    ruler.measure(images[samples], torch.arange(2))
+    assert ruler.side == side
+    assert net.sides == {side}
+
+
+def test_samples_of_another_size_are_judged_at_the_size_of_the_real_images() -> None:
+    small = tasks("drawn", 2, 9).repeat_interleave(4, 3).repeat_interleave(4, 4)
+    large = small.repeat_interleave(4, 3).repeat_interleave(4, 4)  # the same with 256 pixels a side
+    torch.manual_seed(0)
+    ruler, own = Ruler(build_judges(3), small[:, :4], small[:, 4:], outside=OutsideNet(Means())), torch.arange(2)
+    same, other = ruler.measure(small, own), ruler.measure(large, own)
+    assert {*plain.FIGURES, "outside distance", "newness"} <= same.values.keys() == other.values.keys()
+    assert all(torch.allclose(same.values[name], other.values[name], atol=1e-4) for name in same.values)
+
+
+def test_images_at_another_size() -> None:
+    images = gaussian("image", 2, 3, 16, 16).clamp(-1, 1)
+    assert at_side(images, 16) is images
+    blocks = images.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    assert torch.allclose(at_side(blocks, 16), images, atol=1e-6)
+    assert at_side(images, 10).shape == (2, 3, 10, 10)
+    assert at_side(images, 40).abs().max() <= 1
 
 
 def test_polynomial_distance_against_its_definition() -> None:
@@ -84,10 +134,19 @@ def test_the_net_itself_tells_pictures_apart() -> None:
     net = outside_net()
     flat, striped = torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)
     striped[..., ::8] = -1.0
-    features = net.describe(torch.cat([flat, flat, striped]))
-    assert features.shape == (3, outside.FEATURES)
-    assert torch.allclose(features[0], features[1], atol=1e-4)
-    assert (features[0] - features[2]).abs().mean() > 0.05
+    for side in outside.SIDES:
+        features = net.describe(torch.cat([flat, flat, striped]), side)
+        assert features.shape == (3, outside.FEATURES)
+        assert torch.allclose(features[0], features[1], atol=1e-4)
+        assert (features[0] - features[2]).abs().mean() > 0.05
+
+
+def test_the_net_pads_alike_at_all_sides() -> None:
+    package = pytest.importorskip("efficientnet_lite_pytorch", reason="the extra 'outside' is not installed")
+    nets = [package.EfficientNet.from_name(outside.NAME, image_size=side) for side in outside.SIDES]
+    first, *others = [[str(m.static_padding) for m in net.modules() if hasattr(m, "static_padding")] for net in nets]
+    assert first
+    assert all(other == first for other in others)
 
 
 @pytest.mark.slow
@@ -96,9 +155,8 @@ def test_evaluate_says_what_it_sees(tiny_model: Path, tmp_path: Path) -> None:
     small = ["--tasks", "5", "--shots", "1", "--steps", "0"]
     ran = run("evaluate", tiny_model, "--features", "imagenet", *small, cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert re.search(
-        r"^outside  tiny, 1 shots: recognised \d+\.\d %, diversity \d\.\d\d, MMD x 1000 -?\d+", ran.out, re.MULTILINE
-    )
+    figures = r"recognised \d+\.\d %, diversity \d\.\d\d, MMD x 1000 -?\d+"
+    assert re.search(rf"^outside  tiny, 1 shots: {figures}, .*; seen at 128 px$", ran.out, re.MULTILINE)
     assert re.search(r"^outside  held-out images, 1 shots: ", ran.out, re.MULTILINE)
     assert re.search(r"^looks    tiny, 1 shots: flatness \d\.\d\d, gradient energy ", ran.out, re.MULTILINE)
 
@@ -110,11 +168,18 @@ def half(value: float) -> torch.Tensor:
     return image
 
 
+def test_edges_of_a_set_of_images_are_those_of_all_of_them() -> None:
+    sets = gaussian("sets", 2, 3, 3, 8, 8)
+    down_first = sets.diff(dim=3).square().mean((1, 2, 3, 4)) + sets.diff(dim=4).square().mean((1, 2, 3, 4))
+    assert torch.equal(squared_gradients(sets), down_first)
+    assert torch.allclose(squared_gradients(sets), squared_gradients(sets.flatten(0, 1)).view(2, 3).mean(1))
+
+
 def test_plain_figures_of_known_pictures() -> None:
     assert plain.flatness(torch.zeros(1, 3, 8, 8)).item() == 1
     assert plain.flatness(half(1.0)).item() == pytest.approx(0.75)  # two columns beside the edge are not even
     assert plain.flatness(half(-1 + 1 / 127.5)).item() == 1  # a level apart is even
-    assert plain.gradient_energy(half(1.0)).item() == pytest.approx(4 / 7)
+    assert plain.FIGURES["gradient"](half(1.0)).item() == pytest.approx(4 / 7)
     assert plain.half_tones(half(0.0)).item() == 0.5
     assert plain.orientations(half(1.0)).item() == pytest.approx(0, abs=1e-5)
     cross = (half(1.0) + half(1.0).transpose(2, 3)).repeat_interleave(16, 2).repeat_interleave(16, 3)

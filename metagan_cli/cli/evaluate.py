@@ -245,14 +245,14 @@ def _looks(row: "Row") -> str:
     return ", ".join(f"{text} {f[name].mean:.2f}" for name, text in names.items()) + " of the examples'"
 
 
-def _outside(row: "Row") -> str:
-    """What the outside net says."""
+def _outside(row: "Row", side: int | None) -> str:
+    """What the outside net says, of images of so many pixels a side."""
     f = row.score.figures
     known = f.get("outside recognizability")
     return (
         f"recognised {f'{100 * known.mean:.1f} %' if known else '-'}, diversity {f['outside diversity'].mean:.2f}, "
         f"MMD x 1000 {1000 * f['outside mmd'].mean:.0f}, told apart {100 * f['outside neighbour'].mean:.0f} %, "
-        f"distance from the examples {f['outside distance'].mean:.2f} of held-out images'"
+        f"distance from the examples {f['outside distance'].mean:.2f} of held-out images'; seen at {side} px"
     )
 
 
@@ -267,7 +267,7 @@ def _further_lines(evaluated: "Evaluated", curve: "Sequence[CurvePoint]", gains:
         if row.kind == "model":
             lines += [f"looks    {_name(evaluated, row)}, {row.shots} shots: {_looks(row)}"]
         if "outside mmd" in row.score.figures:
-            lines += [f"outside  {_name(evaluated, row)}, {row.shots} shots: {_outside(row)}"]
+            lines += [f"outside  {_name(evaluated, row)}, {row.shots} shots: {_outside(row, evaluated.outside_side)}"]
     for point in curve:
         kernel = point.score.figures["kernel"].mean
         lines.append(f"curve    {point.name}, {point.steps} steps, {point.seconds:.2f} s a task: kernel {kernel:.3f}")

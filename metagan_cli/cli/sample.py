@@ -112,7 +112,7 @@ def sample(
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
     given = _given(context)
     if seeds is not None and count is not None and not interpolate:
-        raise UsageError("-n and --seeds: give one of them")
+        raise UsageError(f"{given['count']} and --seeds: give one of them")
     if "seed" in given and "seeds" in given:
         raise UsageError("--seed and --seeds: give one of them")
     for option in (given[name] for name in KEPT if like is not None and name in given):
@@ -159,9 +159,9 @@ def sample(
 
 
 def _given(context: typer.Context) -> dict[str, str]:
-    """The names of the parameters that stand on the command line, and what they are called there."""
+    """The names of the parameters that stand on the command line, and all that they may be called there."""
     there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
-    return {str(parameter.name): max(parameter.opts, key=len) for parameter in there}
+    return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
 
 
 def _facts(done: "Sampled") -> list[Fact]:

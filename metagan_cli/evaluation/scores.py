@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from metagan_cli.evaluation.inception import inception_features, inception_figur
 from metagan_cli.evaluation.judges import Judges
 from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler
 from metagan_cli.images.copies import are_copies, distances, thresholds
+from metagan_cli.images.resampling import at_side
 
 LEAST = 1e-3  # of a plain figure of examples, in which those of samples are given
 # a verdict on the distance of samples from the examples, in distances of real images from them
@@ -48,7 +50,9 @@ class Ruler:
         inception: nn.Module | None = None,
         outside: OutsideNet | None = None,
     ) -> None:
-        """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]."""
+        """Of supports [P, K, C, S, S] and real images [P, R, C, S, S] in [-1, 1]; all is judged at the size of these."""
+        self.side = real.shape[-1]
+        supports = _at_side(supports, self.side)
         self.outside = None if outside is None else OutsideRuler(outside, supports, real)
         self.clean = {name: _mean_by_task(of, supports).clamp(min=LEAST) for name, of in plain.FIGURES.items()}
         self.inception = inception
@@ -63,6 +67,7 @@ class Ruler:
 
     def measure(self, samples: Tensor, own: Tensor) -> Score:
         """Figures of samples [T, N, C, S, S] in [-1, 1] of the tasks with numbers own [T]; they may be taken for any of the P."""
+        samples = _at_side(samples, self.side)
         described, identified = (metrics.by_task(see, samples) for see in (self.judges.describe, self.judges.identify))
         real, values = self.real[own], dict[str, Tensor]()
 
@@ -90,6 +95,11 @@ class Ruler:
         if self.inception is None or self.inception_real is None:
             return {}
         return inception_figures(self.inception_real, inception_features(self.inception, samples.flatten(0, 1)))
+
+
+def _at_side(images: Tensor, side: int) -> Tensor:
+    """Images [T, N, C, S, S] at another size: how even pictures are, and how sharp, hangs on it."""
+    return metrics.by_task(partial(at_side, side=side), images)
 
 
 def _mean_by_task(of: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

@@ -72,6 +72,17 @@ def _written_out(images: Tensor, grid: Tensor, weigh: Callable[[Tensor], dict[in
     return found
 
 
+def at_side(images: Tensor, side: int) -> Tensor:
+    """Images [N, C, S, S] in [-1, 1] as [N, C, side, side], by cubic convolution, without aliasing where they get smaller.
+
+    Where a whole number of pixels becomes one, it is their mean: what is even stays so.
+    """
+    times, rest = divmod(images.shape[-1], side)
+    if rest == 0:
+        return images if times == 1 else F.avg_pool2d(images, times)
+    return F.interpolate(images, size=(side, side), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
 def sample_nearest(images: Tensor, grid: Tensor) -> Tensor:
     """Like `sample_bilinear`, the nearest pixel itself; the places have no gradient."""
     return F.grid_sample(images, grid, mode="nearest", align_corners=False)

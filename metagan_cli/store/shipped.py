@@ -1,5 +1,6 @@
 """The models that come with metagan."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.store.tensors import read_metadata
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+MARKS = re.compile(r"^<!--.*?-->\n", re.MULTILINE)  # between which programs rewrite a card
 FOLDERS = (_PACKAGE / "pretrained", _PACKAGE.parent / "pretrained")  # as installed, and in a checkout
 
 
@@ -19,7 +21,7 @@ class ShippedModel:
     path: Path
     card: Path
     about: str  # the card's first line of text
-    text: str  # all of the card
+    text: str  # all of the card but its marks
     image_size: int
     channels: int
     domain: dict[str, Any] | None  # of the tasks that it was trained on
@@ -71,7 +73,7 @@ def choose_model(colourful: bool) -> ShippedModel:
 
 def _describe(name: str, path: Path, metadata: dict[str, Any]) -> ShippedModel:
     card = path.with_suffix(".md")
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    text = MARKS.sub("", card.read_text(encoding="utf-8")) if card.is_file() else ""
     about = next((line for line in text.splitlines() if line and not line.startswith("#")), "")
     model = metadata["model"]
     return ShippedModel(name, path, card, about, text, int(model["image_size"]), int(model["channels"]), metadata.get("domain"))

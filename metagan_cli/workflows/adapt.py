@@ -57,7 +57,7 @@ def adapt_images(source: Source, settings: AdaptConfig, device: str = "auto", re
     """
     start = time.monotonic()
     chosen = choose_device(device)
-    base, support, reason = _read(source, settings, report)
+    base, support, reason = read_examples(source, settings, report)
     images = support.images[:MOST_SHOTS]
     settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
@@ -126,8 +126,11 @@ def tell_support(support: Support, note: Callable[[str], None], detail: Callable
         detail(f"nearly the same: {first} and {second}")
 
 
-def _read(source: Source, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
-    """The base model, the images in its format, and why it was chosen."""
+def read_examples(source: Source, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
+    """The base model, the images in its format, and why it was chosen.
+
+    Raises InputError for the images, CheckpointError for the model.
+    """
     if settings.base != "auto":
         base = _load(find_model(settings.base), settings)
         return base, read_for(source, base.config, settings, report), "as asked"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.devices import as_float32
 from metagan_cli.images.colour import KINDS
+from metagan_cli.images.gradients import squared_gradients
 from metagan_cli.images.ground import ground_of
 from metagan_cli.networks.layers import GRID
 
@@ -109,13 +110,8 @@ def shared_edges(support: Tensor) -> Tensor:
     Hands and cameras never put an edge at the same pixel twice, a program that puts parts together does. K is at least 2.
     """
     shots = support.shape[1]
-    common, every = _squared_gradients(support.mean(1, keepdim=True)), _squared_gradients(support)
+    common, every = squared_gradients(support.mean(1, keepdim=True)), squared_gradients(support)
     return torch.as_tensor((shots * common / every.clamp(min=1e-6) - 1) / (shots - 1))
-
-
-def _squared_gradients(images: Tensor) -> Tensor:
-    """Their mean [B] over images [B, K, 3, S, S]."""
-    return images.diff(dim=3).square().mean((1, 2, 3, 4)) + images.diff(dim=4).square().mean((1, 2, 3, 4))
 
 
 def _tints(spread: Tensor, rules: VariationRules) -> Tensor:

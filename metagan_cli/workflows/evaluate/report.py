@@ -31,6 +31,20 @@ if TYPE_CHECKING:
 MARK = "made by metagan evaluate"  # what a report of ours carries
 
 SHOWN, EXTREMES, COLUMNS = 8, 4, 10  # tasks on a sheet, best and worst ones, samples a task
+OUTSIDE = {  # what the outside net's table shows: heads, by what figures are multiplied, and their decimals
+    "outside recognizability": ("recognised, %", 100, 1),
+    "outside diversity": ("diversity", 1, 2),
+    "outside mmd": ("MMD x 1000", 1000, 0),
+    "outside neighbour": ("told apart, %", 100, 0),
+    "outside distance": ("distance", 1, 2),
+}
+PLAIN = {  # and the table of what needs no net
+    "flatness": ("flatness", 1, 2),
+    "gradient": ("gradient energy", 1, 2),
+    "orientations": ("orientations", 1, 2),
+    "halftones": ("half-tones", 1, 2),
+}
+Columns = dict[str, tuple[str, int, int]]
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "metagan", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 
@@ -59,6 +73,8 @@ def page(evaluated: Evaluated, curve: Sequence[CurvePoint], gains: Sequence[Gain
         mark=MARK,
         evaluated=evaluated,
         tables=[(k, [_line(row, evaluated) for row in evaluated.rows if row.shots == k]) for k in shots],
+        outside=([head for head, _, _ in OUTSIDE.values()], _further(evaluated, OUTSIDE)) if evaluated.outside_side else None,
+        plain=([head for head, _, _ in PLAIN.values()], _further(evaluated, PLAIN)),
         planes=[(k, _plane([row for row in evaluated.rows if row.shots == k], evaluated)) for k in shots],
         curves=_curves(curve) if curve else [],
         pooled=[row for row in evaluated.rows if row.pooled],
@@ -78,6 +94,22 @@ def _line(row: Row, evaluated: Evaluated) -> dict[str, Any]:
     cells["relative"] = f"{evaluated.relative_diversity(row):.2f}"
     cells["copies"] = f"{100 * figures['copies'].mean:.0f} %"
     return {"name": row.name, "kind": row.kind, "tasks": row.tasks, "verdict": row.score.verdict, "cells": cells}
+
+
+def _further(evaluated: Evaluated, columns: Columns) -> list[tuple[int, list[dict[str, Any]]]]:
+    """For each number of shots the rows of the first table with other figures, each with its interval."""
+    shots = sorted({row.shots for row in evaluated.rows})
+    return [(k, [_cells(row, columns) for row in evaluated.rows if row.shots == k]) for k in shots]
+
+
+def _cells(row: Row, columns: Columns) -> dict[str, Any]:
+    """A row as text, by the heads of its columns."""
+    cells, figures = {}, row.score.figures
+    for name, (head, times, decimals) in columns.items():
+        if name in figures:
+            mean, low, high = (f"{times * getattr(figures[name], of):z.{decimals}f}" for of in ("mean", "low", "high"))
+            cells[head] = f"{mean} ({low} to {high})"
+    return {"name": row.name, "kind": row.kind, "cells": cells}
 
 
 def _plane(rows: Sequence[Row], evaluated: Evaluated) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metagan_cli.evaluation.outside import NAME as OUTSIDE
 from metagan_cli.evaluation.scores import Ruler, Score
 from metagan_cli.store.samples import SampleCache, default_folder
 from metagan_cli.workflows.evaluate.baselines import REALS, Method, model_method, references
@@ -51,6 +52,7 @@ class Evaluated:
     rows: tuple[Row, ...]
     judges: str  # their hash
     exemplar: str  # which image of a task comes first
+    outside_side: int | None = None  # pixels a side that the outside net saw, where it judged
 
     def relative_diversity(self, row: Row) -> float:
         """A row's diversity in units of that of held-out images of the same tasks at the same shots."""
@@ -60,7 +62,9 @@ class Evaluated:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without samples and times."""
         rows = [row.as_dict() | {"relative_diversity": round(self.relative_diversity(row), 6)} for row in self.rows]
-        return {"source": self.source, "tasks": len(self.tasks), "judges": self.judges, "exemplar": self.exemplar, "rows": rows}
+        outside = None if self.outside_side is None else {"net": OUTSIDE, "side": self.outside_side}
+        how = {"judges": self.judges, "outside": outside, "exemplar": self.exemplar}
+        return {"source": self.source, "tasks": len(self.tasks), **how, "rows": rows}
 
 
 def usual_cache() -> SampleCache:
@@ -85,7 +89,8 @@ def evaluate(setup: Setup, cache: SampleCache | None, report: Report) -> Evaluat
             rows.append(score_row(setup, ruler, method, seen, cache, report))
     if cache is not None:
         cache.clear()
-    return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash, settings.exemplar)
+    side = None if ruler.outside is None else ruler.outside.side  # the same at all shots
+    return Evaluated(setup.source.name, tuple(tasks), tuple(rows), setup.judges_hash, settings.exemplar, side)
 
 
 def ruler_of(setup: Setup, tasks: Sequence[EvaluationTask]) -> Ruler:
