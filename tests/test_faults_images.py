@@ -1,6 +1,7 @@
 """Bad and unusual images: the command refuses with one line, or runs and says what it did."""
 
 import io
+import json
 import os
 import struct
 import zlib
@@ -206,7 +207,8 @@ BAD: dict[str, bytes] = {
     "dot.png": png(Image.new("L", (1, 1))),
     "thread.png": png(Image.new("L", (1, 5000), 255)),
     "bomb.png": header(50_000, 50_000),
-    "large.png": header(7_000, 7_000),
+    "large.png": header(12_000, 11_000),
+    "short.tga": bytes([0, 0, 10, *bytes(9), 64, 0, 64, 0, 24, 0, 1]),
 }
 
 
@@ -257,6 +259,9 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "palette.png": lambda path: picture("P").save(path, transparency=0),
     "moving.gif": animated,
     "moving.webp": animated,
+    "old.tga": lambda path: picture("RGB").save(path),
+    "windows.jfif": lambda path: picture().save(path),
+    "named by no ending": lambda path: picture().save(path, "PNG"),
     "UPPER.JPG": lambda path: picture().save(path),
     "Mixed.Jpeg": lambda path: picture().save(path),
     "web.webp": lambda path: picture().save(path),
@@ -284,6 +289,19 @@ def test_heic_says_what_to_install(adapt: Callable[..., Ran], folder: Path) -> N
 
 
 # --- what is said about a folder ---
+
+
+def test_files_that_are_no_images_are_said(adapt: Callable[..., Ran], folder: Path) -> None:
+    for i in range(6):
+        (folder / f"{i}.docx").write_text("words")
+    ran = adapt("--json")
+    assert json.loads(ran.out)["notes"] == ["6 files are no images: 6 .docx"]
+    assert "6 files are no images: 6 .docx" in ran.err
+    assert "; 6 skipped" in adapt("--overwrite").out
+    (folder / "5.docx").unlink()
+    ran = adapt("--overwrite")
+    assert "; 5 skipped" in ran.out
+    assert "skipped 4.docx: not an image" in ran.err
 
 
 def test_order_and_names_do_not_matter(tiny_model: Path, tmp_path: Path) -> None:

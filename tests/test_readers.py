@@ -19,9 +19,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, features
 
+from metagan_cli.data.readers import opening
 from metagan_cli.data.readers import support as readers
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
 from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.readers.opening import open_picture
 from metagan_cli.data.readers.support import Support
 from metagan_cli.errors import ExitCode, InputError
 
@@ -270,7 +272,7 @@ def test_a_header_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
     gauge.assert_cheap()
 
 
-@pytest.mark.parametrize("shape", [(6400, 6300), (20_000, 5000), (10_000, 10_000)])
+@pytest.mark.parametrize("shape", [(12_000, 10_100), (40_000, 4000), (23_000, 23_000)])
 def test_more_pixels_than_our_limit_are_refused_without_a_warning(tmp_path: Path, shape: tuple[int, int]) -> None:
     (tmp_path / "a.png").write_bytes(png_head(*shape) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     with warnings.catch_warnings(record=True) as said:
@@ -278,6 +280,67 @@ def test_more_pixels_than_our_limit_are_refused_without_a_warning(tmp_path: Path
         text = refusal(lambda: read(tmp_path / "a.png"))
     assert str(shape[0]) in text
     assert not said
+
+
+def wide(path: Path, orientation: int = 1, **options: Any) -> None:
+    """A picture of 6000 x 3000 whose left third is black."""
+    image = Image.new("L", (6000, 3000), 255)
+    image.paste(0, (0, 0, 2000, 3000))
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.save(path, exif=exif, **options)
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.jpg", {}), ("a.jpg", {"progressive": True}), ("a.png", {"compress_level": 1})])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_picture_is_worked_on_smaller_and_keeps_its_size(
+    tmp_path: Path, name: str, options: dict[str, Any], orientation: int
+) -> None:
+    wide(tmp_path / name, orientation, **options)
+    opened = open_picture(name, (tmp_path / name).read_bytes())
+    image = read(tmp_path / name)
+    assert opened.image.width * opened.image.height < 5_000_000
+    assert (image.outline.width, image.outline.height) == ((6000, 3000) if orientation == 1 else (3000, 6000))
+    pixels = image.pixels[..., 0] if orientation == 1 else np.rot90(image.pixels[..., 0])
+    assert (pixels[10:22, :10] < 10).all()
+    assert (pixels[10:22, 12:] > 245).all()
+    assert support(tmp_path).form.words == ("6000 x 3000" if orientation == 1 else "3000 x 6000")
+
+
+def test_a_jpeg_of_more_pixels_than_others_is_read_in_little_memory(tmp_path: Path) -> None:
+    Image.new("L", (16_000, 9000), 90).save(tmp_path / "a.jpg")
+    with Gauge() as gauge:
+        image = read(tmp_path / "a.jpg")
+    assert (image.outline.width, image.outline.height) == (16_000, 9000)
+    assert (np.abs(image.pixels.astype(int) - 90) <= 1).all()
+    assert gauge.grown < 100_000
+    assert gauge.allocated < 100_000_000
+
+
+def test_a_large_jpeg_cut_in_the_middle_is_refused(tmp_path: Path) -> None:
+    wide(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
+    assert "a.jpg" in refusal(lambda: read(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize(("progressive", "side"), [(False, 23_000), (True, 11_500)])
+def test_a_jpeg_header_bomb_is_refused_before_decoding(tmp_path: Path, progressive: bool, side: int) -> None:
+    drawing(1).save(tmp_path / "a.jpg", progressive=progressive)
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    start = data.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", side, side)
+    (tmp_path / "a.jpg").write_bytes(data)
+    with Gauge() as gauge:
+        assert f"{side} x {side}" in refusal(lambda: read(tmp_path / "a.jpg"))
+    gauge.assert_cheap()
+
+
+def test_a_callers_picture_stays_as_it_is(tmp_path: Path) -> None:
+    wide(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        read_image(image, size=SIZE, channels=1)
+        assert image.size == (6000, 3000)
 
 
 def test_pillow_settings_stay_as_they_were(tmp_path: Path) -> None:
@@ -327,6 +390,51 @@ def test_a_cmyk_jpeg_has_its_colours(tmp_path: Path) -> None:
 def test_16_bit_gray_keeps_its_brightness(tmp_path: Path, value: int, expected: int, ending: str) -> None:
     Image.fromarray(np.full((40, 40), value, np.uint16)).save(tmp_path / f"a.{ending}")
     assert (read(tmp_path / f"a.{ending}").pixels == expected).all()
+
+
+def levels(path: Path, *values: int) -> None:
+    """A 16-bit picture of stripes of these levels."""
+    Image.fromarray(np.repeat(np.array(values, np.uint16), 40 // len(values))[None].repeat(40, 0)).save(path)
+
+
+@pytest.mark.parametrize(("white", "bits"), [(255, 8), (1023, 10), (4095, 12), (16383, 14)])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_white_of_fewer_bits_is_white(tmp_path: Path, white: int, bits: int, ending: str) -> None:
+    levels(tmp_path / f"a.{ending}", 0, white // 2, white)
+    levels(tmp_path / f"b.{ending}", white // 5, white // 4)  # which alone would be of fewer bits
+    result = support(tmp_path, 3)
+    lightest = dict(zip(result.names, result.images.amax((1, 2, 3)), strict=True))
+    assert lightest[f"a.{ending}"] == 1
+    assert abs(lightest[f"b.{ending}"] + 0.5) < 0.02
+    assert result.notes == (f"2 of 2 images of {bits}-bit levels in 16-bit files: white is {white:,}",)
+
+
+@pytest.mark.parametrize(
+    "dark",
+    [
+        pytest.param((257, 8 * 257, 15 * 257), id="8-bit levels times 257"),
+        pytest.param((256, 8 * 256, 15 * 256), id="8-bit levels times 256"),
+        pytest.param((3000, 9001, 12_345), id="a dark picture"),
+    ],
+)
+def test_a_dark_picture_of_16_bits_stays_dark(tmp_path: Path, dark: tuple[int, ...]) -> None:
+    levels(tmp_path / "a.png", *dark)
+    image = read(tmp_path / "a.png")
+    assert abs(int(image.pixels.max()) - dark[-1] / 257) <= 2
+    assert image.notes == ()
+
+
+def test_one_full_picture_says_that_all_of_a_folder_are(tmp_path: Path) -> None:
+    levels(tmp_path / "a.png", 100, 2000, 4000)
+    levels(tmp_path / "b.png", 100, 30_000, 60_000)
+    result = support(tmp_path, 3)
+    assert result.images[result.names.index("a.png")].max() < -0.85
+    assert result.notes == ()
+
+
+def test_a_portable_gray_map_says_its_white_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5 40 40 4095\n" + np.full((40, 40), 200, ">u2").tobytes())
+    assert abs(int(read(tmp_path / "a.pgm").pixels.max()) - 200 / 4095 * 255) <= 1
 
 
 @pytest.mark.parametrize("top", [1.0, 255.0])
@@ -419,12 +527,50 @@ def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path) -> None:
     assert read(tmp_path / "a.jpg").pixels.min() < 60
 
 
-@pytest.mark.parametrize("name", ["a.JPG", "a.Jpeg", "a.webp", "a.avif", "a.PgM"])
+@pytest.mark.parametrize("name", ["a.JPG", "a.Jpeg", "a.webp", "a.avif", "a.PgM", "a.TGA", "a.JFIF", "a.ico", "a.dib", "a.pnm"])
 def test_endings_in_any_case_are_found(tmp_path: Path, name: str) -> None:
     if name.endswith("avif") and not features.check("avif"):
         pytest.skip("this Pillow reads no AVIF")
     drawing(1).save(tmp_path / name)
     assert support(tmp_path).names == (name,)
+
+
+@pytest.mark.parametrize("name", ["a.jfi", "a.jpe", "a.jif", "a.apng", "a"])
+def test_files_of_less_common_endings_or_none_are_read_by_their_content(tmp_path: Path, name: str) -> None:
+    drawing(1).save(tmp_path / name, format="PNG")
+    assert support(tmp_path).names == (name,)
+
+
+def test_only_what_is_called_tga_is_read_as_tga(tmp_path: Path) -> None:
+    drawing(1).save(tmp_path / "plain.png")
+    drawing(1).save(tmp_path / "a.tga", compression="tga_rle")
+    drawing(1).save(tmp_path / "b.tga", format="PNG")
+    plain = read(tmp_path / "plain.png").pixels
+    assert np.array_equal(read(tmp_path / "a.tga").pixels, plain)
+    assert np.array_equal(read(tmp_path / "b.tga").pixels, plain)
+    (tmp_path / "a.tga").rename(tmp_path / "a.png")
+    assert "none of" in refusal(lambda: read(tmp_path / "a.png"))
+
+
+def test_a_tga_whose_fourth_channel_is_empty_is_not_transparent(tmp_path: Path) -> None:
+    image = drawing(1).convert("RGBA")
+    image.putalpha(0)
+    image.save(tmp_path / "a.tga")
+    drawing(1).save(tmp_path / "plain.png")
+    assert np.array_equal(read(tmp_path / "a.tga").pixels, read(tmp_path / "plain.png").pixels)
+
+
+def test_an_icon_that_holds_more_pixels_than_it_says_is_refused(tmp_path: Path) -> None:
+    inner = png_head(20_000, 20_000) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    (tmp_path / "a.ico").write_bytes(struct.pack("<HHHBBBBHHII", 0, 1, 1, 64, 64, 0, 0, 1, 32, len(inner), 22) + inner)
+    with Gauge() as gauge:
+        refusal(lambda: read(tmp_path / "a.ico"))
+    gauge.assert_cheap()
+
+
+def test_a_telephones_picture_of_another_ending_is_told_from_damage(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    assert "pillow-heif" in refusal(lambda: read(tmp_path / "a.jpg"))
 
 
 @pytest.mark.parametrize("link", [False, True])
@@ -461,11 +607,13 @@ def test_any_failure_of_pillow_is_one_reason(
     assert "a.jpg" in refusal(lambda: read(tmp_path / "a.jpg"))
 
 
-def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
+def test_mutated_files_are_read_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng, refusals = np.random.default_rng(3), 0
-    for ending in ("png", "jpg", "gif", "webp", "bmp", "tif", "ppm"):
+    monkeypatch.setattr(opening, "WHOLE", 1000)
+    monkeypatch.setattr(opening, "ENOUGH", 1000)
+    for ending in ("png", "jpg", "gif", "webp", "bmp", "tif", "ppm", "tga", "ico", "dib"):
         path = tmp_path / f"a.{ending}"
-        drawing(1).convert("RGB").save(path)
+        drawing(1).convert("RGB").save(path, **({"compression": "tga_rle"} if ending == "tga" else {}))
         data = path.read_bytes()
         for _ in range(25):
             mutated = bytearray(data)
@@ -481,7 +629,7 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
                 refusals += 1
                 assert path.name in reason
                 assert reason.isprintable()
-    assert 10 < refusals < 165  # some of either
+    assert 10 < refusals < 240  # some of either
 
 
 @pytest.mark.parametrize(
@@ -612,10 +760,50 @@ def test_other_files_are_left_out_and_foreign_pictures_said(tmp_path: Path) -> N
     result = support(tmp_path)
     reasons = dict(result.skipped)
     assert sorted(result.names) == ["0.png", "1.png"]
-    assert sorted(reasons) == ["a.heic", "b.HEIF", "c.svg", "d.eps", "e.pdf"]
+    assert sorted(reasons) == ["a.heic", "b.HEIF", "c.svg", "d.eps", "e.pdf", "notes.txt"]
+    assert reasons.pop("notes.txt") == "not an image"
     assert "HEIC" in reasons["a.heic"]
     assert "vector" in reasons["c.svg"]
     assert all("PNG" in reason for reason in reasons.values())
+
+
+def test_many_files_that_are_no_images_are_counted_by_their_endings(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    for name in ("0.docx", "1.docx", "2.docx", "a.json", "b.JSON", "README", "c.md", "d.py", "Thumbs.db", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"anything")
+    result = support(tmp_path)
+    assert result.skipped == ()
+    assert result.passed_over == 8
+    assert result.notes == ("8 files are no images: 3 .docx, 2 .json, 1 .md and 2 others",)
+
+
+def test_an_image_of_another_ending_is_said(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    drawing(3).save(tmp_path / "a.download", format="PNG")
+    ((name, reason),) = support(tmp_path).skipped
+    assert name == "a.download"
+    assert "an image by its content" in reason
+
+
+def test_folders_in_the_folder_are_merged_and_said(tmp_path: Path) -> None:
+    for i, name in enumerate(("a", "b b", "c", "d", "e")):
+        fill(tmp_path / name, 1, first=i)
+        places = i + 1
+        notes = support(tmp_path).notes
+        if places == 1:
+            assert notes == ()
+        if places == 2:
+            assert notes == (f"2 folders are merged: a, b b; for new images of one of them: metagan adapt {tmp_path}/a",)
+    assert notes[0].startswith("5 folders are merged: a, b b, c and 2 more; ")
+    fill(tmp_path / "a", 1, first=8)
+    assert support(tmp_path / "a").notes == ()
+    fill(tmp_path / "a" / "in a", 1, first=9)
+    assert support(tmp_path / "a").notes[0].startswith("1 folder in it is merged with its own images: in a; ")
+    assert support(tmp_path / "a").notes[0].endswith(f"metagan adapt '{tmp_path}/a/in a'")
+    (tmp_path / "a" / "in a" / "9.png").unlink()
+    fill(tmp_path, 1, first=7)
+    assert support(tmp_path).notes[0].startswith("5 folders in it are merged with its own images: a, b b, c and 2 more; ")
+    assert support(tmp_path, deep=False).notes == ()
 
 
 def test_folders_in_the_folder_are_read_and_hidden_ones_are_not(tmp_path: Path) -> None:

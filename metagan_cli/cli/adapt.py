@@ -80,6 +80,7 @@ def adapt(
         console.warn(warning)
     values = {"out": str(out), "base": adapted.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
     values["skipped"] = [list(pair) for pair in adapted.support.skipped]
+    values["notes"] = list(adapted.support.notes)
     console.facts("adapt", values, _facts(adapted, out))
 
 
@@ -91,7 +92,7 @@ def _facts(adapted: "Adapted", out: Path) -> list[Fact]:
     if report.examples_nearest is not None:
         near += f" (between the examples themselves {report.examples_nearest:.3f})"
     return [
-        ("read", f"{used}, {support.form.words}, {look}; {len(support.skipped)} skipped"),
+        ("read", f"{used}, {support.form.words}, {look}; {support.passed_over} skipped"),
         ("base", f"{adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps"),
         *_depth_fact(adapted),
         ("copies", f"{report.copies} of {report.samples} test samples; {near}"),

@@ -155,6 +155,7 @@ def sample(
     }
     values["copies"] = done.copies.as_dict() if done.copies else None
     values["skipped"] = [list(pair) for pair in source.support.skipped] if source.support else []
+    values["notes"] = list(source.support.notes) if source.support else []
     console.facts("sample", values, _facts(done))
 
 

@@ -1,41 +1,25 @@
 """Reading images safely: one file becomes one array, or there is one reason why not."""
 
-import contextlib
-import io
 import os
 import stat
 import struct
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from metagan_cli.data.readers.geometry import Array, Outline, outline, squared
+from metagan_cli.data.readers.opening import BY_ENDING, FORMATS, Picture, open_picture
 from metagan_cli.errors import InputError
-from metagan_cli.provenance import provenance_of
 
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm")
-REFUSED = {
-    ".heic": "HEIC is not read here: pip install pillow-heif to convert it, or save it as PNG",
-    ".heif": "HEIF is not read here: pip install pillow-heif to convert it, or save it as PNG",
-    ".svg": "a vector file: export it as PNG",
-    ".eps": "a vector file: export it as PNG",
-    ".pdf": "a document: export its pages as PNG",
-}
-MAX_PIXELS = 40_000_000
-MAX_BYTES = 300_000_000
+MAX_BYTES = 500_000_000
 MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
-MIN_SIDE = 4  # pixels
 CELLS, SPECK = 64, 0.002  # a side of the grid in which colours are looked for, and the share of it that is too little
-COLOUR, DARK = (
-    24,
-    32,
-)  # levels that channels differ by where there is colour, in a picture of full brightness; and the darkest one
+COLOUR = 24  # levels that channels differ by where there is colour, in a picture of full brightness
+DARK = 32  # the brightness of the darkest picture that has any
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -49,29 +33,35 @@ class ReadImage:
     ground: int | None  # the gray level that its transparent parts were laid on
     notes: tuple[str, ...]  # what was done to it that its owner should know
     sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
+    peak: int  # the largest of its 16-bit gray levels; 0 of other pictures
 
 
 def read_image(
-    source: Path | Image.Image, size: int, channels: int, fit: str = "pad", by_pixels: bool = True, name: str = "image"
+    source: Path | Image.Image,
+    size: int,
+    channels: int,
+    fit: str = "pad",
+    by_pixels: bool = True,
+    name: str = "image",
+    white: int = 0,
 ) -> ReadImage:
     """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
 
-    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture.
+    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture. Gray levels of 16 bits
+    are shares of `white`, or unless it is given, of what their largest says.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
     label = shown(source) if isinstance(source, Path) else name
-    data = _bytes(source) if isinstance(source, Path) else None
+    data = _bytes(source) if isinstance(source, Path) else source
     try:
-        with warnings.catch_warnings(), _pixel_limit():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image, carried, notes = _upright(label, source if isinstance(source, Image.Image) else _opened(data or b""))
-            if min(image.size) < MIN_SIDE:
-                raise InputError(f"{label}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
-            rgb, ground = _on_ground(image)
+            opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", white)
+            rgb, ground = _on_ground(opened.image)
             colourful = _has_colours(rgb)
             chosen = rgb if channels == 3 else rgb.convert("L")
-            own = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
+            own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
             pixels = squared(chosen, size, fit, own.block if by_pixels else 0, ground)
     except InputError:
         raise
@@ -79,11 +69,13 @@ def read_image(
         raise InputError(f"{label}: needs more memory than there is") from error
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
         raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
+    notes = [*opened.notes]
     if ground is not None:
         notes.append(f"transparent: put on {'white' if ground else 'black'}")
-    if carried:
+    if opened.carried:
         notes.append("drawn by metagan itself")
-    return ReadImage(pixels, own, colourful, ground, tuple(notes), carried.get("kind", "single") != "single")
+    is_sheet = opened.carried.get("kind", "single") != "single"
+    return ReadImage(pixels, own, colourful, ground, tuple(notes), is_sheet, opened.peak)
 
 
 def shown(path: Path | str) -> str:
@@ -129,56 +121,11 @@ def _check_text_chunks(path: Path, file: Any) -> None:
         file.seek(length + 4, os.SEEK_CUR)
 
 
-@contextlib.contextmanager
-def _pixel_limit() -> Iterator[None]:
-    """Pillow's own bomb check stays out of the way: ours is stricter and has its own words."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-def _opened(data: bytes) -> Image.Image:
-    """A file's bytes as a picture, of the formats that are read alone."""
-    Image.init()
-    return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
-
-
-def _upright(label: str, image: Image.Image) -> tuple[Image.Image, dict[str, Any], list[str]]:
-    """The first frame, upright, in one of the modes L, RGB, LA, RGBA; what it carries if metagan drew it; and notes."""
-    if image.width * image.height > MAX_PIXELS:
-        raise InputError(
-            f"{label}: {image.width} x {image.height} is more than {MAX_PIXELS // 10**6} million pixels: make it smaller"
-        )
-    notes = ["of several frames: the first frame"] if getattr(image, "n_frames", 1) > 1 else []
-    image.load()
-    return _plain(label, ImageOps.exif_transpose(image)), provenance_of(image), notes
-
-
-def _plain(label: str, image: Image.Image) -> Image.Image:
-    """Any mode as 8-bit L, RGB, LA or RGBA.
-
-    16-bit values are divided by 257; floats are shares of 1, levels up to 255, or else stretched from their range.
-    """
-    if image.mode.startswith("I;16") or image.mode == "I":
-        values = np.asarray(image).astype(np.float64)
-        if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{label}: whole numbers beyond 16 bits: save it as an 8-bit PNG")
-        return Image.fromarray(np.round(values / 257).astype(np.uint8))
-    if image.mode == "F":
-        values = np.asarray(image).astype(np.float64)
-        if not np.isfinite(values).all():
-            raise InputError(f"{label}: holds values that are no numbers: save it as an 8-bit PNG")
-        low, high = float(values.min()), float(values.max())
-        if low >= 0 and high <= 255:
-            low, high = 0.0, 1.0 if high <= 1 else 255.0
-        return Image.fromarray(np.round((values - low) / (high - low) * 255).astype(np.uint8))
-    if image.mode in ("L", "RGB", "LA", "RGBA") and "transparency" not in image.info:
-        return image
-    if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
-        return image.convert("RGBA")
-    return image.convert("L" if image.mode == "1" else "RGB")
+def _outline(opened: Picture, pixels: Array) -> Outline:
+    """The form of an opened picture, in its own size, whose pixels are uint8 [H, W, C]."""
+    if opened.reduced:
+        return Outline(opened.width, opened.height, 0, pixels[:0, 0])
+    return outline(pixels)
 
 
 def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
@@ -207,5 +154,5 @@ def _has_colours(rgb: Image.Image) -> bool:
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "cannot identify" in text or not text:
-        return "its content is none of " + ", ".join(FORMATS)
+        return "its content is none of " + ", ".join((*FORMATS, *BY_ENDING.values()))
     return shown(text[:160])

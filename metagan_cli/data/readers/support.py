@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
 from metagan_cli.data.readers.geometry import Form, are_pixel_art, common_form
+from metagan_cli.data.readers.levels import white_of
 from metagan_cli.errors import InputError
 from metagan_cli.images.ground import border
 
@@ -32,12 +33,18 @@ class Support:
     names: tuple[str, ...]  # N file names, below the folder
     found: int  # images in the folder, of which N are used
     skipped: tuple[tuple[str, str], ...]  # file names and reasons
+    others: int  # files that are no images, too many to stand among those skipped
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     duplicates: tuple[tuple[str, str], ...]  # names of images that are nearly the same
     form: Form
     light_on_dark: bool
     colourful: bool  # whether so many of the images have colours that something would be missed without
+
+    @property
+    def passed_over(self) -> int:
+        """How many files of the folder were not read."""
+        return len(self.skipped) + self.others
 
     def tell_skipped(self, say: Callable[[str], None], place: str = "") -> None:
         """A line for each file that was skipped, its name below `place`."""
@@ -66,8 +73,10 @@ def read_support(
     skip_bad: bool,
     report: Count,
     of: int | None = None,
+    others: int = 0,
+    told: Sequence[str] = (),
 ) -> Support:
-    """Reads the images chosen `of` so many that a place holds, where files were skipped already.
+    """Reads the images chosen `of` so many that a place holds, where files were skipped and noted already.
 
     Raises InputError where none or, unless `skip_bad`, any of the images cannot be read.
     """
@@ -87,13 +96,17 @@ def read_support(
             skipped.append((name, "a sheet of samples that metagan drew"))
         else:
             found.append(((name, source), image))
-    if not are_pixel_art([image.outline for _, image in found]):  # some small pictures among others
-        found = [(n, read_image(n[1], size, channels, fit, False, n[0]) if i.outline.block else i) for n, i in found]
+    by_pixels = are_pixel_art([image.outline for _, image in found])
+    white = white_of(max((image.peak for _, image in found), default=0))
+    for place_in_row, ((name, source), image) in enumerate(found):
+        is_drawn_alone = image.outline.block > 0 and not by_pixels  # some small pictures among others
+        if is_drawn_alone or (image.peak and white_of(image.peak) != white):
+            found[place_in_row] = (name, source), read_image(source, size, channels, fit, by_pixels, name, white)
     read = [(name, image) for (name, _), image in found]
     if not read:
         raise InputError(f"{place}: none of its {count} images can be used; the first: {skipped[-1][1]}")
     read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0]))
-    notes = _notes(read, count, channels)
+    notes = [*told, *_notes(read, count, channels)]
     pixels = torch.from_numpy(np.stack([image.pixels for _, image in read])).permute(0, 3, 1, 2)
     names = tuple(name for name, _ in read)
     light, flipped = _polarity(pixels) if channels == 1 else (False, torch.zeros(len(names), dtype=torch.bool))
@@ -109,6 +122,7 @@ def read_support(
         names=names,
         found=count,
         skipped=tuple(skipped),
+        others=others,
         notes=tuple(notes),
         warnings=tuple(_warnings(images, duplicates)),
         duplicates=duplicates,

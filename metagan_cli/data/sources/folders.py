@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from metagan_cli.config import DataConfig
-from metagan_cli.data.readers.files import ENDINGS, shown
+from metagan_cli.data.readers.files import shown
 from metagan_cli.data.readers.folders import read_folder
+from metagan_cli.data.readers.kinds import is_image
 from metagan_cli.data.sources.tasks import Say, Split, group_tasks
 from metagan_cli.errors import InputError
 
@@ -35,6 +36,6 @@ def _folder_tasks(folder: Path, config: DataConfig, size: int, channels: int, fe
 def _task_folders(folder: Path) -> list[Path]:
     found = []
     for place, _, files in os.walk(folder):
-        if any(Path(name).suffix.lower() in ENDINGS and not name.startswith(".") for name in files):
+        if any(is_image(Path(place, name)) for name in files):
             found.append(Path(place))
     return sorted(found)
