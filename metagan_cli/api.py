@@ -16,9 +16,10 @@ from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, SampleCo
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.store.models import as_saved, save_adapted
 from metagan_cli.store.pictures import check_target
-from metagan_cli.workflows.adapt import Adapted, Source, adapt_images
+from metagan_cli.workflows.adapt import Adapted, adapt_images
 from metagan_cli.workflows.ready import Ready, load_ready, ready_of
 from metagan_cli.workflows.sample import draw
+from metagan_cli.workflows.suited import Source
 
 PathLike = str | os.PathLike[str]
 Images = PathLike | Sequence[PathLike | Image.Image]  # a folder, or files and opened pictures

@@ -102,6 +102,8 @@ class VariationRules:
     """Strength of colour, and distance from black and white, of a ground that a tint would show on."""
     part_difference: float = 0.35
     """Difference of a channel, in [-1, 1], that makes a part of two pictures one of its own."""
+    part_most: float = 0.35
+    """Share of a picture that is more than a part of it: nothing so large is swapped."""
     part_margin: float = 0.06
     """And the one that goes with such a part."""
     repaint: float = 1.0

@@ -173,7 +173,7 @@ def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
     nets, texture, state = colour_networks()
     support = texture[..., ::8, ::8].repeat_interleave(8, 3).repeat_interleave(8, 4)  # of even blocks
     alike = support.clone()
-    alike[..., :16] = support[:, :1, ..., :16]  # one half is the same in all
+    alike[..., :24] = support[:, :1, ..., :24]  # all but a quarter is the same in all
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
     latents = replace(latents, noise=torch.zeros_like(latents.noise))
 
@@ -183,7 +183,7 @@ def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
         with torch.no_grad():
             drawn = nets.generator(latents, replace(state, bases=images))[0][0]
         places = (latents.base_index(3), latents.partner_index(3))
-        return [float((drawn - images[0, index[0]])[..., 16:].abs().mean()) for index in places]
+        return [float((drawn - images[0, index[0]])[..., 24:].abs().mean()) for index in places]
 
     for images, logit, lent in ((alike, -100.0, False), (alike, 100.0, True), (support, 100.0, False)):
         base, partner = distances(images, logit)

@@ -21,7 +21,7 @@ from metagan_cli.networks.bundle import build_networks
 from metagan_cli.rng import generator_for
 from metagan_cli.store.models import save_model
 from metagan_cli.store.shipped import ShippedModel
-from metagan_cli.workflows import adapt
+from metagan_cli.workflows import suited
 from metagan_cli.workflows.evaluate import setup as setting
 from metagan_cli.workflows.evaluate.baselines import REALS
 
@@ -33,9 +33,9 @@ def two_models(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     nets = build_networks(config, generator_for(0, "bright"))
     save_model(path, config, nets, build_learner(config), {"name": "bright", "step": 0, "seed": 0, "data": []})
     gray, colour = (
-        ShippedModel(file.stem, file, file, "", "", TINY.image_size, channels) for file, channels in ((tiny_model, 1), (path, 3))
+        ShippedModel(file.stem, file, file, "", "", TINY.image_size, channels, None) for file, channels in ((tiny_model, 1), (path, 3))
     )
-    monkeypatch.setattr(adapt, "choose_model", lambda colourful: colour if colourful else gray)
+    monkeypatch.setattr(suited, "choose_model", lambda colourful: colour if colourful else gray)
     monkeypatch.setattr(setting, "outside_net", lambda: OutsideNet(Means()))
 
 

@@ -32,5 +32,5 @@ class Ruler(nn.Module):
     @torch.no_grad()
     def ruled(self, support: Tensor) -> Tensor:
         """How ruled the folders of support images [B, K, 1, S, S] are: [B] in [0, 1], 0 where that is unsure."""
-        chance = self(support.flatten(0, 1)).unflatten(0, support.shape[:2]).sigmoid().mean(1)
-        return ((chance - SURE) / (1 - SURE)).clamp(min=0)
+        chance = torch.sigmoid(self.forward(support.flatten(0, 1))).unflatten(0, support.shape[:2]).mean(1)
+        return torch.as_tensor(((chance - SURE) / (1 - SURE)).clamp(min=0))

@@ -51,7 +51,12 @@ def suited_model(source: Source, settings: AdaptConfig, report: Report = silent,
 
 def read_for(source: Source, model: ShippedModel | ModelConfig, settings: AdaptConfig, report: Report, **options: Any) -> Support:
     """A folder or images in a model's format. Raises InputError."""
-    wanted = {"size": model.image_size, "channels": model.channels, "fit": settings.fit, "skip_bad": settings.skip_bad}
+    wanted: dict[str, Any] = {
+        "size": model.image_size,
+        "channels": model.channels,
+        "fit": settings.fit,
+        "skip_bad": settings.skip_bad,
+    }
     wanted |= {"report": partial(report, "images read")} | options
     return read_folder(source, **wanted) if isinstance(source, Path) else read_images(source, **wanted)
 

@@ -107,7 +107,7 @@ class Generator(nn.Module):
         modulation = each(state.modulation, count).flatten(0, 1).split(self.modulation_sizes, 1)
         *noise, warping, jitter, swapping = noise_maps(latents.noise.flatten(0, 1), self.config)
         palette = palette_of(support) if self.follows else None
-        limits = variation_limits(support, self.rules, palette and palette.flat).repeat_interleave(count, 0)
+        limits = variation_limits(support, self.rules, palette.flat if palette else None).repeat_interleave(count, 0)
         ruled = state.ruled.repeat_interleave(count)[:, None, None, None]
         sizes, limits = chance_sizes(self.sway, style, support, limits, self.rules)[..., None, None], limits[..., None, None]
         warping, jitter, swapping = sizes[:, WARP] * warping, sizes[:, JITTER] * jitter, sizes[:, SWAP] * swapping

@@ -47,6 +47,8 @@ def swap_parts(
         other = others[:, turn].flatten(0, 1)
         smooth = torch.sigmoid(rules.swap_sharpness * (wanted - rules.swap_from))
         parts = parts_of(base, other, rules.part_difference, rules.part_margin)
-        taken = (smooth > 0.5).to(smooth.dtype).flatten(1).gather(1, parts).view_as(smooth)
+        size = torch.zeros_like(parts).scatter_add(1, parts, torch.ones_like(parts)).gather(1, parts)
+        wanted = (smooth > 0.5).flatten(1).gather(1, parts) & (size <= rules.part_most * parts.shape[1])
+        taken = wanted.to(smooth.dtype).view_as(smooth)
         base = torch.lerp(base, other, taken + smooth - smooth.detach())
     return base
