@@ -185,9 +185,12 @@ def test_what_is_lent_comes_from_the_partner_where_edges_are_shared() -> None:
         places = (latents.base_index(3), latents.partner_index(3))
         return [float((drawn - images[0, index[0]])[..., 24:].abs().mean()) for index in places]
 
-    for images, logit, lent in ((alike, -100.0, False), (alike, 100.0, True), (support, 100.0, False)):
-        base, partner = distances(images, logit)
-        assert (partner < 0.7 * base) if lent else (base < 0.1 * partner)  # in the base's colours
+    (kept, other), (lent, nearer), (apart, far) = (
+        distances(images, logit) for images, logit in ((alike, -100.0), (alike, 100.0), (support, 100.0))
+    )
+    assert max(kept / other, apart / far) < 0.1
+    assert lent > 10 * kept
+    assert nearer < 0.7 * other
 
 
 def test_sources_are_the_images_that_a_sample_is_made_of(nets: Networks) -> None:

@@ -33,7 +33,8 @@ def two_models(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     nets = build_networks(config, generator_for(0, "bright"))
     save_model(path, config, nets, build_learner(config), {"name": "bright", "step": 0, "seed": 0, "data": []})
     gray, colour = (
-        ShippedModel(file.stem, file, file, "", "", TINY.image_size, channels, None) for file, channels in ((tiny_model, 1), (path, 3))
+        ShippedModel(file.stem, file, file, "", "", TINY.image_size, channels, None)
+        for file, channels in ((tiny_model, 1), (path, 3))
     )
     monkeypatch.setattr(suited, "choose_model", lambda colourful: colour if colourful else gray)
     monkeypatch.setattr(setting, "outside_net", lambda: OutsideNet(Means()))

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from metagan_cli.networks.layers import conv
 
-WIDTHS = (24, 32, 48, 64)  # channels at 32, 16, 8 and 8 pixels a side, of images of 64
+WIDTHS = (24, 32, 48, 64)  # channels at 32, 32, 16 and 8 pixels a side
+SIDE = 64  # pixels that it looks at
 GROUPS = 8
-SURE = 0.6  # share of a folder's evidence from which its lines begin to count as ruled
+UNSURE, SURE = 0.4, 0.7  # mean chance of a folder's images from which its lines begin to count as ruled, and count so wholly
 
 
 class Ruler(nn.Module):
@@ -23,6 +24,8 @@ class Ruler(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """How much speaks for a ruler, [N] in logits, of images [N, 1, S, S] in [-1, 1] with ink 1."""
+        if images.shape[-1] != SIDE:
+            images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
         x = F.gelu(self.first(images))
         for number, (norm, layer) in enumerate(zip(self.norms, self.convs, strict=True)):
             x = F.gelu(layer(norm(x)))
@@ -32,5 +35,6 @@ class Ruler(nn.Module):
     @torch.no_grad()
     def ruled(self, support: Tensor) -> Tensor:
         """How ruled the folders of support images [B, K, 1, S, S] are: [B] in [0, 1], 0 where that is unsure."""
-        chance = torch.sigmoid(self.forward(support.flatten(0, 1))).unflatten(0, support.shape[:2]).mean(1)
-        return torch.as_tensor(((chance - SURE) / (1 - SURE)).clamp(min=0))
+        images = support.flatten(0, 1).float().to(self.out.weight.device)
+        chance = torch.sigmoid(self.forward(images)).to(support.device).unflatten(0, support.shape[:2]).mean(1)
+        return torch.as_tensor(((chance - UNSURE) / (SURE - UNSURE)).clamp(0, 1))

@@ -1,4 +1,4 @@
-"""The feature nets as files: the judges, and the perceptual net that training compares with."""
+"""The feature nets as files: the judges, the perceptual net that training compares with, and the ruler."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from torch import nn
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import Judges, build_judges
 from metagan_cli.networks.perceptual_net import PerceptualNet, build_perceptual_net
+from metagan_cli.networks.ruler import Ruler
 from metagan_cli.store.tensors import TensorFile, half, read_tensors, write_tensors
 
 
@@ -35,6 +36,19 @@ def load_perceptual_net(path: Path) -> tuple[PerceptualNet, str]:
     net = build_perceptual_net(channels)
     _fill(net, file, path)
     return net.requires_grad_(False), file.hash
+
+
+def save_ruler(path: Path, net: Ruler, metadata: dict[str, Any]) -> str:
+    """Writes the net; returns its hash."""
+    return write_tensors(path, "ruler", half(net.state_dict()), {"channels": 1} | metadata)
+
+
+def load_ruler(path: Path) -> Ruler:
+    """The net, frozen. Raises CheckpointError where the file is missing, damaged or foreign."""
+    file, _ = _open(path, "ruler")
+    net = Ruler()
+    _fill(net, file, path)
+    return net.requires_grad_(False)
 
 
 def _open(path: Path, kind: str) -> tuple[TensorFile, int]:

@@ -1,6 +1,7 @@
 """Base models and adapted models as files."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
+from metagan_cli.networks.ruler import Ruler
 from metagan_cli.networks.state import PARTS, TaskState, state_of
+from metagan_cli.store.features import load_ruler
+from metagan_cli.store.shipped import find_features
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
 
 IN_FILES = {"modulation": "gains", "critic_modulation": "judge"}  # parts of the state that files call otherwise
@@ -133,6 +137,11 @@ def _weights(nets: Networks, learner: Learner) -> dict[str, Tensor]:
     return nn.ModuleDict({"nets": nets, "learner": learner}).state_dict()
 
 
+@cache
+def _shipped_ruler() -> Ruler:
+    return load_ruler(find_features("ruler", 1))
+
+
 def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], digest: str) -> BaseModel:
     try:
         config = from_dict(ModelConfig, metadata.get("model", {}))
@@ -141,6 +150,8 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
         raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
     with torch.device("meta"), _Unfilled():  # shapes only: nothing is allocated for a network that does not fit its file
         nets, learner = Networks(config, rules), build_learner(config)
+    if config.channels == 1:
+        nets.ruled = _shipped_ruler().ruled
     whole = nn.ModuleDict({"nets": nets, "learner": learner})
     expected = whole.state_dict()
     for name in [*expected, *tensors]:

@@ -194,4 +194,5 @@ def _domain_warning(distance: float | None, name: str) -> list[str]:
 def _copy_warning(report: CopyReport) -> list[str]:
     if report.copies * 4 < report.samples:
         return []
-    return [f"{report.copies} of {report.samples} test samples are close to copies of an example"]
+    few = f"{report.copies} of {report.samples} test samples are close to copies of an example"
+    return [f"{few}: more examples, or such as differ more, would show what may vary"]
