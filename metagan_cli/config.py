@@ -106,14 +106,14 @@ class VariationRules:
     """Share of a picture that is more than a part of it: nothing so large is swapped."""
     part_margin: float = 0.06
     """And the one that goes with such a part."""
-    repaint: float = 1.0
-    """What counts of the residual that is painted over the warped image."""
+    repaint: tuple[float, ...] = (1.0, 0.0)
+    """What counts of the residual that is painted over the warped image, without colours and with."""
     recolour_agreement: float = 0.5
     """Share of a colour's places that have one colour in the other picture, for it to become that."""
 
     def __post_init__(self) -> None:
         _require(len(self.jitter) == len(self.jitter_most) == 3, "jitter and jitter_most need three numbers each")
-        _require(len(self.shared_edges) == 2, "shared_edges needs two numbers")
+        _require(len(self.shared_edges) == len(self.repaint) == 2, "shared_edges and repaint need two numbers each")
 
 
 # what the shapes of encoder, generator and critic do not depend on

@@ -123,7 +123,7 @@ class Generator(nn.Module):
         tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], areas, self.rules)
         seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
         seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
-        painted = repaint(tinted, seen, self.rules.repaint * (1 - ruled), self.unfold, self.finish, self.out)
+        painted = repaint(tinted, seen, self.rules.repaint[self.colour] * (1 - ruled), self.unfold, self.finish, self.out)
         if areas is not None and palette is not None:
             painted = REACH * follow_regions(painted / REACH, tinted, areas, palette)
         painted = uncoloured(painted, support) if self.colour else painted
