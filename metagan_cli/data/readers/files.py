@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from metagan_cli.data.readers.geometry import Array, Outline, outline, squared
+from metagan_cli.data.readers.geometry import ALONE, Array, Fitting, Outline, outline, squared
+from metagan_cli.data.readers.transparency import Contrast, contrast_of, laid_on, own_ground, said
 from metagan_cli.errors import InputError
 from metagan_cli.provenance import provenance_of
 
@@ -41,17 +42,14 @@ class ReadImage:
     pixels: Array  # uint8 [size, size, C]
     outline: Outline
     colourful: bool  # whether its source has colours
+    contrast: Contrast | None  # of a transparent picture
     ground: int | None  # the gray level that its transparent parts were laid on
     notes: tuple[str, ...]  # what was done to it that its owner should know
     sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
 
 
-def read_image(
-    source: Path | Image.Image, size: int, channels: int, fit: str = "pad", by_pixels: bool = True, name: str = "image"
-) -> ReadImage:
+def read_image(source: Path | Image.Image, size: int, channels: int, fitting: Fitting = ALONE, name: str = "image") -> ReadImage:
     """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
-
-    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
@@ -63,11 +61,13 @@ def read_image(
             image, carried, notes = _upright(label, source if isinstance(source, Image.Image) else _opened(data or b""))
             if min(image.size) < MIN_SIDE:
                 raise InputError(f"{label}: {image.width} x {image.height} pixels; each side needs at least {MIN_SIDE}")
-            rgb, ground = _on_ground(image)
+            contrast = contrast_of(image, channels)
+            ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
+            rgb = image.convert("RGB") if ground is None else laid_on(image, ground)
             colourful = bool((np.ptp(np.asarray(rgb.resize((16, 16))).astype(int), axis=2) > 24).mean() > 0.02)
             chosen = rgb if channels == 3 else rgb.convert("L")
-            own = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
-            pixels = squared(chosen, size, fit, own.block if by_pixels else 0, ground)
+            own = outline(np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
+            pixels = squared(chosen, size, fitting, own.block, ground)
     except InputError:
         raise
     except MemoryError as error:
@@ -75,10 +75,10 @@ def read_image(
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
         raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
     if ground is not None:
-        notes.append(f"transparent: put on {'white' if ground else 'black'}")
+        notes.append(f"transparent: put on {said(ground)}")
     if carried:
         notes.append("drawn by metagan itself")
-    return ReadImage(pixels, own, colourful, ground, tuple(notes), carried.get("kind", "single") != "single")
+    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), carried.get("kind", "single") != "single")
 
 
 def shown(path: Path | str) -> str:
@@ -174,21 +174,6 @@ def _plain(label: str, image: Image.Image) -> Image.Image:
     if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
         return image.convert("RGBA")
     return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
-    """Transparent pictures on white, or on black where what they show is itself light; and that ground's gray level."""
-    if "A" not in image.mode:
-        return image.convert("RGB"), None
-    rgba = image.convert("RGBA")
-    alpha = np.asarray(rgba.getchannel("A")).astype(np.float64)
-    if alpha.min() == 255:
-        return rgba.convert("RGB"), None
-    light = np.asarray(rgba.convert("RGB").convert("L"))
-    mean = float((light * alpha).sum() / max(float(alpha.sum()), 1.0))
-    level = 0 if mean > 200 else 255
-    ground = Image.new("RGBA", rgba.size, (level, level, level, 255))
-    return Image.alpha_composite(ground, rgba).convert("RGB"), level
 
 
 def _reason(error: Exception) -> str:

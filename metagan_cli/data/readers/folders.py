@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from metagan_cli.config import FITS
 from metagan_cli.data.readers.files import ENDINGS, REFUSED, shown
 from metagan_cli.data.readers.support import Support, read_support
 from metagan_cli.errors import InputError
@@ -19,7 +20,7 @@ def read_folder(
     *,
     size: int,
     channels: int,
-    fit: str = "pad",
+    fit: str = FITS[0],
     skip_bad: bool = False,
     most: int = MOST,
     deep: bool = True,
