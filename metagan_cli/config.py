@@ -12,7 +12,7 @@ ALGORITHMS = ("maml", "fomaml", "reptile", "meta-sgd")
 EXEMPLARS = ("prototype", "random")
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
 DEPTHS = ("state", "modulation", "all")  # what an adaptation may change, each with what stands before it
-FITS = ("pad", "crop")  # how images that are not square are made so: with their border's colour, or to their middle
+FITS = ("auto", "pad", "crop", "fill")  # how images become square: by what they are, padded, cropped, or cut to one shape
 PRECISIONS = ("auto", "fp32", "bf16")
 T = TypeVar("T")
 
@@ -198,14 +198,14 @@ class AdaptConfig:
     depth: str = "auto"  # one of DEPTHS, or as deep as held-out images say, for folders far from the base's tasks
     packs: int = 8  # packs of samples that an inner step looks at
     budget: float | None = None  # seconds after which no further inner step begins
-    fit: str = FITS[0]
+    fit: str = FITS[0]  # auto pads drawings on a plain ground and pixel art; what reaches its border, as photographs, it fills
     skip_bad: bool = False  # go on without images that cannot be read
     standalone: bool = False  # embed the base in the adapted file
     seed: int = 0
 
     def __post_init__(self) -> None:
         _require(self.depth in ("auto", *DEPTHS), f"--depth {self.depth}: use auto, {', '.join(DEPTHS)}")
-        _require(self.fit in FITS, f"--fit {self.fit}: use {' or '.join(FITS)}")
+        _require(self.fit in FITS, f"--fit {self.fit}: use {', '.join(FITS)}")
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,12 @@ Base = Annotated[
 ]
 Fit = Annotated[
     str,
-    typer.Option("--fit", metavar="HOW", help="Images that are not square: pad, or crop to their middle.", rich_help_panel=DATA),
+    typer.Option(
+        "--fit",
+        metavar="HOW",
+        help="Images that are not square: pad, crop to their middle, fill (cut to one shape, stretched), or auto.",
+        rich_help_panel=DATA,
+    ),
 ]
 Depth = Annotated[
     str,

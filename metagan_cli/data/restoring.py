@@ -22,12 +22,13 @@ def given_back(images: Tensor, form: Form, wanted: str, opaque: bool = False) ->
         images = _drawn_pixels(images, form)
         images = images if opaque or form.clear < 0 else _cut_out(images, form.clear, soft=False)
         return _resized(images, width, height, Image.Resampling.NEAREST)
-    if form.width and "x" not in wanted:
+    stretched = form.fit == "fill"
+    if form.width and "x" not in wanted and not stretched:
         inner_width, inner_height = form.size(side, "model")
         top, left = (side - inner_height) // 2, (side - inner_width) // 2
         images = images[:, top : top + inner_height, left : left + inner_width]
     images = images if opaque or form.clear < 0 else _cut_out(images, form.clear, soft=True)
-    smaller = width < images.shape[2]
+    smaller = width < images.shape[2] and not stretched
     return _resized(images, width, height, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
 
 

@@ -11,9 +11,14 @@ def ground_of(images: Tensor) -> tuple[Tensor, Tensor]:
 
     Of images [M, C, S, S] in [-1, 1].
     """
-    rim = border(images)
+    ground, share = plain_share(border(images))
+    return ground, share > MOSTLY
+
+
+def plain_share(rim: Tensor) -> tuple[Tensor, Tensor]:
+    """The colour [M, C] that borders [M, C, P] in [-1, 1] have most, and the share of each that has it: [M]."""
     ground = rim.median(2, keepdim=True).values
-    return ground[..., 0], ((rim - ground).abs().amax(1) < ALIKE).float().mean(1) > MOSTLY
+    return ground[..., 0], ((rim - ground).abs().amax(1) < ALIKE).float().mean(1)
 
 
 def border(images: Tensor) -> Tensor:

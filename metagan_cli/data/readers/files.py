@@ -4,15 +4,16 @@ import os
 import stat
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from metagan_cli.data.readers.geometry import Array, Outline, outline, squared
+from metagan_cli.data.readers.geometry import ALONE, Array, Fitting, Outline, outline, squared
 from metagan_cli.data.readers.opening import BY_ENDING, FORMATS, Picture, open_picture
+from metagan_cli.data.readers.transparency import Contrast, contrast_of, laid_on, own_ground, said
 from metagan_cli.errors import InputError
 
 MAX_BYTES = 500_000_000
@@ -30,25 +31,15 @@ class ReadImage:
     pixels: Array  # uint8 [size, size, C]
     outline: Outline
     colourful: bool  # whether its source has colours
+    contrast: Contrast | None  # of a transparent picture
     ground: int | None  # the gray level that its transparent parts were laid on
     notes: tuple[str, ...]  # what was done to it that its owner should know
     sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
     peak: int  # the largest of its 16-bit gray levels; 0 of other pictures
 
 
-def read_image(
-    source: Path | Image.Image,
-    size: int,
-    channels: int,
-    fit: str = "pad",
-    by_pixels: bool = True,
-    name: str = "image",
-    white: int = 0,
-) -> ReadImage:
+def read_image(source: Path | Image.Image, size: int, channels: int, fitting: Fitting = ALONE, name: str = "image") -> ReadImage:
     """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
-
-    Pixel art is blown up by whole drawn pixels, or, without `by_pixels`, resized like any other picture. Gray levels of 16 bits
-    are shares of `white`, or unless it is given, of what their largest says.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
@@ -57,12 +48,14 @@ def read_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", white)
-            rgb, ground = _on_ground(opened.image)
+            opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
+            contrast = contrast_of(opened.image, channels)
+            ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
+            rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
             colourful = _has_colours(rgb)
             chosen = rgb if channels == 3 else rgb.convert("L")
-            own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels))
-            pixels = squared(chosen, size, fit, own.block if by_pixels else 0, ground)
+            own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
+            pixels = squared(chosen, size, fitting, own.block, ground)
     except InputError:
         raise
     except MemoryError as error:
@@ -71,11 +64,11 @@ def read_image(
         raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
     notes = [*opened.notes]
     if ground is not None:
-        notes.append(f"transparent: put on {'white' if ground else 'black'}")
+        notes.append(f"transparent: put on {said(ground)}")
     if opened.carried:
         notes.append("drawn by metagan itself")
     is_sheet = opened.carried.get("kind", "single") != "single"
-    return ReadImage(pixels, own, colourful, ground, tuple(notes), is_sheet, opened.peak)
+    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak)
 
 
 def shown(path: Path | str) -> str:
@@ -121,26 +114,10 @@ def _check_text_chunks(path: Path, file: Any) -> None:
         file.seek(length + 4, os.SEEK_CUR)
 
 
-def _outline(opened: Picture, pixels: Array) -> Outline:
+def _outline(opened: Picture, pixels: Array, transparent: bool) -> Outline:
     """The form of an opened picture, in its own size, whose pixels are uint8 [H, W, C]."""
-    if opened.reduced:
-        return Outline(opened.width, opened.height, 0, pixels[:0, 0])
-    return outline(pixels)
-
-
-def _on_ground(image: Image.Image) -> tuple[Image.Image, int | None]:
-    """Transparent pictures on white, or on black where what they show is itself light; and that ground's gray level."""
-    if "A" not in image.mode:
-        return image.convert("RGB"), None
-    rgba = image.convert("RGBA")
-    alpha = np.asarray(rgba.getchannel("A")).astype(np.float64)
-    if alpha.min() == 255:
-        return rgba.convert("RGB"), None
-    light = np.asarray(rgba.convert("RGB").convert("L"))
-    mean = float((light * alpha).sum() / max(float(alpha.sum()), 1.0))
-    level = 0 if mean > 200 else 255
-    ground = Image.new("RGBA", rgba.size, (level, level, level, 255))
-    return Image.alpha_composite(ground, rgba).convert("RGB"), level
+    seen = outline(pixels, transparent)
+    return replace(seen, width=opened.width, height=opened.height, block=0, colours=seen.colours[:0]) if opened.reduced else seen
 
 
 def _has_colours(rgb: Image.Image) -> bool:

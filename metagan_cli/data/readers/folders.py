@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metagan_cli.config import FITS
 from metagan_cli.data.readers.files import shown
 from metagan_cli.data.readers.kinds import ENDINGS, REFUSED, begins_as_image, is_hidden, is_image
 from metagan_cli.data.readers.support import Support, read_support
@@ -34,7 +35,7 @@ def read_folder(
     *,
     size: int,
     channels: int,
-    fit: str = "pad",
+    fit: str = FITS[0],
     skip_bad: bool = False,
     most: int = MOST,
     deep: bool = True,

@@ -1,28 +1,32 @@
 """The form of a folder's images: how they are fitted into a model's square, and how results get their shape back.
 
-Other shapes are padded to a square with the colour of their border, transparent ones with the ground that they are laid on, or
-cropped to their middle. Pixel art is seen by its own pixels, drawn alike large in a file or not: each of them becomes a block of
-the square, and one pixel of the folder's colours again in a result. Transparent pictures are laid on white or black, and results
-are cut out of it again.
+Other shapes are padded to a square with the colour of their border, transparent ones with the ground that they are laid on.
+Where they reach their border, as photographs do, they are cut to one shape about their middles, and that is stretched to the
+square. Pixel art is seen by its own pixels, drawn alike large in a file or not: each of them becomes a block of the square, and
+one pixel of the folder's colours again in a result. Results of transparent pictures are cut out of the ground of those.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
+from math import exp, fsum, gcd, log
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
 
 from metagan_cli.config import FITS
 from metagan_cli.errors import UsageError
+from metagan_cli.images.ground import plain_share
 from metagan_cli.images.pixel_art import MOSTLY
 
 COARSEST, FINEST = 8, 40  # drawn pixels on the longer side of what counts as pixel art
 GRAYS, COLOURS = 16, 256  # and at most so many gray levels or colours
 PALETTE = 256  # colours of a folder
 ALIKE = 1.02  # how much longer the sides of one picture may be than those of another of the same shape
+LONGEST = 3.0  # how much longer one side of a shape may be than the other, where it is stretched to a square
+PLAIN = 0.6  # share of a border of one colour that makes it the ground of a drawing, even one that is cut close
 LARGEST = 4096  # pixels a side of a result
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -35,6 +39,21 @@ class Outline:
     height: int
     block: int  # pixels a side of one drawn pixel; 0 where it is no pixel art
     colours: Array  # uint8 [P, C], of pixel art
+    fills: bool  # whether it reaches its border, as photographs do and drawings on a plain ground do not
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How one image is brought into a model's square."""
+
+    fit: str = "pad"  # or crop, or fill
+    slope: float = 1.0  # width by height of the middle that is kept, where it fills its square
+    by_pixels: bool = True  # whether pixel art is blown up by its drawn pixels, or resized like any other picture
+    ground: int | None = None  # the gray level that a transparent one is laid on; None for the one that suits it
+    white: int = 0  # the level of 16-bit gray that is white; 0 for what its largest says
+
+
+ALONE = Fitting()  # of an image that is looked at by itself
 
 
 @dataclass(frozen=True)
@@ -43,14 +62,14 @@ class Form:
 
     width: int = 0  # pixels of the folder's images; 0 where they differ in shape
     height: int = 0
-    fit: str = "pad"
+    fit: str = "pad"  # or crop, or fill: then all of the square is that shape, stretched
     block: int = 0  # pixels a side of one drawn pixel; 0 where they are no pixel art
     palette: tuple[tuple[int, ...], ...] = ()  # of pixel art: gray levels or colours
     clear: int = -1  # the gray level of the ground that transparent pictures were laid on; -1 where they are opaque
 
     def __post_init__(self) -> None:
         sides = (self.width, self.height, self.block)
-        if min(sides) < 0 or not -1 <= self.clear < 256 or (self.width > 0) != (self.height > 0) or self.fit not in FITS:
+        if min(sides) < 0 or not -1 <= self.clear < 256 or (self.width > 0) != (self.height > 0) or self.fit not in FITS[1:]:
             raise UsageError(f"a form of {self.width} x {self.height} pixels, {self.fit}, does not exist")
         levels = [value for colour in self.palette for value in colour]
         drawn = self.block > 0
@@ -85,10 +104,12 @@ def check_size(text: str) -> str:
     return text
 
 
-def outline(pixels: Array) -> Outline:
-    """The form of one picture uint8 [H, W, C]."""
+def outline(pixels: Array, on_ground: bool = False) -> Outline:
+    """The form of one picture uint8 [H, W, C], which may be known to lie on a ground."""
     height, width = pixels.shape[:2]
-    none = Outline(width, height, 0, pixels[:0, 0])
+    rim = torch.from_numpy(_rim(pixels).T[None] / 127.5 - 1)
+    fills = not on_ground and float(plain_share(rim)[1]) < PLAIN
+    none = Outline(width, height, 0, pixels[:0, 0], fills)
     if max(height, width) > LARGEST:
         return none
     for part in (pixels[height // 2 : height // 2 + 1], pixels):  # one row tells of most photographs that they are none
@@ -99,7 +120,7 @@ def outline(pixels: Array) -> Outline:
         return none
     colours = np.unique(pixels[::block, ::block].reshape(-1, pixels.shape[2]), axis=0)
     most = GRAYS if (colours == colours[:, :1]).all() else COLOURS
-    return Outline(width, height, block, colours) if len(colours) <= most else none
+    return Outline(width, height, block, colours, fills) if len(colours) <= most else none
 
 
 def _block(pixels: Array, width: int, height: int) -> int:
@@ -114,23 +135,44 @@ def are_pixel_art(outlines: Sequence[Outline]) -> bool:
     return sum(o.block > 0 for o in outlines) >= MOSTLY * len(outlines)
 
 
-def common_form(outlines: Sequence[Outline], fit: str, grounds: Sequence[int | None] = ()) -> Form:
-    """The form of a folder: pixel art or transparent where most of its images are, a shape where all have it."""
-    found, times = Counter(grounds).most_common(1)[0] if grounds else (None, 0)
-    clear = found if found is not None and times >= MOSTLY * len(grounds) else -1
+def common_fit(outlines: Sequence[Outline], fit: str) -> str:
+    """How a folder's images become squares, of which some may be asked for: pixel art is padded where it is not cropped."""
+    if fit == "crop" or are_pixel_art(outlines):
+        return "crop" if fit == "crop" else "pad"
+    if fit != "auto":
+        return fit
+    other = any(o.width != o.height for o in outlines)
+    return "fill" if other and sum(o.fills for o in outlines) * 2 > len(outlines) else "pad"
+
+
+def common_slope(outlines: Sequence[Outline]) -> float:
+    """Width by height of the shape that a folder's images are cut to: the geometric mean, but not longer than LONGEST."""
+    mean = exp(fsum(log(o.width / o.height) for o in outlines) / len(outlines))
+    return min(max(mean, 1 / LONGEST), LONGEST)
+
+
+def common_form(outlines: Sequence[Outline], fit: str, clear: int = -1) -> Form:
+    """The form of a folder: pixel art where most of its images are, a shape where all have it or are cut to it."""
+    fit = common_fit(outlines, fit)
     drawn = [o for o in outlines if o.block]
     if are_pixel_art(outlines):
         (width, height), _ = Counter((o.width, o.height) for o in drawn).most_common(1)[0]
         width, height = (min(width, height),) * 2 if fit == "crop" else (width, height)
         return Form(width, height, fit, gcd(*(o.block for o in drawn)), _palette([o.colours for o in drawn]), clear)
-    slopes = [o.width / o.height for o in outlines]
     if fit == "crop":
         side = int(np.median([min(o.width, o.height) for o in outlines]))
         return Form(side, side, fit, clear=clear)
-    if max(slopes) > ALIKE * min(slopes):
+    slopes = [o.width / o.height for o in outlines]
+    if fit == "pad" and max(slopes) > ALIKE * min(slopes):
         return Form(fit=fit, clear=clear)
     middle = outlines[int(np.argsort([o.width for o in outlines])[len(outlines) // 2])]
-    return Form(middle.width, middle.height, fit, clear=clear)
+    shape = cut_to(middle.width, middle.height, common_slope(outlines)) if fit == "fill" else (middle.width, middle.height)
+    return Form(*shape, fit, clear=clear)
+
+
+def cut_to(width: int, height: int, slope: float) -> tuple[int, int]:
+    """The largest shape of this width by height within a picture."""
+    return min(width, max(1, round(height * slope))), min(height, max(1, round(width / slope)))
 
 
 def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
@@ -142,34 +184,45 @@ def _palette(colours: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(v) for v in colour) for colour in found)
 
 
-def squared(image: Image.Image, size: int, fit: str, block: int, clear: int | None = None) -> Array:
-    """A picture as uint8 [size, size, C], padded or its middle alone, and resized.
+def squared(image: Image.Image, size: int, fitting: Fitting, block: int, clear: int | None = None) -> Array:
+    """A picture as uint8 [size, size, C], padded, or its middle alone, and resized.
 
     Padded with the gray level that its transparent parts were laid on, `clear`; an opaque one with the median of its border.
     """
+    block = block if fitting.by_pixels else 0
     if block:
         image = Image.fromarray(np.asarray(image)[::block, ::block])
-    if fit == "crop" and image.width != image.height:
-        image = ImageOps.fit(image, (min(image.size),) * 2, Image.Resampling.NEAREST)
+    if fitting.fit != "pad":
+        image = ImageOps.fit(image, cut_to(*image.size, fitting.slope), Image.Resampling.NEAREST)
     pixels = np.asarray(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    rim = _rim(pixels)
     ground = (np.median(rim, axis=0) if clear is None else np.full(pixels.shape[2], clear)).astype(np.uint8)
     if block and max(image.size) <= size:
         return _blown_up(pixels, size, ground)
-    ground_colour = tuple(int(v) for v in ground) if len(ground) > 1 else int(ground[0])
-    if image.width != image.height:
-        side = max(image.size)
-        scale = min(1.0, 4 * size / side)  # a very long picture is shrunk first: its square would be huge
-        if scale < 1:
-            image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX)
-        image = ImageOps.pad(image, (max(image.size),) * 2, method=Image.Resampling.BOX, color=ground_colour)
-    if image.width != size:
-        method = Image.Resampling.BICUBIC if image.width < size else Image.Resampling.BOX
-        if size < image.width < 4 * size:
+    if fitting.fit == "pad" and image.width != image.height:
+        image = _padded(image, size, ground)
+    if image.size != (size, size):
+        longer = max(image.size)
+        method = Image.Resampling.BICUBIC if longer < size else Image.Resampling.BOX
+        if size < longer < 4 * size:
             method = Image.Resampling.LANCZOS
         image = image.resize((size, size), method)
     return np.asarray(image).reshape(size, size, -1).copy()
+
+
+def _padded(image: Image.Image, size: int, ground: Array) -> Image.Image:
+    """A picture in the middle of a square of its longer side; a very long one is shrunk first, as that would be huge."""
+    scale = min(1.0, 4 * size / max(image.size))
+    if scale < 1:
+        image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX)
+    colour = tuple(int(v) for v in ground) if len(ground) > 1 else int(ground[0])
+    return ImageOps.pad(image, (max(image.size),) * 2, method=Image.Resampling.BOX, color=colour)
+
+
+def _rim(pixels: Array) -> Array:
+    """The outermost pixels of a picture uint8 [H, W, C]: [P, C]."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
 def _cells(longer: int, size: int) -> int:

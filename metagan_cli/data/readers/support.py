@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from metagan_cli.config import FITS
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
-from metagan_cli.data.readers.geometry import Form, are_pixel_art, common_form
+from metagan_cli.data.readers.geometry import (
+    ALIKE,
+    Fitting,
+    Form,
+    Outline,
+    are_pixel_art,
+    common_fit,
+    common_form,
+    common_slope,
+    cut_to,
+)
 from metagan_cli.data.readers.levels import white_of
+from metagan_cli.data.readers.transparency import BLACK, WHITE, common_ground
 from metagan_cli.errors import InputError
 from metagan_cli.images.ground import border
+from metagan_cli.images.pixel_art import MOSTLY
 
 NEAR = 0.02  # mean difference of two thumbnails, as a share of the range, below which they are near-duplicates
 SOME = 0.25  # share of the images with colours, above which a folder has them
@@ -22,6 +35,8 @@ PAIRS = 200  # near-duplicate pairs that are listed
 THUMBNAIL = 16
 
 Named = tuple[str, Path | Image.Image]  # an image's name, and the file or the opened picture
+Read = tuple[Named, ReadImage]
+Again = Callable[[Named, Fitting], ReadImage]  # reads an image
 Count = Callable[[int, int], None]  # told how many are done, of how many
 
 
@@ -53,7 +68,7 @@ class Support:
 
 
 def read_images(
-    images: Sequence[Path | Image.Image], *, size: int, channels: int, fit: str = "pad", skip_bad: bool = False, report: Count
+    images: Sequence[Path | Image.Image], *, size: int, channels: int, fit: str = FITS[0], skip_bad: bool = False, report: Count
 ) -> Support:
     """Reads files and opened pictures. Raises InputError where there are none or, unless `skip_bad`, one cannot be read."""
     if not images:
@@ -81,11 +96,16 @@ def read_support(
     Raises InputError where none or, unless `skip_bad`, any of the images cannot be read.
     """
     skipped, count = list(skipped), len(chosen) if of is None else of
-    found: list[tuple[Named, ReadImage]] = []
+    found: list[Read] = []
+    alone = Fitting("crop" if fit == "crop" else "pad")
+
+    def again(named: Named, fitting: Fitting) -> ReadImage:
+        return read_image(named[1], size, channels, fitting, named[0])
+
     for done, (name, source) in enumerate(chosen):
         report(done + 1, len(chosen))
         try:
-            image = read_image(source, size, channels, fit, name=name)
+            image = again((name, source), alone)
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
@@ -96,20 +116,22 @@ def read_support(
             skipped.append((name, "a sheet of samples that metagan drew"))
         else:
             found.append(((name, source), image))
-    by_pixels = are_pixel_art([image.outline for _, image in found])
-    white = white_of(max((image.peak for _, image in found), default=0))
-    for place_in_row, ((name, source), image) in enumerate(found):
-        is_drawn_alone = image.outline.block > 0 and not by_pixels  # some small pictures among others
-        if is_drawn_alone or (image.peak and white_of(image.peak) != white):
-            found[place_in_row] = (name, source), read_image(source, size, channels, fit, by_pixels, name, white)
-    read = [(name, image) for (name, _), image in found]
-    if not read:
+    if not found:
         raise InputError(f"{place}: none of its {count} images can be used; the first: {skipped[-1][1]}")
+    ground = common_ground([image.contrast for _, image in found if image.contrast], channels)
+    common = replace(alone, ground=ground, white=white_of(max(image.peak for _, image in found)))
+    found = _on_one_ground(found, common, again)
+    read = _fitted(found, common, fit, again)
     read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0]))
-    notes = [*told, *_notes(read, count, channels)]
+    outlines, grounds = [image.outline for _, image in read], [image.ground for _, image in read]
     pixels = torch.from_numpy(np.stack([image.pixels for _, image in read])).permute(0, 3, 1, 2)
     names = tuple(name for name, _ in read)
-    light, flipped = _polarity(pixels) if channels == 1 else (False, torch.zeros(len(names), dtype=torch.bool))
+    light, flipped = False, torch.zeros(len(names), dtype=torch.bool)
+    if channels == 1:
+        light, flipped = _polarity(pixels, grounds if ground is None else [])
+    ground = ground if ground is not None else BLACK if light else WHITE  # of gray drawings turned over like the rest
+    form = common_form(outlines, fit, ground if sum(g is not None for g in grounds) >= MOSTLY * len(grounds) else -1)
+    notes = [*told, *_notes(read, count, channels), *_cut(outlines, form)]
     if flipped.any():
         notes.append(f"{int(flipped.sum())} images have dark and light the other way round: turned over like the rest")
     images = pixels.float() / 127.5 - 1
@@ -126,10 +148,44 @@ def read_support(
         notes=tuple(notes),
         warnings=tuple(_warnings(images, duplicates)),
         duplicates=duplicates,
-        form=common_form([image.outline for _, image in read], fit, [image.ground for _, image in read]),
+        form=form,
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) > SOME * len(read),
     )
+
+
+def _on_one_ground(found: list[Read], fitting: Fitting, again: Again) -> list[Read]:
+    """The images of a folder with all transparent ones on its ground, where it has one, and one white for all of 16 bits."""
+
+    def is_common(image: ReadImage) -> bool:
+        same_ground = fitting.ground is None or image.ground in (None, fitting.ground)
+        return same_ground and (not image.peak or white_of(image.peak) == fitting.white)
+
+    return [(named, image if is_common(image) else again(named, fitting)) for named, image in found]
+
+
+def _fitted(found: list[Read], fitting: Fitting, fit: str, again: Again) -> list[tuple[str, ReadImage]]:
+    """The images of a folder, each with its name, read again where the folder is fitted otherwise than one of them alone."""
+    outlines = [image.outline for _, image in found]
+    art, fit = are_pixel_art(outlines), common_fit(outlines, fit)
+    fitting = replace(fitting, fit=fit, slope=common_slope(outlines) if fit == "fill" else 1.0, by_pixels=art)
+
+    def is_fitted(outline: Outline) -> bool:
+        sides = outline.width, outline.height
+        filled = fit != "fill" or (sides[0] == sides[1] and cut_to(*sides, fitting.slope) == sides)
+        return filled and (art or not outline.block)  # some small pictures among others are no pixel art
+
+    return [(named[0], image if is_fitted(image.outline) else again(named, fitting)) for named, image in found]
+
+
+def _cut(outlines: Sequence[Outline], form: Form) -> list[str]:
+    """What to say of images that are cut to one shape."""
+    if form.fit != "fill":
+        return []
+    slope = form.width / form.height
+    longer = [max(o.width / o.height / slope, slope * o.height / o.width) for o in outlines]
+    cut = sum(times > ALIKE for times in longer)
+    return [f"{cut} of {len(outlines)} images cut about their middles to one shape, {form.words}"] if cut else []
 
 
 def _notes(read: list[tuple[str, ReadImage]], found: int, channels: int) -> list[str]:
@@ -144,9 +200,14 @@ def _notes(read: list[tuple[str, ReadImage]], found: int, channels: int) -> list
     return notes
 
 
-def _polarity(pixels: Tensor) -> tuple[bool, Tensor]:
-    """Whether the folder is light on dark, and which of its images [N, 1, S, S] are the other way round."""
+def _polarity(pixels: Tensor, grounds: Sequence[int | None]) -> tuple[bool, Tensor]:
+    """Whether the folder is light on dark, and which of its images [N, 1, S, S] are the other way round.
+
+    The ground of an image is what its border has most, unless it is known.
+    """
     ground = border(pixels).float().flatten(1).median(1).values
+    for place, known in enumerate(grounds):
+        ground[place] = ground[place] if known is None else known
     light = bool(ground.median() < 128)
     return light, ground > 200 if light else ground < 55
 
