@@ -94,6 +94,8 @@ class VariationRules:
     """Shares of common edges up to which images only warp, and from which they only swap parts."""
     same_colour: float = 0.02
     """Deviations of colour and of lightness in a folder below which they change less."""
+    textured_share: float = 0.25
+    """What is left of the warp where textures share edges, as no part of one fits into another."""
     several_share: float = 0.6
     """What is left of warp and tint where there are several images to start from."""
     filled_share: float = 0.5

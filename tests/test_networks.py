@@ -280,7 +280,7 @@ def test_a_folder_says_what_chance_may_change() -> None:
     assert (bend, loan) == (0, 1)
     assert max(hue, strength, light) < 1e-3
     bend, _, _, _, _, loan = variation_limits(alike, RULES, torch.tensor([False]))[0].tolist()  # a texture
-    assert (bend, loan) == (pytest.approx(full), 0)
+    assert (bend, loan) == (pytest.approx(RULES.textured_share * full), 0)
     assert variation_limits(alike[:, :1], RULES).tolist() == [pytest.approx(6 * [full])]
     assert variation_limits(torch.ones(1, 1, 3, 32, 32), RULES).tolist() == [6 * [1]]
     assert variation_limits(alike + 0.05 * shade, RULES)[0].tolist() == pytest.approx([0, 0, 0, 0, 0.86 * full, 1], abs=0.05)

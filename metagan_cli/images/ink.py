@@ -1,7 +1,19 @@
-"""Where the ink of gray images lies."""
+"""Where the ink of images lies."""
 
 import torch
 from torch import Tensor
+
+from metagan_cli.images.ground import ground_of
+
+FAINT = 0.1  # distance from the ground that is too little to be ink
+
+
+def ink_of(images: Tensor) -> Tensor:
+    """Ink [M, 1, S, S] in [-1, 1] of images [M, C, S, S]: of colours, how far they are from the ground, by the furthest."""
+    if images.shape[1] == 1:
+        return images
+    apart = (images - ground_of(images)[0][..., None, None]).abs().amax(1, keepdim=True)
+    return 2 * apart / apart.amax((2, 3), keepdim=True).clamp(min=FAINT) - 1
 
 
 def places(side: int, device: torch.device) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metagan_cli.images.ground import ground_of
+from metagan_cli.images.ink import ink_of
 from metagan_cli.networks.layers import conv
 
 WIDTHS = (24, 32, 48, 64)  # channels at 32, 32, 16 and 8 pixels a side
@@ -34,7 +36,12 @@ class Ruler(nn.Module):
 
     @torch.no_grad()
     def ruled(self, support: Tensor) -> Tensor:
-        """How ruled the folders of support images [B, K, 1, S, S] are: [B] in [0, 1], 0 where that is unsure."""
-        images = support.flatten(0, 1).float().to(self.out.weight.device)
+        """How ruled the folders of support images [B, K, C, S, S] are: [B] in [0, 1], 0 where that is unsure.
+
+        Pictures in colour count as far as they lie on a plain ground.
+        """
+        pictures = support.flatten(0, 1).float()
+        plain = ground_of(pictures)[1].unflatten(0, support.shape[:2]).float().mean(1) if support.shape[2] == 3 else 1.0
+        images = ink_of(pictures).to(self.out.weight.device)
         chance = torch.sigmoid(self.forward(images)).to(support.device).unflatten(0, support.shape[:2]).mean(1)
-        return torch.as_tensor(((chance - UNSURE) / (SURE - UNSURE)).clamp(0, 1))
+        return torch.as_tensor(plain * ((chance - UNSURE) / (SURE - UNSURE)).clamp(0, 1))

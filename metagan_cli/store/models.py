@@ -150,8 +150,7 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
         raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
     with torch.device("meta"), _Unfilled():  # shapes only: nothing is allocated for a network that does not fit its file
         nets, learner = Networks(config, rules), build_learner(config)
-    if config.channels == 1:
-        nets.ruled = _shipped_ruler().ruled
+    nets.ruled = _shipped_ruler().ruled
     whole = nn.ModuleDict({"nets": nets, "learner": learner})
     expected = whole.state_dict()
     for name in [*expected, *tensors]:

@@ -83,9 +83,9 @@ def variation_limits(support: Tensor, rules: VariationRules, flat: Tensor | None
     ).clamp(max=1)
     none, full = rules.shared_edges
     shared = ((shared_edges(support) - none) / (full - none)).clamp(0, 1)[:, None]
-    shared = shared if flat is None else shared * flat[:, None]
-    warp = change * (1 - shared)
-    return torch.cat([warp, warp, change * differ, shared], 1)
+    fits = torch.ones_like(shared) if flat is None else flat[:, None].to(shared.dtype)
+    warp = change * (1 - shared * (1 - rules.textured_share * (1 - fits)))
+    return torch.cat([warp, warp, change * differ, shared * fits], 1)
 
 
 def support_spread(support: Tensor) -> Tensor:

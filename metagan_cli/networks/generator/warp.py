@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.config import VariationRules
-from metagan_cli.images.ink import places
+from metagan_cli.images.ink import ink_of, places
 from metagan_cli.images.pixel_art import in_blocks
 from metagan_cli.images.resampling import Sample, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
 from metagan_cli.networks.generator.variation import HALF, WARP_CELLS
@@ -47,7 +47,7 @@ def warp(
 def straightened(random: Tensor, base: Tensor) -> Tensor:
     """A random flow [N, 2, c, c] as one [N, 2, S, S] that stretches columns and rows of base images: ruled lines stay straight.
 
-    As large as before, but nowhere stretched or squeezed by much, and no ink of the images [N, 1, S, S] leaves them.
+    As large as before, but nowhere stretched or squeezed by much, and no ink of the images [N, C, S, S] leaves them.
     """
     cells, side = random.shape[-1], base.shape[-1]
     across, down = random[:, 0].mean(1), random[:, 1].mean(2)
@@ -57,7 +57,8 @@ def straightened(random: Tensor, base: Tensor) -> Tensor:
     line = F.pad(slope.cumsum(2), (1, 0)) + line[..., :1]
     place = places(side, base.device)
     seen = place + line
-    inked = torch.stack([base.amax(2), base.amax(3)], 1)[:, :, 0] > INK
+    ink = ink_of(base)[:, 0]
+    inked = torch.stack([ink.amax(1), ink.amax(2)], 1) > INK
     first = torch.where(inked, place, 1.0).amin(2, keepdim=True)
     last = torch.where(inked, place, -1.0).amax(2, keepdim=True)
     low, high = seen[..., :1], seen[..., -1:]
@@ -85,7 +86,7 @@ def _sampled(base: Tensor, grid: Tensor, drawn: Tensor, ruled: Tensor) -> Tensor
         return sample_pictures(base, places, sample) if colour else sample(base + 1, places) - 1
 
     smooth = sampled(sample_bicubic if colour else sample_bilinear, grid)
-    if ruled.any():  # whose edges are sharp
+    if not colour and ruled.any():  # whose edges are sharp
         smooth = torch.lerp(smooth, sampled(sample_bicubic, grid).clamp(-1, 1), ruled)
     if not pixel_art.any():
         return smooth
