@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from metagan_cli.config import VariationRules
 from metagan_cli.devices import as_float32
 from metagan_cli.images.palette import recoloured
-from metagan_cli.images.regions import parts_of
+from metagan_cli.images.regions import are_areas, parts_of
 from metagan_cli.networks.generator.warp import resized
 from metagan_cli.networks.layers import activate
 from metagan_cli.networks.state import Latents
@@ -48,7 +48,8 @@ def swap_parts(
         smooth = torch.sigmoid(rules.swap_sharpness * (wanted - rules.swap_from))
         parts = parts_of(base, other, rules.part_difference, rules.part_margin)
         size = torch.zeros_like(parts).scatter_add(1, parts, torch.ones_like(parts)).gather(1, parts)
-        wanted = (smooth > 0.5).flatten(1).gather(1, parts) & (size <= rules.part_most * parts.shape[1])
+        is_part = (size <= rules.part_most * parts.shape[1]) & are_areas(parts, side).flatten(1)  # and no sliver of a rim
+        wanted = (smooth > 0.5).flatten(1).gather(1, parts) & is_part
         taken = wanted.to(smooth.dtype).view_as(smooth)
         base = torch.lerp(base, other, taken + smooth - smooth.detach())
     return base
