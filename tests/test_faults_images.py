@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, features
 
 AS_NOBODY = """
 import os, PIL.Image
-import metagan_cli.workflows.adapt as workflow
+import metagan_cli.workflows.suited as workflow
 PIL.Image.init()
 read = workflow.read_folder
 def read_as_nobody(*arguments, **options):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import TINY, gaussian, stirred
 
+from metagan_cli.config import VariationRules
 from metagan_cli.evaluation.plain import flatness
 from metagan_cli.images.regions import are_areas, even_areas, even_regions, region_means
 from metagan_cli.learners.base import seen
@@ -33,6 +34,7 @@ def flat_folder() -> torch.Tensor:
 def drawn(support: torch.Tensor, follows: bool) -> torch.Tensor:
     """Samples [12, 3, SIDE, SIDE] in [-1, 1] of networks whose repaint does much."""
     nets = stirred(replace(TINY, channels=3))
+    nets.generator.rules = VariationRules(repaint=(1.0, 1.0))
     nets.generator.follows = follows
     with torch.no_grad():
         latents = draw_latents(1, 12, nets.generator.latent_sizes, generator_for(0, "latents"))

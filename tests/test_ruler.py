@@ -13,7 +13,7 @@ from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import CheckpointError
 from metagan_cli.learners.base import seen
 from metagan_cli.networks.bundle import build_networks
-from metagan_cli.networks.generator.warp import straightened, warp
+from metagan_cli.networks.generator.warp import straightened, warp_grid, warped
 from metagan_cli.networks.ruler import Ruler
 from metagan_cli.networks.state import draw_latents
 from metagan_cli.rng import generator_for
@@ -39,7 +39,8 @@ def wavering(images: Tensor, size: float) -> Tensor:
     n = len(images)
     flow, rest = size * gaussian("waver", n, 2, 4, 4), torch.zeros(n, 1, 1, 1)
     drawn = torch.ones(n, dtype=torch.long)
-    return warp(images, flow, torch.zeros(n, 2, 8, 8), torch.zeros(n, 6), 1 + rest, rest, drawn, VariationRules())
+    grid = warp_grid(images, flow, torch.zeros(n, 2, 8, 8), torch.zeros(n, 6), 1 + rest, rest, VariationRules())
+    return warped(images, grid, drawn, rest)
 
 
 def test_the_shipped_ruler_knows_what_was_ruled() -> None:

@@ -40,11 +40,14 @@ def test_defaults_are_those_of_files_that_say_none() -> None:
         "swap_sharpness": 20.0,
         "shared_edges": (0.1, 0.25),
         "same_colour": 0.02,
+        "textured_share": 0.25,
         "several_share": 0.6,
         "filled_share": 0.5,
         "tint_shows": 0.05,
         "part_difference": 0.35,
+        "part_most": 0.35,
         "part_margin": 0.06,
+        "repaint": (1.0, 0.0),
         "recolour_agreement": 0.5,
     }
 

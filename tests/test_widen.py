@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import TINY, gaussian, stirred_networks
 
+from metagan_cli.config import VariationRules
 from metagan_cli.learners.base import seen
 from metagan_cli.networks.generator import repaint
 from metagan_cli.networks.state import Latents
@@ -17,6 +18,7 @@ def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest
     monkeypatch.setattr(repaint, "without_grid", lambda x: x)  # which only colour networks do
     gray = stirred_networks()
     wide = in_colour(gray, generator_for(0, "colour")).eval()
+    wide.generator.rules = VariationRules(repaint=(1.0, 1.0))
     wide.generator.follows = False  # nor do gray ones keep what is even
     assert wide.config == replace(TINY, channels=3)
     ink = torch.zeros(2, 3, 1, 32, 32)

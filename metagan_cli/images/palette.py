@@ -38,14 +38,38 @@ def recoloured(support: Tensor, which: Tensor, like: Tensor, agreement: float) -
     row = torch.arange(len(support), device=support.device)[:, None]
     colours, members = (found.unflatten(0, support.shape[:2]) for found in few_colours(support.flatten(0, 1)))
     own, other, mine, its = (found[row, of].flatten(0, 1) for found in (colours, members) for of in (which, like))
+    change = _changes(own, other, mine, its, agreement)
+    moved = change.gather(1, mine[..., None].expand(-1, -1, 3)).transpose(1, 2).unflatten(2, support.shape[3:])
+    images = support[row, which].flatten(0, 1)
+    return torch.add(images, _soft_edges(images, moved)).clamp(-1, 1)
+
+
+@torch.no_grad()
+def recolouring(support: Tensor, which: int, like: int, agreement: float) -> tuple[Tensor, Tensor]:
+    """What `recoloured` does to image `which` of [K, 3, S, S]: its few colours [COLOURS, 3], and what is added to each."""
+    colours, members = few_colours(support[[which, like]])
+    change = _changes(colours[:1], colours[1:], members[:1], members[1:], agreement)
+    return colours[0], change[0]
+
+
+@torch.no_grad()
+def with_colours(image: Tensor, colours: Tensor, change: Tensor) -> Tensor:
+    """An image [3, L, L], to each of whose pixels what belongs to the nearest of so many colours [P, 3] is added, [P, 3]."""
+    if not change.any():
+        return image
+    pixels = image.flatten(1).T
+    nearest = torch.cdist(pixels, colours).argmin(1)
+    moved = change[nearest].T.view_as(image)
+    return torch.add(image, _soft_edges(image[None], moved[None])[0]).clamp(-1, 1)
+
+
+def _changes(own: Tensor, other: Tensor, mine: Tensor, its: Tensor, agreement: float) -> Tensor:
+    """What is added to images' few colours [N, P, 3], by others' [N, P, 3] and which of them each pixel has: [N, P, 3]."""
     shared = F.one_hot(mine, COLOURS).float().transpose(1, 2) @ F.one_hot(its, COLOURS).float()
     most = shared.argmax(2)
     mutual = shared.argmax(1).gather(1, most) == torch.arange(COLOURS, device=most.device)
     sure = mutual & (shared.amax(2) > agreement * shared.sum(2).clamp(min=1))
-    change = (other.gather(1, most[..., None].expand_as(own)) - own) * sure[..., None]
-    moved = change.gather(1, mine[..., None].expand(-1, -1, 3)).transpose(1, 2).unflatten(2, support.shape[3:])
-    images = support[row, which].flatten(0, 1)
-    return torch.add(images, _soft_edges(images, moved)).clamp(-1, 1)
+    return torch.as_tensor((other.gather(1, most[..., None].expand_as(own)) - own) * sure[..., None])
 
 
 def _soft_edges(images: Tensor, moved: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ class InnerGame:
             pick,
             torch.rand(b, count, generator=rng).to(device) if nets.generator.colour else pick,
         )
-        fake, bases = nets.generator(latents, state)
+        fake, bases, _ = nets.generator(latents, state)
         return real, fake, bases, (~nets.generator.sources(latents, k)).to(real.dtype)
 
 

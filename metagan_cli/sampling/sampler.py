@@ -100,7 +100,7 @@ class Sampler:
         for start in range(0, latents.pick.shape[1], CHUNK):
             some = latents.part(slice(1), slice(start, start + CHUNK))
             filled = some.map(lambda tensor: _filled(tensor[0])[None])
-            images, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
+            images, _, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
             parts.append((images[0, : some.pick.shape[1]].float() / REACH).clamp(-1, 1).cpu())
         return torch.cat(parts)
 

@@ -187,7 +187,7 @@ class OuterLoop:
     def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = self.nets.generator.latent_sizes
         latents = draw_latents(state.tasks, self.recipe.train.queries, sizes, rng, self.recipe.model.pack)
-        fake, bases = self.nets.generator(latents.to(self.device), state)
+        fake, bases, _ = self.nets.generator(latents.to(self.device), state)
         return fake, bases
 
     def _critic_step(self, query: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float, float]:

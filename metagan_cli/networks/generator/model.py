@@ -17,8 +17,9 @@ from metagan_cli.networks.encoder import CELLS
 from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.modulation import Modulated, block_channels, each, modulation_sizes
 from metagan_cli.networks.generator.part_swap import swap_parts
-from metagan_cli.networks.generator.repaint import REACH, repaint
-from metagan_cli.networks.generator.tint import tint
+from metagan_cli.networks.generator.plan import Plan, together
+from metagan_cli.networks.generator.repaint import REACH, repainted, residual_of
+from metagan_cli.networks.generator.tint import tint, tint_amounts
 from metagan_cli.networks.generator.variation import (
     HALF,
     JITTER,
@@ -32,7 +33,7 @@ from metagan_cli.networks.generator.variation import (
     variation_limits,
     ways,
 )
-from metagan_cli.networks.generator.warp import resized, warp
+from metagan_cli.networks.generator.warp import resized, warp_grid, warped
 from metagan_cli.networks.layers import GRID, Attention, activate, conv, start_small
 from metagan_cli.networks.state import Latents, TaskState
 from metagan_cli.networks.weights import named
@@ -97,8 +98,8 @@ class Generator(nn.Module):
         """The sizes of z and of the noise, for `draw_latents`."""
         return self.config.latent, sum(noise_sizes(self.config))
 
-    def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
-        """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1]."""
+    def forward(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor, Plan]:
+        """Samples and the support images that they start from, [B, N, C, S, S] each, in [-1, 1], and the plan of all samples."""
         if state.weights.shape[1]:
             return self._by_task(latents, state)
         support, (tasks, count) = state.bases, latents.pick.shape
@@ -114,21 +115,27 @@ class Generator(nn.Module):
 
         felt = torch.cat([resized(warping, HALF), jitter.expand(-1, -1, HALF, HALF), resized(swapping, HALF)], 1)
         low, high = self._features(tokens, felt, style, modulation, noise, latents, state)
-        mixed = swap_parts(base, swapping, self.lend, high, limits[:, SWAP], latents, support, self.rules)
+        mixed, taken = swap_parts(base, swapping, self.lend, high, limits[:, SWAP], latents, support, self.rules)
         mixed = mixed if self.config.feed_forward else torch.zeros_like(base)  # an even gray
         predicted, affine = as_float32(self.flow(activate(low))), as_float32(self.affine(style))
+        grid = warp_grid(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], ruled, self.rules)
         drawn = drawn_side(support).repeat_interleave(count)
-        warped = warp(mixed, warping, predicted[:, WARP], affine, limits[:, WARP][:, :1], ruled, drawn, self.rules)
-        areas = even_areas(warped, EVEN) if self.follows else None
-        tinted = tint(warped, jitter, predicted[:, JITTER], limits[:, JITTER], areas, self.rules)
+        bent = warped(mixed, grid, drawn, ruled)
+        areas = even_areas(bent, EVEN) if self.follows else None
+        amounts = tint_amounts(jitter, predicted[:, JITTER], limits[:, JITTER], base.shape[-1])
+        tinted = tint(bent, amounts, areas, self.rules)
         seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
         seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
-        painted = repaint(tinted, seen, self.rules.repaint[self.colour] * (1 - ruled), self.unfold, self.finish, self.out)
+        residual = self.rules.repaint[self.colour] * (1 - ruled) * residual_of(tinted, seen, self.unfold, self.finish, self.out)
+        painted = repainted(tinted, residual)
         if areas is not None and palette is not None:
             painted = REACH * follow_regions(painted / REACH, tinted, areas, palette)
         painted = uncoloured(painted, support) if self.colour else painted
         images = in_blocks(painted, drawn)
-        return images.unflatten(0, (tasks, count)), base.unflatten(0, (tasks, count))
+        turns = [latents.partner_index(support.shape[1], turn).flatten() for turn in range(taken.shape[1])]
+        start = latents.base_index(support.shape[1]).flatten()
+        plan = Plan(start, torch.stack(turns, 1) if turns else start[:, None][:, :0], taken, grid, amounts, residual)
+        return images.unflatten(0, (tasks, count)), base.unflatten(0, (tasks, count)), plan
 
     def sources(self, latents: Latents, shots: int) -> Tensor:
         """Whether a sample starts from a support image, or has that one's tokens beside its own: bool [B, N, K]."""
@@ -142,15 +149,15 @@ class Generator(nn.Module):
         times = width[..., None]
         return replace(latents, z=times * latents.z, noise=torch.cat([times * other, swapping], 2))
 
-    def _by_task(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor]:
+    def _by_task(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor, Plan]:
         """Task after task, each with the weights of its state."""
         found = []
         for task in range(state.tasks):
             own = latents.part(slice(task, task + 1), slice(None))
             shared = replace(state.task(task), weights=state.weights[:1, :0])
             found.append(functional_call(self, named(self, state.weights[task]), (own, shared)))
-        images, bases = zip(*found, strict=True)
-        return torch.cat(images), torch.cat(bases)
+        images, bases, plans = zip(*found, strict=True)
+        return torch.cat(images), torch.cat(bases), together(plans)
 
     def _features(
         self,

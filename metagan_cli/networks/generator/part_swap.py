@@ -27,22 +27,24 @@ def swap_parts(
     latents: Latents,
     support: Tensor,
     rules: VariationRules,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Base images [N, 3, S, S] with parts of others of the support [B, K, 3, S, S], in the base images' colours there.
 
     One donor gives where chance, the maps `random` [N, 1, 4, 4], and what is predicted from features are high, the next where
     chance is low. A part that differs is taken or kept as a whole, so that nothing is cut through; gradients are those of a
-    smooth mask. `limit` [N, 1, 1, 1] is the share of what is predicted that counts; where it is 0 for all, nothing is swapped.
+    smooth mask. Beside them, where each of T donors gives: [N, T, S, S]. `limit` [N, 1, 1, 1] is the share of what is predicted
+    that counts; where it is 0 for all, nothing is swapped.
     """
     side, shots = base.shape[-1], support.shape[1]
     turns = donors(shots)
     if predict is None or not turns or not (limit > 0).any():
-        return base
+        return base, base.new_zeros(len(base), 0, side, side)
     aimed = F.interpolate(as_float32(predict(activate(features))), size=(side, side), mode="bilinear", align_corners=False)
     chance = resized(random, side)
     partners = torch.cat([latents.partner_index(shots, turn) for turn in range(turns)], 1)
     like = latents.base_index(shots).repeat(1, turns)
     others = recoloured(support, partners, like, rules.recolour_agreement).unflatten(0, (len(support), turns, -1))
+    given = []
     for turn, wanted in enumerate((chance + limit * aimed, -chance)[:turns]):
         other = others[:, turn].flatten(0, 1)
         smooth = torch.sigmoid(rules.swap_sharpness * (wanted - rules.swap_from))
@@ -52,4 +54,5 @@ def swap_parts(
         wanted = (smooth > 0.5).flatten(1).gather(1, parts) & is_part
         taken = wanted.to(smooth.dtype).view_as(smooth)
         base = torch.lerp(base, other, taken + smooth - smooth.detach())
-    return base
+        given.append(taken)
+    return base, torch.cat(given, 1)

@@ -14,20 +14,21 @@ REACH = math.tanh(SHARPEN * math.atanh(CLIP))  # the value of untouched ground a
 STRENGTH = 4  # of the residual
 
 
-def repaint(warped: Tensor, features: Tensor, share: Tensor, unfold: nn.Conv2d, finish: nn.Conv2d, out: nn.Conv2d) -> Tensor:
-    """Warped images [N, C, S, S] and features [N, W, 16, 16] to images [N, C, S, S] in (-1, 1), by three layers.
-
-    `share` [N, 1, 1, 1] of the residual counts.
-    """
+def residual_of(warped: Tensor, features: Tensor, unfold: nn.Conv2d, finish: nn.Conv2d, out: nn.Conv2d) -> Tensor:
+    """What is painted over warped images [N, C, S, S], of features [N, W, 16, 16]: logits [N, C, S, S], by three layers."""
     fine = F.pixel_shuffle(unfold(activate(features)), warped.shape[-1] // GRID // 2)
     colour = warped.shape[1] == 3
     if colour:
         fine = without_grid(fine)
     seen = F.pixel_unshuffle(warped, 2).to(fine.dtype)
     fine = finish(torch.cat([activate(fine), seen], 1).contiguous(memory_format=torch.channels_last))
-    residual = F.pixel_shuffle(as_float32(out(activate(fine))), 2)
-    own = torch.atanh(warped * REACH) if colour else SHARPEN * torch.atanh(warped.clamp(-CLIP, CLIP))
-    return torch.tanh(own + STRENGTH * share * residual)
+    return STRENGTH * F.pixel_shuffle(as_float32(out(activate(fine))), 2)
+
+
+def repainted(warped: Tensor, residual: Tensor) -> Tensor:
+    """Warped images [N, C, S, S] with a residual [N, C, S, S] in logits: in (-1, 1)."""
+    own = torch.atanh(warped * REACH) if warped.shape[1] == 3 else SHARPEN * torch.atanh(warped.clamp(-CLIP, CLIP))
+    return torch.tanh(own + residual)
 
 
 def without_grid(x: Tensor) -> Tensor:

@@ -9,15 +9,21 @@ from metagan_cli.images.regions import Areas, region_means
 from metagan_cli.networks.generator.warp import resized
 
 
-def tint(images: Tensor, jitter: Tensor, predicted: Tensor, limits: Tensor, areas: Areas | None, rules: VariationRules) -> Tensor:
-    """Images [N, 3, S, S] with colour jitter [N, 3, 1, 1] and a predicted change [N, 3, 8, 8]; `limits` [N, 3, 1, 1] are its.
+def tint_amounts(jitter: Tensor, predicted: Tensor, limits: Tensor, side: int) -> Tensor:
+    """By how much colours change [N, 3, side, side]: jitter [N, 3, 1, 1], and what is predicted [N, 3, 8, 8].
 
-    Even areas of the images change as a whole, where they are given. Gray images, whose jitter and prediction have
-    no channels, stay as they are.
+    `limits` [N, 3, 1, 1] are the latter's. Of gray images none of them has channels.
     """
-    if not jitter.shape[1]:
+    return jitter + limits[:, : jitter.shape[1]] * resized(predicted, side)
+
+
+def tint(images: Tensor, amounts: Tensor, areas: Areas | None, rules: VariationRules) -> Tensor:
+    """Images [N, 3, S, S] with colours changed by amounts [N, 3, S, S]; gray images, which have none, stay as they are.
+
+    Even areas of the images change as a whole, where they are given.
+    """
+    if not amounts.shape[1]:
         return images
-    amounts = jitter + limits * resized(predicted, images.shape[-1])
     if areas is not None:
         amounts = torch.where(areas.inside, region_means(amounts, areas.regions), amounts)
     most = rules.jitter_most[2]

@@ -17,21 +17,14 @@ INK = -0.5  # the value from which a pixel of a gray image is ink
 PREDICTED_CELLS = {1: HALF, 3: WARP_CELLS[3]}  # cells a side of a predicted flow, by channels
 
 
-def warp(
-    base: Tensor,
-    random: Tensor,
-    predicted: Tensor,
-    affine: Tensor,
-    limit: Tensor,
-    ruled: Tensor,
-    drawn: Tensor,
-    rules: VariationRules,
+def warp_grid(
+    base: Tensor, random: Tensor, predicted: Tensor, affine: Tensor, limit: Tensor, ruled: Tensor, rules: VariationRules
 ) -> Tensor:
-    """Base images [N, C, S, S] under a random flow [N, 2, c, c], and a predicted flow [N, 2, 8, 8] and map [N, 6].
+    """Where the pixels of warped base images [N, C, S, S] come from: a grid [N, S, S, 2].
 
-    Flows are in half sides. `limit` [N, 1, 1, 1] is the share of what is predicted that counts, `drawn` [N] the pixels a side
-    of one drawn pixel. The more `ruled` [N, 1, 1, 1] in [0, 1] the lines are, the less counts of what is predicted, and the more
-    the random flow keeps them straight.
+    By a random flow [N, 2, c, c], and a predicted flow [N, 2, 8, 8] and map [N, 6].
+    Flows are in half sides. `limit` [N, 1, 1, 1] is the share of what is predicted that counts. The more `ruled` [N, 1, 1, 1] in
+    [0, 1] the lines are, the less counts of what is predicted, and the more the random flow keeps them straight.
     """
     side, share = base.shape[-1], rules.predicted_share * limit * (1 - ruled)
     aimed = F.adaptive_avg_pool2d(predicted, PREDICTED_CELLS[base.shape[1]])
@@ -40,8 +33,7 @@ def warp(
         flow = torch.lerp(flow, straightened(random, base), ruled)
     flow = flow + share * resized(aimed, side)
     theta = torch.eye(2, 3, device=base.device) + share[..., 0] * affine.view(-1, 2, 3)
-    grid = F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
-    return _sampled(base, grid, drawn, ruled)
+    return F.affine_grid(theta, list(base.shape), align_corners=False) + flow.permute(0, 2, 3, 1)
 
 
 def straightened(random: Tensor, base: Tensor) -> Tensor:
@@ -75,7 +67,7 @@ def resized(maps: Tensor, side: int) -> Tensor:
     return F.interpolate(maps, size=(side, side), mode="bicubic", align_corners=False)
 
 
-def _sampled(base: Tensor, grid: Tensor, drawn: Tensor, ruled: Tensor) -> Tensor:
+def warped(base: Tensor, grid: Tensor, drawn: Tensor, ruled: Tensor) -> Tensor:
     """Base images [N, C, S, S] at the places of a grid [N, S, S, 2].
 
     Of pixel art, with so many pixels a side of a drawn one [N], whole ones are taken; gradients are still those between pixels.

@@ -1,0 +1,124 @@
+"""The renderer: a plan carried out on pictures of any size, so that samples are as large and as sharp as those."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.config import VariationRules
+from metagan_cli.images.palette import recolouring, with_colours
+from metagan_cli.images.regions import Areas, even_areas
+from metagan_cli.images.resampling import sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
+from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of, uncoloured
+from metagan_cli.networks.generator.plan import Plan
+from metagan_cli.networks.generator.repaint import CLIP, SHARPEN
+from metagan_cli.networks.generator.tint import tint
+from metagan_cli.networks.generator.warp import resized
+
+KEPT = 0.5  # the residual, in logits, that leaves less than half of a picture's own detail
+KEEP = 8  # pictures whose areas are remembered
+
+
+class Picture(NamedTuple):
+    """A support image at the side that samples are drawn at."""
+
+    colour: Tensor  # [C, L, L] in [-1, 1], on its ground
+    alpha: Tensor | None = None  # [1, L, L] in [0, 1], of transparent ones
+
+
+class Renderer:
+    """Draws the samples of one task at the side of its pictures."""
+
+    def __init__(self, support: Tensor, picture: Callable[[int], Picture], rules: VariationRules) -> None:
+        """Of support images [K, C, S, S], as the plans know them, and what finds one of them at a larger side."""
+        self.support, self.picture, self.rules = support, picture, rules
+        self.palette = palette_of(support[None]) if support.shape[1] == 3 else None
+        self._areas = lru_cache(KEEP)(lambda number: even_areas(picture(number).colour[None], EVEN))
+
+    def draw(self, plan: Plan, number: int) -> Picture:
+        """Sample number `number` of a plan, in [-1, 1]."""
+        one = plan.part(number)
+        mixed, areas = self._with_parts(one)
+        side = mixed.colour.shape[-1]
+        grid = grid_at(one.grid, side)
+        alpha = None if mixed.alpha is None else sample_bilinear(mixed.alpha[None], grid)[0].clamp(0, 1)
+        if self.palette is None:
+            return Picture(self._inked(mixed.colour[None], grid, one.residual)[0], alpha)
+        bent = sample_pictures(mixed.colour[None], grid).clamp(-1, 1)
+        found = None if areas is None else _moved(areas, grid)
+        tinted = tint(bent, resized(one.amounts, side), found, self.rules)
+        if found is not None:
+            tinted = follow_regions(tinted, tinted, found, self.palette)
+        return Picture(uncoloured(tinted, self.support[None])[0].clamp(-1, 1), alpha)
+
+    def _with_parts(self, one: Plan) -> tuple[Picture, Areas | None]:
+        """The picture that a sample starts from, with the parts that others give; and, in flat-coloured folders, its areas."""
+        start = int(one.start)
+        mixed = self.picture(start)
+        areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
+        for turn, donor in enumerate(one.donors[0].tolist()):
+            if not one.taken[:, turn].any():
+                continue
+            other, mask = self.picture(donor), parts_at(one, turn, self.support, mixed.colour.shape[-1], self.rules)
+            change = recolouring(self.support, donor, start, self.rules.recolour_agreement)
+            colour = torch.lerp(mixed.colour, with_colours(other.colour, *change), mask)
+            alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
+            mixed = Picture(colour, alpha)
+            areas = None if areas is None else _joined(areas, self._areas(donor), mask)
+        return mixed, areas
+
+    def _inked(self, ink: Tensor, grid: Tensor, residual: Tensor) -> Tensor:
+        """Ink [1, 1, L, L] at the places of a grid, with strokes closed and opened as a residual [1, 1, S, S] says.
+
+        Where that is strong, edges run where the model's own pixels say, drawn as sharply as L pixels can; elsewhere the ink's
+        own detail stays.
+        """
+        side, coarse = ink.shape[-1], residual.shape[-1]
+        bent = (sample_bicubic(ink + 1, grid) - 1).clamp(-1, 1)
+        if not residual.any():
+            return bent
+        times = side // coarse + 1 - (side // coarse) % 2  # an odd window of one coarse pixel
+        seen = F.avg_pool2d(F.pad(bent, 4 * [times // 2], mode="replicate"), times, 1)
+        added = resized(residual, side)
+        logits = SHARPEN * torch.atanh(seen.clamp(-CLIP, CLIP)) + added
+        own = torch.exp2(-(added / KEPT).square())
+        return torch.lerp(torch.tanh(logits * side / coarse), bent, own)
+
+
+def grid_at(grid: Tensor, side: int) -> Tensor:
+    """A grid [N, S, S, 2] for `side` pixels: [N, side, side, 2]."""
+    shape = [len(grid), 1, grid.shape[1], grid.shape[1]]
+    still = torch.eye(2, 3, device=grid.device).expand(len(grid), 2, 3)
+    flow = (grid - F.affine_grid(still, shape, align_corners=False)).permute(0, 3, 1, 2)
+    return F.affine_grid(still, [len(grid), 1, side, side], align_corners=False) + resized(flow, side).permute(0, 2, 3, 1)
+
+
+def parts_at(one: Plan, turn: int, support: Tensor, side: int, rules: VariationRules) -> Tensor:
+    """Where a donor's parts are taken, at `side` pixels: [1, side, side] in [0, 1], soft where the pictures agree."""
+    taken = one.taken[:, turn : turn + 1]
+    base, other = support[one.start], support[one.donors[:, turn]]
+    differ = ((base - other).abs().amax(1, keepdim=True) > rules.part_margin).float()
+    wider = F.max_pool2d(taken, 3, 1, 1) * (1 - differ * (1 - taken))  # up to the parts that are not taken
+    return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
+
+
+def _joined(areas: Areas, others: Areas, mask: Tensor) -> Areas:
+    """The areas of one picture, and where a mask [1, L, L] is above a half those of another."""
+    taken = (mask > 0.5).flatten()[None]
+    regions = torch.where(taken, others.regions + areas.regions.shape[1], areas.regions)
+    inside = torch.where(taken.view_as(areas.inside), others.inside, areas.inside)
+    number = torch.unique(regions, return_inverse=True)[1].view_as(regions)
+    return Areas(number, inside)
+
+
+def _moved(areas: Areas, grid: Tensor) -> Areas:
+    """Areas at the places of a grid [1, L, L, 2]: each pixel is of the area of the nearest one."""
+    side = grid.shape[1]
+    place = torch.arange(side * side, dtype=torch.float64, device=grid.device).view(1, 1, side, side)
+    index = sample_nearest(place, grid.clamp(1 / side - 1, 1 - 1 / side).double()).long().flatten(1)
+    beyond = (grid.abs() > 1).any(3).flatten(1)
+    inside = areas.inside.flatten(1).gather(1, index) & ~beyond
+    return Areas(areas.regions.gather(1, index), inside.view_as(areas.inside))
