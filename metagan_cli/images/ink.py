@@ -1,7 +1,19 @@
 """Where the ink of gray images lies."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+FULL = 0.6  # how far from mid-gray what is nearly ink or nearly ground lies
+EDGE = 5  # pixels a side of the neighbourhood in which the soft edge of a line has both
+HALF_TONES = 0.02  # share of pixels in between and on no edge from which images are no ink: of ink it is below 0.005
+
+
+def is_ink(images: Tensor) -> bool:
+    """Whether gray images [N, 1, S, S] in [-1, 1] have ink and ground alone, and nothing in between but on edges."""
+    most, least = (sign * F.max_pool2d(sign * images, EDGE, 1, EDGE // 2) for sign in (1, -1))
+    between = (images.abs() < FULL) & ((most < FULL) | (least > -FULL))
+    return bool(between.float().mean() < HALF_TONES)
 
 
 def places(side: int, device: torch.device) -> Tensor:
