@@ -13,6 +13,7 @@ EXEMPLARS = ("prototype", "random")
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
 DEPTHS = ("state", "modulation", "all")  # what an adaptation may change, each with what stands before it
 FITS = ("auto", "pad", "crop", "fill")  # how images become square: by what they are, padded, cropped, or cut to one shape
+FORMATS = ("png", "webp", "jpg", "svg")  # of single samples
 PRECISIONS = ("auto", "fp32", "bf16")
 T = TypeVar("T")
 
@@ -219,6 +220,7 @@ class SampleConfig:
     truncation: float = 1.0
     size: str = "auto"  # the folder's for pixel art, else the model's in the folder's shape
     scale: int = 1
+    format: str = "png"  # of single files
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def test_forward_of_the_generator_holds_no_tuned_number() -> None:
         (["sample", "nowhere.safetensors"], "torchvision"),
         (["sample", "nowhere.safetensors"], "matplotlib"),
         (["sample", "nowhere.safetensors"], "torchmetrics"),
+        (["sample", "--help"], "torch"),
+        (["sample", "nowhere.safetensors", "--each", "nowhere", "--format", "svg"], "vtracer"),
         (["evaluate", "nowhere.safetensors"], "matplotlib"),
         (["evaluate", "nowhere.safetensors"], "torchmetrics"),
     ],

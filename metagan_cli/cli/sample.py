@@ -1,5 +1,6 @@
 """metagan sample."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ from metagan_cli.cli.options import (
     read_seed,
     text_of,
 )
-from metagan_cli.config import AdaptConfig, SampleConfig
+from metagan_cli.config import FORMATS, AdaptConfig, SampleConfig
 from metagan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def sample(
         Path | None,
         typer.Option("--each", metavar="DIR", help="Single files, also or instead.", rich_help_panel=OUTPUT),
     ] = None,
+    file_format: Annotated[
+        str,
+        typer.Option("--format", metavar="NAME", help=f"Of single files: {', '.join(FORMATS)}.", rich_help_panel=OUTPUT),
+    ] = SAMPLE.format,
     seed: Annotated[
         int,
         typer.Option(
@@ -115,6 +120,8 @@ def sample(
         raise UsageError(f"{given['count']} and --seeds: give one of them")
     if "seed" in given and "seeds" in given:
         raise UsageError("--seed and --seeds: give one of them")
+    if "file_format" in given and each is None:
+        raise UsageError("--format: of single files; goes with --each DIR, and -o has the format of its ending")
     for option in (given[name] for name in KEPT if like is not None and name in given):
         raise UsageError(f"--like and {option}: the picture keeps its own; leave one of them out")
     for option in (given[name] for name in ADAPTING if model.is_file() and name in given):
@@ -132,14 +139,25 @@ def sample(
         out = Path("out.png")
     inputs = model if model.is_dir() else None
     request = workflow.SampleRequest(
-        chosen, out, each, truncation, columns, size, scale, with_support, wanted if interpolate else None, overwrite, inputs
+        chosen,
+        out,
+        each,
+        truncation,
+        columns,
+        size,
+        scale,
+        with_support,
+        wanted if interpolate else None,
+        overwrite,
+        inputs,
+        file_format,
     )
     settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
     kept = repeat.like(like) if like is not None else None
     if kept is not None:
         request, settings = repeat.requested(kept, request, given), repeat.adapted_by(kept, settings)
     workflow.check_request(request)
-    source = ready.load_ready(model, device, settings, console.progress)
+    source = ready.load_ready(model, device, settings, console.progress, partial(workflow.check_images, request))
     if kept is not None:
         repeat.check_same_model(kept, source)
     if source.support is not None:

@@ -18,7 +18,7 @@ def given_back(images: Tensor, form: Form, wanted: str, opaque: bool = False) ->
     """
     side = images.shape[1]
     width, height = form.size(side, wanted)
-    if form.block and max(form.width, form.height) // form.block <= side:
+    if form.in_pixels(side):
         images = _drawn_pixels(images, form)
         images = images if opaque or form.clear < 0 else _cut_out(images, form.clear, soft=False)
         return _resized(images, width, height, Image.Resampling.NEAREST)

@@ -8,12 +8,13 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from metagan_cli.errors import InputError, OutputError, UsageError
-from metagan_cli.provenance import DESCRIPTION, KEY, provenance_line, provenance_of
+from metagan_cli.provenance import DESCRIPTION, KEY, provenance_line, provenance_of, provenance_of_svg, with_provenance
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.tensors import is_metagan_file
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
 FRAME = 120  # milliseconds
+BEGINNING = 2**16  # bytes of an SVG that are looked at
 
 
 def check_target(path: Path, endings: tuple[str, ...], overwrite: bool, inputs: Path | None = None) -> None:
@@ -53,11 +54,27 @@ def written_by_metagan(path: Path) -> bool:
 def read_text(path: Path) -> dict[str, Any]:
     """What a picture of metagan carries. Raises InputError for any other file."""
     values: dict[str, Any] = {}
-    with contextlib.suppress(Exception), Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:  # or no picture
-        values = provenance_of(image)
+    if path.suffix.lower() == ".svg":
+        values = provenance_of_svg(_beginning(path))
+    else:
+        with contextlib.suppress(Exception), Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:  # or no picture
+            values = provenance_of(image)
     if not values:
         raise InputError(f"{path}: not a picture that metagan wrote")
     return values
+
+
+def _beginning(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(BEGINNING)
+    except OSError:
+        return ""
+
+
+def write_svg(path: Path, svg: str, text: dict[str, Any]) -> None:
+    """Writes an SVG, with the text in it."""
+    write_bytes(path, with_provenance(svg, text).encode())
 
 
 def write_picture(path: Path, image: Image.Image, text: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
+from metagan_cli.data.readers.geometry import Form
 from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
@@ -32,6 +33,13 @@ MOST_SHOTS = 32  # images that the state holds; of larger folders this many are 
 TRIED = 32  # samples that the copy test looks at
 
 
+Check = Callable[[torch.Tensor, Form], object]  # images [K, C, S, S] and their form; raises MetaganError
+
+
+def any_images(images: torch.Tensor, form: Form) -> None:
+    """Refuses none."""
+
+
 @dataclass(frozen=True)
 class Adapted:
     """An adapted model and everything worth saying about it."""
@@ -50,8 +58,10 @@ class Adapted:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def adapt_images(source: Source, settings: AdaptConfig, device: str = "auto", report: Report = silent) -> Adapted:
-    """Reads a folder or images, picks the base model and adapts it.
+def adapt_images(
+    source: Source, settings: AdaptConfig, device: str = "auto", report: Report = silent, check: Check = any_images
+) -> Adapted:
+    """Reads a folder or images, picks the base model and adapts it, unless `check` refuses the images before.
 
     Raises InputError for the images, CheckpointError for the model.
     """
@@ -59,6 +69,7 @@ def adapt_images(source: Source, settings: AdaptConfig, device: str = "auto", re
     chosen = choose_device(device)
     base, support, reason = read_examples(source, settings, report)
     images = support.images[:MOST_SHOTS]
+    check(images, support.form)
     settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
     base.learner.to(chosen)

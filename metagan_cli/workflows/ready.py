@@ -13,7 +13,7 @@ from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.networks.state import TaskState, state_of
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
 from metagan_cli.store.shipped import shipped_models
-from metagan_cli.workflows.adapt import Adapted, adapt_images
+from metagan_cli.workflows.adapt import Adapted, Check, adapt_images, any_images
 from metagan_cli.workflows.progress import Report, silent
 
 AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
@@ -33,11 +33,20 @@ class Ready:
     settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
 
 
-def load_ready(source: Path, device: str = "auto", settings: AdaptConfig | None = None, report: Report = silent) -> Ready:
-    """An adapted model from its file, or a folder adapted now. Raises CheckpointError or InputError."""
+def load_ready(
+    source: Path,
+    device: str = "auto",
+    settings: AdaptConfig | None = None,
+    report: Report = silent,
+    check: Check = any_images,
+) -> Ready:
+    """An adapted model from its file, or a folder adapted now, unless `check` refuses the folder's images before.
+
+    Raises CheckpointError or InputError.
+    """
     if source.is_dir():
         settings = settings or AdaptConfig()
-        return ready_of(adapt_images(source, settings, device, report), settings)
+        return ready_of(adapt_images(source, settings, device, report, check), settings)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from metagan_cli.data.readers.geometry import check_size
+from metagan_cli.config import FORMATS
+from metagan_cli.data.readers.geometry import Form, check_size
 from metagan_cli.data.restoring import given_back
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.images.copies import CopyReport, copy_report
@@ -21,6 +22,7 @@ from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
+from metagan_cli.workflows.vectors import as_svg, drawing_of
 
 GRID_LIMIT = 10_000  # images in one picture
 AREA_LIMIT = 2**28  # pixels of one picture
@@ -46,6 +48,7 @@ class SampleRequest:
     walk_count: int | None = None  # frames of a walk through the seeds
     overwrite: bool = False
     inputs: Path | None = None  # the folder of examples, in which nothing is replaced
+    format: str = "png"  # of single images
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def check_request(request: SampleRequest) -> None:
     """Refuses before any work what cannot be done. Raises UsageError or OutputError."""
     count = request.walk_count or len(request.seeds)
     check_size(request.size)
+    if request.format not in FORMATS:
+        raise UsageError(f"--format {request.format}: must be one of {', '.join(FORMATS)}")
     if request.walk_count is not None and len(request.seeds) < 2:
         raise UsageError("--interpolate walks between seeds: give two or more with --seeds")
     if request.out is not None:
@@ -75,10 +80,17 @@ def check_request(request: SampleRequest) -> None:
         pictures.check_folder(request.each, request.each)
 
 
+def check_images(request: SampleRequest, images: Tensor, form: Form) -> None:
+    """Refuses images [K, C, S, S] whose samples cannot be written as asked. Raises UsageError."""
+    if request.each is not None and request.format == "svg":
+        drawing_of(images, form)
+
+
 def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sampled:
     """Draws the images of a request and writes them. Raises UsageError or OutputError, the former before any work."""
     start = time.monotonic()
     check_request(request)
+    check_images(request, ready.state.bases[0].float().cpu(), ready.form)
     _check_area(request, ready)
     text = {
         "kind": "sample",
@@ -96,7 +108,7 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
         _prepare_folder(request)
     for place, images in _blocks(sampler, request):
         if request.each is not None:
-            _write_each(request, place, _as_files(images, ready, request), text)
+            _write_each(request, place, images, ready, text)
         if request.out is not None or len(kept) * len(images) < TESTED:
             kept.append(images)
         report("samples", place + len(images), count)
@@ -145,37 +157,46 @@ def _prepare_folder(request: SampleRequest) -> None:
     except OSError as error:
         raise OutputError(f"{request.each}: cannot be made ({error.strerror})") from error
     count = request.walk_count or len(request.seeds)
-    for path in request.each.glob("[0-9][0-9][0-9][0-9][0-9][0-9]*.png"):
+    for path in request.each.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9]*.{request.format}"):
         if path.stem.isdigit() and int(path.stem) < count:
-            pictures.check_target(path, (".png",), request.overwrite, request.inputs)
+            pictures.check_target(path, (path.suffix,), request.overwrite, request.inputs)
 
 
-def _write_each(request: SampleRequest, place: int, images: Tensor, text: dict[str, Any]) -> None:
+def _write_each(request: SampleRequest, place: int, images: Tensor, ready: Ready, text: dict[str, Any]) -> None:
     assert request.each is not None
-    for i, image in enumerate(images, start=place):
+    if is_svg := request.format == "svg":
+        drawing = drawing_of(ready.state.bases[0].float().cpu(), ready.form)
+        files = to_bytes(images, ready.light_on_dark)
+    else:
+        files = _as_files(images, ready, request, f".{request.format}")
+    for i, image in enumerate(files, start=place):
         alone = {"kind": "single", "model": text["model"], "truncation": request.truncation}
         alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": request.seeds[i]}
-        pictures.write_picture(request.each / f"{i:06d}.png", picture(image, request.scale), alone)
+        path = request.each / f"{i:06d}.{request.format}"
+        if is_svg:
+            pictures.write_svg(path, as_svg(image, drawing, ready.form, request.size, request.scale), alone)
+        else:
+            pictures.write_picture(path, picture(image, request.scale), alone)
 
 
 def _write_sheet(out: Path, images: Tensor, ready: Ready, request: SampleRequest, text: dict[str, Any]) -> None:
-    cells = _as_files(images, ready, request)
-    if request.walk_count is not None and out.suffix.lower() in MOVING:
+    ending = out.suffix.lower()
+    cells = _as_files(images, ready, request, ending)
+    if request.walk_count is not None and ending in MOVING:
         pictures.write_animation(out, [picture(cell, request.scale) for cell in cells], text)
         return
     columns = request.columns or math.ceil(math.sqrt(len(cells)))
     ground = 0 if ready.light_on_dark else 255
     sheet = tile(cells, columns, ground)
     if request.with_support:
-        examples = _as_files(ready.state.bases[0].float().cpu(), ready, request)
+        examples = _as_files(ready.state.bases[0].float().cpu(), ready, request, ending)
         sheet = _beside(tile(examples, _support_columns(len(examples), sheet.shape[0] // (cells.shape[1] + 2)), ground), sheet)
     pictures.write_picture(out, picture(sheet, request.scale), text)
 
 
-def _as_files(images: Tensor, ready: Ready, request: SampleRequest) -> Tensor:
-    """Images [N, C, S, S] in [-1, 1] as uint8 [N, H, W, C] in the folder's form and the wanted size."""
-    opaque = request.out is not None and request.out.suffix.lower() not in CLEAR
-    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size, opaque)
+def _as_files(images: Tensor, ready: Ready, request: SampleRequest, ending: str) -> Tensor:
+    """Images [N, C, S, S] in [-1, 1] as uint8 [N, H, W, C] for files of this ending, in the folder's form and the wanted size."""
+    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size, opaque=ending not in CLEAR)
 
 
 def _support_columns(count: int, rows: int) -> int:

@@ -84,6 +84,10 @@ class Form:
             return f"pixel art of {self.width // self.block} x {self.height // self.block}, {len(self.palette)} colours{clear}"
         return (f"{self.width} x {self.height}" if self.width else "of several shapes") + clear
 
+    def in_pixels(self, side: int) -> bool:
+        """Whether results of a model of `side` pixels are drawn pixels: of pixel art that it can hold."""
+        return self.block > 0 and max(self.width, self.height) // self.block <= side
+
     def size(self, side: int, wanted: str) -> tuple[int, int]:
         """Width and height of results of a model of `side` pixels, as wanted by `check_size`'s words."""
         own = (self.width, self.height) if self.width else (side, side)
