@@ -48,7 +48,7 @@ def test_shapes(size: int, channels: int) -> None:
     support = torch.rand(2, 3, channels, size, size) * 2 - 1
     state = learner.adapt(nets, support, 1, InnerGame(), generator_for(0, "adapt"))
     latents = draw_latents(2, 4, nets.generator.latent_sizes, generator_for(0, "latents"), pack=2)
-    images, bases = nets.generator(latents, state)
+    images, bases, _ = nets.generator(latents, state)
     assert images.shape == bases.shape == (2, 4, channels, size, size)
     assert images.abs().max() <= 1
     assert nets.discriminator(images, bases).shape == (2, 2)
@@ -58,8 +58,8 @@ def test_untrained_generator_starts_from_its_support() -> None:
     nets, support = build_networks(TINY, generator_for(0, "weights")), drawings(2, 2)
     latents = draw_latents(2, 6, nets.generator.latent_sizes, generator_for(0, "latents"))
     with torch.no_grad():
-        still, bases = nets.generator(replace(latents, noise=torch.zeros_like(latents.noise)), adapted(nets, support))
-        bent, _ = nets.generator(latents, adapted(nets, support))
+        still, bases, _ = nets.generator(replace(latents, noise=torch.zeros_like(latents.noise)), adapted(nets, support))
+        bent, _, _ = nets.generator(latents, adapted(nets, support))
     assert (still - bases).abs().mean() < 0.1 < (bent - bases).abs().mean()  # chance bends it
     assert (bent - bases).mean().abs() < 0.05  # and keeps its ink
     assert torch.equal(bases[0, 0], support[0, latents.base_index(2)[0, 0]])
@@ -87,8 +87,8 @@ def test_tasks_of_a_batch_do_not_meet(nets: Networks) -> None:
     for name, tensor in together.tensors().items():
         assert torch.allclose(tensor[1:2], alone.tensors()[name], atol=1e-4), name
     latents = draw_latents(3, 2, nets.generator.latent_sizes, generator_for(0, "latents"))
-    whole, _ = nets.generator(latents, together)
-    single, _ = nets.generator(latents.part(slice(1, 2), slice(None)), alone)
+    whole, _, _ = nets.generator(latents, together)
+    single, _, _ = nets.generator(latents.part(slice(1, 2), slice(None)), alone)
     assert torch.allclose(whole[1:2], single, atol=1e-4)
 
 
@@ -98,7 +98,7 @@ def test_a_sample_does_not_know_its_place_in_the_batch(nets: Networks, samples: 
     latents = draw_latents(1, 16, nets.generator.latent_sizes, generator_for(samples, "place"))
     turned = latents.map(lambda tensor: tensor.roll(3, 1))
     with torch.no_grad():
-        (images, _), (moved, _) = (nets.generator(drawn, state) for drawn in (latents, turned))
+        (images, *_), (moved, *_) = (nets.generator(drawn, state) for drawn in (latents, turned))
     assert torch.equal(images.roll(3, 1), moved)
 
 
@@ -106,7 +106,7 @@ def test_every_part_of_the_latents_and_the_state_matters(nets: Networks) -> None
     state = adapted(nets, drawings(1, 3))
     latents = draw_latents(1, 1, nets.generator.latent_sizes, generator_for(0, "latents"))
     with torch.no_grad():
-        plain, _ = nets.generator(latents, state)
+        plain, _, _ = nets.generator(latents, state)
         changed = [
             (replace(latents, z=-latents.z), state),
             (replace(latents, noise=-latents.noise), state),
@@ -259,7 +259,7 @@ def test_where_edges_are_shared_nothing_bends_and_where_nothing_changes_a_pictur
     for parameter in part.out.parameters():
         torch.nn.init.zeros_(parameter)
     with torch.no_grad():
-        images, bases = part(latents, state)
+        images, bases, _ = part(latents, state)
     assert (images / REACH - bases).abs().max() < 1e-4
 
 
@@ -383,7 +383,7 @@ def test_inner_steps_go_down_the_value_function(form: str, nets: Networks) -> No
         """What the discriminator thinks of samples, on fixed latents."""
         latents = draw_latents(2, 64, nets.generator.latent_sizes, generator_for(5, "latents"), pack=2)
         with torch.no_grad():
-            return float(nets.discriminator(*nets.generator(latents, state), state.critic_modulation).mean())
+            return float(nets.discriminator(*nets.generator(latents, state)[:2], state.critic_modulation).mean())
 
     assert rating(state.moved(state.code, state.modulation - step * modulation, state.critic_modulation)) > rating(state)
 

@@ -46,7 +46,7 @@ def test_samples_are_pixel_art_where_the_examples_are(channels: int) -> None:
     nets, learner = build_networks(config, generator_for(0, "weights")), build_learner(config)
     support = torch.stack([sprites(4, channels), gaussian("smooth", 4, channels, 32, 32).clamp(-1, 1)])
     latents = draw_latents(2, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
-    images, bases = nets.generator(latents, learner.adapt(nets, support, 0, InnerGame(), generator_for(0, "adapt")))
+    images, bases, _ = nets.generator(latents, learner.adapt(nets, support, 0, InnerGame(), generator_for(0, "adapt")))
     assert drawn_side(images).tolist() == [2, 1]
     assert (images - bases)[0].abs().mean() > 0.02  # bent they are
 
@@ -57,7 +57,7 @@ def test_the_bend_of_pixel_art_can_be_learned() -> None:
     support = sprites(4, 3)[None]
     state = learner.adapt(nets, support, 0, InnerGame(), generator_for(0, "adapt"))
     latents = draw_latents(1, 8, nets.generator.latent_sizes, generator_for(0, "latents"))
-    images, _ = nets.generator(latents, state)
+    images, _, _ = nets.generator(latents, state)
     images[..., :16].sum().backward()
     assert nets.generator.affine.weight.grad is not None
     assert nets.generator.affine.weight.grad.abs().max() > 0

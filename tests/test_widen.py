@@ -35,8 +35,8 @@ def test_they_do_with_black_and_white_what_the_gray_one_does(monkeypatch: pytest
         for parameter in layer.parameters():
             torch.nn.init.zeros_(parameter)
     with torch.no_grad():
-        images, bases = gray.generator(Latents(z, noise, pick, pick), seen(gray, ink))
-        colour, wide_bases = wide.generator(Latents(z, dyed, pick, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))
+        images, bases, _ = gray.generator(Latents(z, noise, pick, pick), seen(gray, ink))
+        colour, wide_bases, _ = wide.generator(Latents(z, dyed, pick, pick), seen(wide, -ink.repeat(1, 1, 3, 1, 1)))
         assert not torch.allclose(images, bases, atol=0.01)
         assert torch.allclose(colour, -images.repeat(1, 1, 3, 1, 1), atol=1e-4)
         scores = gray.discriminator(images, bases), wide.discriminator(colour, wide_bases)
