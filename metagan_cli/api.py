@@ -60,7 +60,7 @@ class Model:
         if self.adapted is None:
             raise UsageError("a model that was loaded has its file already")
         check_target(Path(path), (".safetensors",), overwrite)
-        save_adapted(Path(path), self.adapted.state, self.adapted.base, self.adapted.metadata, standalone)
+        save_adapted(Path(path), self.adapted.state, self.adapted.base, self.adapted.metadata, standalone, self.adapted.natives)
         return Path(path)
 
 
@@ -73,16 +73,18 @@ def adapt(
     fit: str = ADAPT.fit,
     skip_bad: bool = ADAPT.skip_bad,
     budget: float | None = ADAPT.budget,
+    compact: bool = ADAPT.compact,
     seed: int = ADAPT.seed,
     device: str = "auto",
 ) -> Model:
     """Learn what images have in common: a folder, or a list of files and PIL images.
 
     `base` is a shipped model's name or a file, `steps` the inner steps after the feed-forward one, `depth` what may change,
-    `fit` how images that are not square are made so, `budget` the seconds after which no further step begins.
+    `fit` how images that are not square are made so, `budget` the seconds after which no further step begins. With `compact`
+    images are kept at the model's size only.
     Raises InputError, CheckpointError, UsageError or DeviceError, as `metagan adapt` does.
     """
-    settings = AdaptConfig(base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad, budget=budget, seed=seed)
+    settings = AdaptConfig(base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad, budget=budget, compact=compact, seed=seed)
     adapted = adapt_images(_source(images), settings, device)
     return Model(replace(ready_of(adapted, settings), state=as_saved(adapted.state)), adapted)
 

@@ -204,6 +204,7 @@ class AdaptConfig:
     fit: str = FITS[0]  # auto pads drawings on a plain ground and pixel art; what reaches its border, as photographs, it fills
     skip_bad: bool = False  # go on without images that cannot be read
     standalone: bool = False  # embed the base in the adapted file
+    compact: bool = False  # keep the examples at the model's size only
     seed: int = 0
 
     def __post_init__(self) -> None:

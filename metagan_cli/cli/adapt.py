@@ -52,6 +52,9 @@ def adapt(
     standalone: Annotated[
         bool, typer.Option("--standalone", help="Embed the base model in the file.", rich_help_panel=OUTPUT)
     ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Keep the examples at the model's size only.", rich_help_panel=OUTPUT)
+    ] = False,
     seed: Seed = ADAPT.seed,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -70,6 +73,7 @@ def adapt(
         fit=fit,
         skip_bad=skip_bad,
         standalone=standalone,
+        compact=compact,
         seed=seed,
     )
     from metagan_cli.workflows import adapt as workflow

@@ -11,12 +11,14 @@ from torch.overrides import TorchFunctionMode
 
 from metagan_cli.config import ModelConfig, VariationRules, from_dict, to_dict
 from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.images.natives import Natives
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.ruler import Ruler
 from metagan_cli.networks.state import PARTS, TaskState, state_of
 from metagan_cli.store.features import load_ruler
+from metagan_cli.store.natives import described, natives_in, tensors_of
 from metagan_cli.store.shipped import find_features
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
 
@@ -48,6 +50,7 @@ class AdaptedModel:
     metadata: dict[str, Any]
     hash: str
     base: BaseModel | None  # where it was embedded
+    natives: Natives | None  # the examples at their own size, where they are kept
 
 
 def save_model(path: Path, config: ModelConfig, nets: Networks, learner: Learner, metadata: dict[str, Any]) -> str:
@@ -65,10 +68,18 @@ def load_model(path: Path) -> BaseModel:
     return _build(path, file.tensors, file.metadata, file.hash)
 
 
-def save_adapted(path: Path, state: TaskState, base: BaseModel, metadata: dict[str, Any], standalone: bool) -> str:
-    """Writes an adapted model; with `standalone` its base goes into the file."""
+def save_adapted(
+    path: Path,
+    state: TaskState,
+    base: BaseModel,
+    metadata: dict[str, Any],
+    standalone: bool,
+    natives: Natives | None = None,
+) -> str:
+    """Writes an adapted model, with its examples at their own size if given; with `standalone` its base goes into the file."""
     tensors = {_in_file(name): tensor for name, tensor in half(state.tensors()).items()}
-    head = {"base": {"name": base.name, "hash": base.hash, "path": str(base.path.resolve())}} | metadata
+    tensors |= tensors_of(natives)
+    head = {"base": {"name": base.name, "hash": base.hash, "path": str(base.path.resolve())}} | metadata | described(natives)
     if standalone:
         tensors |= {f"base.{name}": tensor for name, tensor in half(_weights(base.nets, base.learner)).items()}
         head["base_metadata"] = base.metadata
@@ -93,7 +104,8 @@ def load_adapted(path: Path) -> AdaptedModel:
     base = None
     if embedded:
         base = _build(path, embedded, file.metadata["base_metadata"], str(file.metadata["base"]["hash"]))
-    return AdaptedModel(state, file.metadata, file.hash, base)
+    natives = natives_in(path, file.tensors, file.metadata, state.bases) if state.bases.ndim == 5 else None
+    return AdaptedModel(state, file.metadata, file.hash, base, natives)
 
 
 def check_state(path: Path, state: TaskState, base: BaseModel) -> None:

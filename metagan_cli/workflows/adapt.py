@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
-from metagan_cli.data.readers.geometry import Form
+from metagan_cli.data.readers.geometry import Array, Form
 from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.evaluation.domain import domain_from_dict
 from metagan_cli.images.copies import CopyReport, copy_report
+from metagan_cli.images.natives import Natives, natives_of
 from metagan_cli.learners.base import adaptation_game
 from metagan_cli.learners.fine_tuning import Deepened, can_deepen, deepen
 from metagan_cli.learners.game import inner_game
@@ -56,6 +57,7 @@ class Adapted:
     seconds: float
     warnings: tuple[str, ...]
     metadata: dict[str, Any] = field(default_factory=dict)
+    natives: Natives | None = None  # the examples at their own size, where that is larger than the model's and wanted
 
 
 def adapt_images(
@@ -70,6 +72,7 @@ def adapt_images(
     base, support, reason = read_examples(source, settings, report)
     images = support.images[:MOST_SHOTS]
     check(images, support.form)
+    natives = None if settings.compact else _natives(support, images, report)
     settings = replace(settings, steps=inner_game(base.config).allowed(settings.steps, len(images)))
     base.nets.to(chosen)
     base.learner.to(chosen)
@@ -107,6 +110,7 @@ def adapt_images(
         time.monotonic() - start,
         warnings,
         metadata,
+        natives,
     )
 
 
@@ -124,7 +128,7 @@ def adapt(
     if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
     adapted = adapt_images(source, settings, device, report)
-    save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone)
+    save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone, adapted.natives)
     return adapted
 
 
@@ -147,6 +151,20 @@ def read_examples(source: Source, settings: AdaptConfig, report: Report) -> tupl
         return base, read_for(source, base.config, settings, report), "as asked"
     suited = suited_model(source, settings, report)
     return _load(suited.model.path, settings), suited.support, suited.reason
+
+
+def _natives(support: Support, images: torch.Tensor, report: Report) -> Natives | None:
+    """The images [K, C, S, S] that are used of a support at their own size, where that is larger. Raises InputError."""
+    count, channels = images.shape[:2]
+    side = support.native_side
+    if not side:
+        return None
+
+    def read(number: int) -> Array:
+        report("images kept", number + 1, count)
+        return support.at_side(number, side)
+
+    return natives_of(map(read, range(count)), side, channels)
 
 
 def _load(path: Path, settings: AdaptConfig) -> BaseModel:

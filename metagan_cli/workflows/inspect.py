@@ -6,6 +6,7 @@ from typing import Any
 
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError, InputError
+from metagan_cli.store.natives import PREFIX, numbers_of
 from metagan_cli.store.pictures import read_text
 from metagan_cli.store.tensors import read_metadata, shapes
 
@@ -28,10 +29,22 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _model(path: Path) -> dict[str, Any]:
     metadata = read_metadata(path)
-    count = sum(_size(shape) for shape in shapes(path).values())
+    sizes = {name: _size(shape) for name, shape in shapes(path).items()}
+    kept = sum(size for name, size in sizes.items() if name.startswith(PREFIX))
     kinds = {"model": "base model", "adapted": "adapted model", "run": "training state"}
-    plain = {name: value for name, value in metadata.items() if name not in ("kind", "domain", "base_metadata")}
-    return {"what": kinds.get(metadata["kind"], metadata["kind"]), "values": count, "bytes": path.stat().st_size} | plain
+    plain = {name: value for name, value in metadata.items() if name not in ("kind", "domain", "base_metadata", "natives")}
+    found = {"what": kinds.get(metadata["kind"], metadata["kind"]), "values": sum(sizes.values()) - kept}
+    found |= {"bytes": path.stat().st_size} | plain
+    return found | ({"examples": _examples(path, metadata, kept)} if metadata["kind"] == "adapted" else {})
+
+
+def _examples(path: Path, metadata: dict[str, Any], kept: int) -> str:
+    """How large the examples are that an adapted model keeps in so many bytes."""
+    if not kept:
+        return "at the model's size only: larger results are enlarged"
+    side, count = numbers_of(path, metadata.get("natives"))
+    size = f"{kept / 1e6:.1f} MB" if kept >= 1e5 else f"{kept / 1e3:.1f} kB"
+    return f"{count} at {side} px, {size}"
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -10,6 +10,7 @@ from metagan_cli.data.readers.geometry import Form
 from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.images.natives import Natives
 from metagan_cli.networks.state import TaskState, state_of
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
 from metagan_cli.store.shipped import shipped_models
@@ -31,6 +32,7 @@ class Ready:
     support: Support | None = None  # what a folder that was adapted on the way holds
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
+    natives: Natives | None = None  # the examples at their own size, where they are kept
 
 
 def load_ready(
@@ -54,7 +56,8 @@ def load_ready(
     base.nets.to(chosen)
     state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
     light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
-    return Ready(state, base, loaded.hash, light_on_dark, _form(source, loaded.metadata.get("form", {})))
+    form = _form(source, loaded.metadata.get("form", {}))
+    return Ready(state, base, loaded.hash, light_on_dark, form, natives=loaded.natives)
 
 
 def ready_of(adapted: Adapted, settings: AdaptConfig) -> Ready:
@@ -64,7 +67,7 @@ def ready_of(adapted: Adapted, settings: AdaptConfig) -> Ready:
     digest.update(adapted.state.bases.cpu().numpy().tobytes())
     support = adapted.support
     look = support.light_on_dark, support.form
-    return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own)
+    return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own, adapted.natives)
 
 
 def _form(source: Path, values: dict[str, Any]) -> Form:

@@ -36,15 +36,24 @@ class ReadImage:
     notes: tuple[str, ...]  # what was done to it that its owner should know
     sheet: bool  # whether it is many samples that metagan drew, side by side or one after another
     peak: int  # the largest of its 16-bit gray levels; 0 of other pictures
+    stamp: tuple[int, ...]  # what changes when its file does
+    alpha: Array | None  # uint8 [size, size, 1], of a transparent picture where it is wanted
 
 
-def read_image(source: Path | Image.Image, size: int, channels: int, fitting: Fitting = ALONE, name: str = "image") -> ReadImage:
+def read_image(
+    source: Path | Image.Image,
+    size: int,
+    channels: int,
+    fitting: Fitting = ALONE,
+    name: str = "image",
+    with_alpha: bool = False,
+) -> ReadImage:
     """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
     label = shown(source) if isinstance(source, Path) else name
-    data = _bytes(source) if isinstance(source, Path) else source
+    data, stamp = _bytes(source) if isinstance(source, Path) else (source, ())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -56,6 +65,9 @@ def read_image(source: Path | Image.Image, size: int, channels: int, fitting: Fi
             chosen = rgb if channels == 3 else rgb.convert("L")
             own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
             pixels = squared(chosen, size, fitting, own.block, ground)
+            alpha = None
+            if with_alpha and ground is not None:
+                alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
     except InputError:
         raise
     except MemoryError as error:
@@ -68,7 +80,7 @@ def read_image(source: Path | Image.Image, size: int, channels: int, fitting: Fi
     if opened.carried:
         notes.append("drawn by metagan itself")
     is_sheet = opened.carried.get("kind", "single") != "single"
-    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak)
+    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak, stamp, alpha)
 
 
 def shown(path: Path | str) -> str:
@@ -77,8 +89,8 @@ def shown(path: Path | str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _bytes(path: Path) -> bytes:
-    """The content of a regular file; never blocks on a pipe or a device."""
+def _bytes(path: Path) -> tuple[bytes, tuple[int, ...]]:
+    """The content of a regular file, and what changes with it; never blocks on a pipe or a device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError as error:
@@ -98,7 +110,7 @@ def _bytes(path: Path) -> bytes:
             if file.read(8) == _PNG:
                 _check_text_chunks(path, file)
             file.seek(0)
-            return file.read()
+            return file.read(), (status.st_ino, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     except MemoryError as error:

@@ -51,6 +51,7 @@ class Fitting:
     by_pixels: bool = True  # whether pixel art is blown up by its drawn pixels, or resized like any other picture
     ground: int | None = None  # the gray level that a transparent one is laid on; None for the one that suits it
     white: int = 0  # the level of 16-bit gray that is white; 0 for what its largest says
+    finer: bool = False  # whether the square is a larger one than the model's: then no line is repeated to stretch it
 
 
 ALONE = Fitting()  # of an image that is looked at by itself
@@ -208,7 +209,8 @@ def squared(image: Image.Image, size: int, fitting: Fitting, block: int, clear: 
         image = _padded(image, size, ground)
     if image.size != (size, size):
         longer = max(image.size)
-        method = Image.Resampling.BICUBIC if longer < size else Image.Resampling.BOX
+        enlarged = longer < size or (longer == size and fitting.finer)
+        method = Image.Resampling.BICUBIC if enlarged else Image.Resampling.BOX
         if size < longer < 4 * size:
             method = Image.Resampling.LANCZOS
         image = image.resize((size, size), method)

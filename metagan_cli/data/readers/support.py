@@ -12,8 +12,10 @@ from torch import Tensor
 
 from metagan_cli.config import FITS
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
+from metagan_cli.data.readers.finer import Finer, Named, Read, native_side
 from metagan_cli.data.readers.geometry import (
     ALIKE,
+    Array,
     Fitting,
     Form,
     Outline,
@@ -34,8 +36,6 @@ SOME = 0.25  # share of the images with colours, above which a folder has them
 PAIRS = 200  # near-duplicate pairs that are listed
 THUMBNAIL = 16
 
-Named = tuple[str, Path | Image.Image]  # an image's name, and the file or the opened picture
-Read = tuple[Named, ReadImage]
 Again = Callable[[Named, Fitting], ReadImage]  # reads an image
 Count = Callable[[int, int], None]  # told how many are done, of how many
 
@@ -55,6 +55,8 @@ class Support:
     form: Form
     light_on_dark: bool
     colourful: bool  # whether so many of the images have colours that something would be missed without
+    native_side: int  # pixels a side of the square in which nothing is lost; 0 where the model's own holds all
+    at_side: Callable[[int, int], Array]  # an image by its number, read again at that many pixels a side; see `Finer`
 
     @property
     def passed_over(self) -> int:
@@ -121,11 +123,12 @@ def read_support(
     ground = common_ground([image.contrast for _, image in found if image.contrast], channels)
     common = replace(alone, ground=ground, white=white_of(max(image.peak for _, image in found)))
     found = _on_one_ground(found, common, again)
-    read = _fitted(found, common, fit, again)
-    read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0]))
+    fitting = _common_fitting([image.outline for _, image in found], common, fit)
+    read = _fitted(found, fitting, again)
+    read.sort(key=lambda item: (hashlib.blake2b(item[1].pixels.tobytes()).digest(), item[0][0]))
     outlines, grounds = [image.outline for _, image in read], [image.ground for _, image in read]
     pixels = torch.from_numpy(np.stack([image.pixels for _, image in read])).permute(0, 3, 1, 2)
-    names = tuple(name for name, _ in read)
+    names, stamps = tuple(name for (name, _), _ in read), tuple(image.stamp for _, image in read)
     light, flipped = False, torch.zeros(len(names), dtype=torch.bool)
     if channels == 1:
         light, flipped = _polarity(pixels, grounds if ground is None else [])
@@ -134,10 +137,8 @@ def read_support(
     notes = [*told, *_notes(read, count, channels), *_cut(outlines, form)]
     if flipped.any():
         notes.append(f"{int(flipped.sum())} images have dark and light the other way round: turned over like the rest")
-    images = pixels.float() / 127.5 - 1
-    if channels == 1:
-        sign = torch.where(flipped == light, -1.0, 1.0)
-        images = images * sign[:, None, None, None]
+    turned = flipped == light if channels == 1 else flipped
+    images = (pixels.float() / 127.5 - 1) * torch.where(turned, -1.0, 1.0)[:, None, None, None]
     duplicates = _duplicates(images, names)
     return Support(
         images=images,
@@ -151,6 +152,8 @@ def read_support(
         form=form,
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) > SOME * len(read),
+        native_side=native_side(outlines, fitting, form, size),
+        at_side=Finer(tuple(named for named, _ in read), stamps, size, channels, fitting, tuple(turned.tolist())),
     )
 
 
@@ -164,18 +167,21 @@ def _on_one_ground(found: list[Read], fitting: Fitting, again: Again) -> list[Re
     return [(named, image if is_common(image) else again(named, fitting)) for named, image in found]
 
 
-def _fitted(found: list[Read], fitting: Fitting, fit: str, again: Again) -> list[tuple[str, ReadImage]]:
-    """The images of a folder, each with its name, read again where the folder is fitted otherwise than one of them alone."""
-    outlines = [image.outline for _, image in found]
-    art, fit = are_pixel_art(outlines), common_fit(outlines, fit)
-    fitting = replace(fitting, fit=fit, slope=common_slope(outlines) if fit == "fill" else 1.0, by_pixels=art)
+def _common_fitting(outlines: Sequence[Outline], fitting: Fitting, fit: str) -> Fitting:
+    """How every image of a folder is fitted."""
+    fit = common_fit(outlines, fit)
+    return replace(fitting, fit=fit, slope=common_slope(outlines) if fit == "fill" else 1.0, by_pixels=are_pixel_art(outlines))
+
+
+def _fitted(found: list[Read], fitting: Fitting, again: Again) -> list[Read]:
+    """The images of a folder, read again where the folder is fitted otherwise than one of them alone."""
 
     def is_fitted(outline: Outline) -> bool:
         sides = outline.width, outline.height
-        filled = fit != "fill" or (sides[0] == sides[1] and cut_to(*sides, fitting.slope) == sides)
-        return filled and (art or not outline.block)  # some small pictures among others are no pixel art
+        filled = fitting.fit != "fill" or (sides[0] == sides[1] and cut_to(*sides, fitting.slope) == sides)
+        return filled and (fitting.by_pixels or not outline.block)  # some small pictures among others are no pixel art
 
-    return [(named[0], image if is_fitted(image.outline) else again(named, fitting)) for named, image in found]
+    return [(named, image if is_fitted(image.outline) else again(named, fitting)) for named, image in found]
 
 
 def _cut(outlines: Sequence[Outline], form: Form) -> list[str]:
@@ -188,7 +194,7 @@ def _cut(outlines: Sequence[Outline], form: Form) -> list[str]:
     return [f"{cut} of {len(outlines)} images cut about their middles to one shape, {form.words}"] if cut else []
 
 
-def _notes(read: list[tuple[str, ReadImage]], found: int, channels: int) -> list[str]:
+def _notes(read: list[Read], found: int, channels: int) -> list[str]:
     notes = [f"{found} images found, {len(read)} of them used"] if found > len(read) else []
     counts: dict[str, int] = {}
     for _, image in read:

@@ -108,17 +108,19 @@ def parts_at(one: Plan, turn: int, support: Tensor, side: int, rules: VariationR
 def _joined(areas: Areas, others: Areas, mask: Tensor) -> Areas:
     """The areas of one picture, and where a mask [1, L, L] is above a half those of another."""
     taken = (mask > 0.5).flatten()[None]
-    regions = torch.where(taken, others.regions + areas.regions.shape[1], areas.regions)
-    inside = torch.where(taken.view_as(areas.inside), others.inside, areas.inside)
-    number = torch.unique(regions, return_inverse=True)[1].view_as(regions)
-    return Areas(number, inside)
+    own, further = int(areas.regions.max()) + 1, others.regions
+    regions = torch.where(taken, own + further, areas.regions)
+    return Areas(regions, torch.where(taken.view_as(areas.inside), others.inside, areas.inside))
 
 
 def _moved(areas: Areas, grid: Tensor) -> Areas:
-    """Areas at the places of a grid [1, L, L, 2]: each pixel is of the area of the nearest one."""
+    """Areas at the places of a grid [1, L, L, 2]: each pixel is of the area of the nearest one, and one stands for each."""
     side = grid.shape[1]
     place = torch.arange(side * side, dtype=torch.float64, device=grid.device).view(1, 1, side, side)
     index = sample_nearest(place, grid.clamp(1 / side - 1, 1 - 1 / side).double()).long().flatten(1)
     beyond = (grid.abs() > 1).any(3).flatten(1)
     inside = areas.inside.flatten(1).gather(1, index) & ~beyond
-    return Areas(areas.regions.gather(1, index), inside.view_as(areas.inside))
+    regions = areas.regions.gather(1, index)
+    pixel = torch.arange(side * side, device=grid.device)
+    stands = torch.zeros(int(regions.max()) + 1, dtype=torch.long, device=grid.device).scatter_reduce(0, regions[0], pixel, "amax")
+    return Areas(stands[regions], inside.view_as(areas.inside))
