@@ -42,7 +42,7 @@ def drawn(channels: int, count: int = 6) -> tuple[Tensor, Plan, Renderer]:
     latents = draw_latents(1, count, nets.generator.latent_sizes, generator_for(0, "latents"))
     with torch.no_grad():
         images, _, plan = nets.generator(latents, seen(nets, support[None]))
-    return images[0] / REACH, plan, Renderer(support, lambda number: Picture(large[number]), VariationRules())
+    return images[0] / REACH, plan, Renderer(support, lambda number: Picture(large[number]), VariationRules(), LARGE)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -79,8 +79,8 @@ def test_strokes_that_are_closed_stay_crisp() -> None:
     still = F.affine_grid(torch.eye(2, 3)[None], [1, 1, SIDE, SIDE], align_corners=False)
     none = torch.zeros(1, 0, dtype=torch.long)
     plan = Plan(torch.zeros(1, dtype=torch.long), none, torch.zeros(1, 0, SIDE, SIDE), still, residual[:, :0], residual)
-    painted = Renderer(at_side(large, SIDE), lambda number: Picture(large[number]), VariationRules()).draw(plan, 0).colour[0]
-    middle = painted[:, LARGE // 2]
+    renderer = Renderer(at_side(large, SIDE), lambda number: Picture(large[number]), VariationRules(), LARGE)
+    middle = renderer.draw(plan, 0).colour[0, :, LARGE // 2]
     assert middle[LARGE // 4 + 4 : LARGE // 2 + 20].min() > 0.9  # down to where the residual reaches
     assert middle[LARGE // 2 + 48 :].max() < -0.9
     assert (middle.abs() < 0.8).sum() <= 10
@@ -90,7 +90,7 @@ def test_alpha_goes_along() -> None:
     large = discs(2, 3)
     alpha = (large.mean(1, keepdim=True) < 0.9).float()
     support = at_side(large, SIDE)
-    renderer = Renderer(support, lambda number: Picture(large[number], alpha[number]), VariationRules())
+    renderer = Renderer(support, lambda number: Picture(large[number], alpha[number]), VariationRules(), LARGE)
     nets = build_networks(replace(TINY, channels=3), generator_for(0, "weights")).eval()
     latents = draw_latents(1, 3, nets.generator.latent_sizes, generator_for(0, "latents"))
     with torch.no_grad():

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.networks.bundle import Networks
+from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import Latents, TaskState, draw_latents
 from metagan_cli.rng import generator_for
@@ -50,16 +51,22 @@ class Sampler:
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
         """Samples [N, C, S, S] in [-1, 1], in memory on the CPU."""
-        return torch.cat(list(self.stream(seeds)))
+        return torch.cat([images for images, _ in self.stream(seeds)])
 
-    def stream(self, seeds: Sequence[int]) -> Iterator[Tensor]:
-        """Samples in blocks of at most BLOCK, for any number of seeds."""
+    def stream(self, seeds: Sequence[int]) -> Iterator[tuple[Tensor, Latents]]:
+        """Samples in blocks of at most BLOCK, for any number of seeds, and the latents that they come from."""
         for start in range(0, len(seeds), BLOCK):
-            yield self._accepted(seeds[start : start + BLOCK])[0]
+            yield self._accepted(seeds[start : start + BLOCK])
 
-    def walk(self, seeds: Sequence[int], count: int) -> Tensor:
-        """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others."""
-        return self._generate(between(self._accepted(seeds)[1], count))
+    def walk(self, seeds: Sequence[int], count: int) -> tuple[Tensor, Latents]:
+        """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others, likewise."""
+        latents = between(self._accepted(seeds)[1], count)
+        return self._generate(latents), latents
+
+    def plans(self, latents: Latents) -> Iterator[Plan]:
+        """The plans of samples from these latents, in chunks."""
+        for _, plan in self._drawn(latents):
+            yield plan
 
     def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
         """The samples of these seeds, and the latents that they come from."""
@@ -93,16 +100,18 @@ class Sampler:
         copied = are_copies(distances(images, self.examples), self.redraws)
         return images, scores - COPY * copied
 
-    @torch.no_grad()
     def _generate(self, latents: Latents) -> Tensor:
-        """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task, chunk by chunk, each filled to CHUNK."""
-        parts = []
+        """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task."""
+        return torch.cat([images for images, _ in self._drawn(latents)])
+
+    def _drawn(self, latents: Latents) -> Iterator[tuple[Tensor, Plan]]:
+        """The same with their plans, chunk by chunk, each filled to CHUNK."""
         for start in range(0, latents.pick.shape[1], CHUNK):
             some = latents.part(slice(1), slice(start, start + CHUNK))
-            filled = some.map(lambda tensor: _filled(tensor[0])[None])
-            images, _, _ = self.nets.generator(filled.to(self.state.code.device), self.state)
-            parts.append((images[0, : some.pick.shape[1]].float() / REACH).clamp(-1, 1).cpu())
-        return torch.cat(parts)
+            filled, count = some.map(lambda tensor: _filled(tensor[0])[None]), some.pick.shape[1]
+            with torch.no_grad():
+                images, _, plan = self.nets.generator(filled.to(self.state.code.device), self.state)
+            yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count)).to(torch.device("cpu"))
 
     @torch.no_grad()
     def _scores(self, images: Tensor, base: Tensor, first: Tensor) -> Tensor:

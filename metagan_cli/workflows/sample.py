@@ -13,13 +13,14 @@ from torch import Tensor
 
 from metagan_cli.config import FORMATS
 from metagan_cli.data.readers.geometry import Form, check_size
-from metagan_cli.data.restoring import given_back
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.images.copies import CopyReport, copy_report
-from metagan_cli.images.sheets import picture, tile, to_bytes
+from metagan_cli.images.sheets import picture, tile
+from metagan_cli.networks.state import Latents
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
+from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.vectors import as_svg, drawing_of
@@ -101,36 +102,40 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
     }
     text |= {name: getattr(request, name) for name in AS_DRAWN} | ({"adapt": ready.settings} if ready.settings else {})
     sampler = Sampler(ready.base.nets, ready.state, request.truncation)
-    kept: list[Tensor] = []
+    tested, tests = list[Tensor](), 0
     count = request.walk_count or len(request.seeds)
     report("samples", 0, count)
+    single, cell = Painting(ready, sampler, request.size), Painting(ready, sampler, request.size, LARGEST_CELL)
+    cells: list[Tensor] = []
     if request.each is not None:
         _prepare_folder(request)
-    for place, images in _blocks(sampler, request):
+    for place, images, latents in _blocks(sampler, request):
         if request.each is not None:
-            _write_each(request, place, images, ready, text)
-        if request.out is not None or len(kept) * len(images) < TESTED:
-            kept.append(images)
+            _write_each(request, place, images, latents, single, text)
+        if request.out is not None:
+            cells += cell.pictures(images, latents, _is_opaque(request.out.suffix))
+        if tests < TESTED:
+            tested.append(images)
+            tests += len(images)
         report("samples", place + len(images), count)
-    drawn = torch.cat(kept)
     if request.out is not None:
-        _write_sheet(request.out, drawn, ready, request, text)
-    copies = copy_report(drawn[:TESTED], ready.state.bases[0].float().cpu()) if request.walk_count is None else None
+        _write_sheet(request.out, torch.stack(cells), cell, request, text)
+    drawn = torch.cat(tested)[:TESTED]
+    copies = copy_report(drawn, ready.state.bases[0].float().cpu()) if request.walk_count is None else None
     return Sampled(count, request.out, request.each, copies, time.monotonic() - start, ready.warnings)
 
 
 def draw(ready: Ready, seeds: Sequence[int], truncation: float, size: str, scale: int) -> list[Image.Image]:
     """The images of these seeds, in the folder's form and the wanted size. Raises UsageError for a size that cannot be."""
     check_size(size)
-    sampler, drawn = Sampler(ready.base.nets, ready.state, truncation), []
-    for images in sampler.stream(seeds):
-        cells = given_back(to_bytes(images, ready.light_on_dark), ready.form, size)
-        drawn += [picture(cell, scale) for cell in cells]
-    return drawn
+    sampler = Sampler(ready.base.nets, ready.state, truncation)
+    painting = Painting(ready, sampler, size)
+    return [picture(drawn, scale) for block in sampler.stream(seeds) for drawn in painting.pictures(*block)]
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:
-    width, height = ready.form.size(ready.base.config.image_size, request.size)
+    size = size_of(ready, request.size, LARGEST_CELL if request.out is not None else LARGEST)
+    width, height = ready.form.size(ready.base.config.image_size, size)
     count = request.walk_count or len(request.seeds)
     area = width * height * request.scale**2 * (count if request.out is not None else 1)
     if area > AREA_LIMIT:
@@ -140,13 +145,13 @@ def _check_area(request: SampleRequest, ready: Ready) -> None:
         )
 
 
-def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Tensor]]:
+def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Tensor, Latents]]:
     if request.walk_count is not None:
-        yield 0, sampler.walk(request.seeds, request.walk_count)
+        yield 0, *sampler.walk(request.seeds, request.walk_count)
         return
     place = 0
-    for images in sampler.stream(request.seeds):
-        yield place, images
+    for images, latents in sampler.stream(request.seeds):
+        yield place, images, latents
         place += len(images)
 
 
@@ -162,41 +167,42 @@ def _prepare_folder(request: SampleRequest) -> None:
             pictures.check_target(path, (path.suffix,), request.overwrite, request.inputs)
 
 
-def _write_each(request: SampleRequest, place: int, images: Tensor, ready: Ready, text: dict[str, Any]) -> None:
+def _write_each(
+    request: SampleRequest, place: int, images: Tensor, latents: Latents, painting: Painting, text: dict[str, Any]
+) -> None:
     assert request.each is not None
-    if is_svg := request.format == "svg":
+    ready = painting.ready
+    drawing, size = None, (painting.width, painting.height)
+    if request.format == "svg":
         drawing = drawing_of(ready.state.bases[0].float().cpu(), ready.form)
-        files = to_bytes(images, ready.light_on_dark)
-    else:
-        files = _as_files(images, ready, request, f".{request.format}")
+        if painting.renderer is None and not drawing.in_pixels:  # pixels that were enlarged would be traced as such
+            painting = Painting(ready, painting.sampler, "model")
+    files = painting.pictures(images, latents, _is_opaque(f".{request.format}"))
     for i, image in enumerate(files, start=place):
         alone = {"kind": "single", "model": text["model"], "truncation": request.truncation}
         alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": request.seeds[i]}
         path = request.each / f"{i:06d}.{request.format}"
-        if is_svg:
-            pictures.write_svg(path, as_svg(image, drawing, ready.form, request.size, request.scale), alone)
+        if drawing is not None:
+            pictures.write_svg(path, as_svg(image, drawing, size, request.scale), alone)
         else:
             pictures.write_picture(path, picture(image, request.scale), alone)
 
 
-def _write_sheet(out: Path, images: Tensor, ready: Ready, request: SampleRequest, text: dict[str, Any]) -> None:
-    ending = out.suffix.lower()
-    cells = _as_files(images, ready, request, ending)
-    if request.walk_count is not None and ending in MOVING:
+def _write_sheet(out: Path, cells: Tensor, painting: Painting, request: SampleRequest, text: dict[str, Any]) -> None:
+    if request.walk_count is not None and out.suffix.lower() in MOVING:
         pictures.write_animation(out, [picture(cell, request.scale) for cell in cells], text)
         return
     columns = request.columns or math.ceil(math.sqrt(len(cells)))
-    ground = 0 if ready.light_on_dark else 255
+    ground = 0 if painting.ready.light_on_dark else 255
     sheet = tile(cells, columns, ground)
     if request.with_support:
-        examples = _as_files(ready.state.bases[0].float().cpu(), ready, request, ending)
+        examples = torch.stack(list(painting.examples(_is_opaque(out.suffix))))
         sheet = _beside(tile(examples, _support_columns(len(examples), sheet.shape[0] // (cells.shape[1] + 2)), ground), sheet)
     pictures.write_picture(out, picture(sheet, request.scale), text)
 
 
-def _as_files(images: Tensor, ready: Ready, request: SampleRequest, ending: str) -> Tensor:
-    """Images [N, C, S, S] in [-1, 1] as uint8 [N, H, W, C] for files of this ending, in the folder's form and the wanted size."""
-    return given_back(to_bytes(images, ready.light_on_dark), ready.form, request.size, opaque=ending not in CLEAR)
+def _is_opaque(ending: str) -> bool:
+    return ending.lower() not in CLEAR
 
 
 def _support_columns(count: int, rows: int) -> int:

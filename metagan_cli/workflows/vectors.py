@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from PIL import Image
 from torch import Tensor
 
 from metagan_cli.data.readers.geometry import Form
-from metagan_cli.data.restoring import given_back
 from metagan_cli.errors import UsageError
 from metagan_cli.images.ink import is_ink
 from metagan_cli.images.sheets import picture
@@ -38,16 +36,7 @@ def drawing_of(support: Tensor, form: Form) -> Drawing:
     return Drawing(in_pixels=False, ink=ink)
 
 
-def as_svg(pixels: Tensor, drawing: Drawing, form: Form, wanted: str, scale: int) -> str:
-    """A sample uint8 [S, S, C] as SVG, shown in the form of its folder and the wanted size, `scale` times as large."""
-    side = pixels.shape[1]
-    width, height = form.size(side, wanted)
-    size = (scale * width, scale * height)
-    if drawing.in_pixels:
-        return in_rectangles(_given_back(pixels, form, wanted), size)
-    own = f"{side}x{side}" if "x" in wanted else "model"  # enlarged pixels would be traced as such
-    return traced(_given_back(pixels, form, own), drawing.ink, size)
-
-
-def _given_back(pixels: Tensor, form: Form, wanted: str) -> Image.Image:
-    return picture(given_back(pixels[None], form, wanted)[0])
+def as_svg(pixels: Tensor, drawing: Drawing, size: tuple[int, int], scale: int) -> str:
+    """A sample uint8 [H, W, C] in its folder's form as SVG, shown at a size of (width, height), `scale` times as large."""
+    shown = (scale * size[0], scale * size[1])
+    return in_rectangles(picture(pixels), shown) if drawing.in_pixels else traced(picture(pixels), drawing.ink, shown)

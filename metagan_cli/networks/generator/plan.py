@@ -23,6 +23,10 @@ class Plan:
         some = slice(index, index + 1) if isinstance(index, int) else index
         return Plan(*(getattr(self, f.name)[some] for f in fields(self)))
 
+    def to(self, device: torch.device) -> "Plan":
+        """The same on another device."""
+        return Plan(*(getattr(self, f.name).to(device) for f in fields(self)))
+
 
 def together(plans: Sequence[Plan]) -> Plan:
     """Several plans, one after the other."""

@@ -19,7 +19,7 @@ from metagan_cli.networks.generator.tint import tint
 from metagan_cli.networks.generator.warp import resized
 
 KEPT = 0.5  # the residual, in logits, that leaves less than half of a picture's own detail
-KEEP = 8  # pictures whose areas are remembered
+KEPT_VALUES = 2.5e7  # of pictures that are remembered, and of their areas
 
 
 class Picture(NamedTuple):
@@ -32,12 +32,15 @@ class Picture(NamedTuple):
 class Renderer:
     """Draws the samples of one task at the side of its pictures."""
 
-    def __init__(self, support: Tensor, picture: Callable[[int], Picture], rules: VariationRules) -> None:
+    def __init__(self, support: Tensor, picture: Callable[[int], Picture], rules: VariationRules, side: int) -> None:
         """Of support images [K, C, S, S], as the plans know them, and what finds one of them at a larger side."""
-        self.support, self.picture, self.rules = support, picture, rules
+        self.support, self.rules = support, rules
+        keep = max(2, int(KEPT_VALUES / (4 * side**2)))
+        self.picture = lru_cache(keep)(picture)
         self.palette = palette_of(support[None]) if support.shape[1] == 3 else None
-        self._areas = lru_cache(KEEP)(lambda number: even_areas(picture(number).colour[None], EVEN))
+        self._areas = lru_cache(keep)(lambda number: even_areas(self.picture(number).colour[None], EVEN))
 
+    @torch.no_grad()
     def draw(self, plan: Plan, number: int) -> Picture:
         """Sample number `number` of a plan, in [-1, 1]."""
         one = plan.part(number)
@@ -101,7 +104,8 @@ def parts_at(one: Plan, turn: int, support: Tensor, side: int, rules: VariationR
     taken = one.taken[:, turn : turn + 1]
     base, other = support[one.start], support[one.donors[:, turn]]
     differ = ((base - other).abs().amax(1, keepdim=True) > rules.part_margin).float()
-    wider = F.max_pool2d(taken, 3, 1, 1) * (1 - differ * (1 - taken))  # up to the parts that are not taken
+    left = -F.max_pool2d(-differ * (1 - taken), 3, 1, 1)  # of the parts that are not taken what is more than a sliver
+    wider = F.max_pool2d(taken, 5, 1, 2) * (1 - F.max_pool2d(left, 3, 1, 1)).maximum(taken)
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
@@ -121,6 +125,6 @@ def _moved(areas: Areas, grid: Tensor) -> Areas:
     beyond = (grid.abs() > 1).any(3).flatten(1)
     inside = areas.inside.flatten(1).gather(1, index) & ~beyond
     regions = areas.regions.gather(1, index)
-    pixel = torch.arange(side * side, device=grid.device)
-    stands = torch.zeros(int(regions.max()) + 1, dtype=torch.long, device=grid.device).scatter_reduce(0, regions[0], pixel, "amax")
+    none = torch.zeros(int(regions.max()) + 1, dtype=torch.long, device=grid.device)
+    stands = none.scatter_reduce(0, regions[0], torch.arange(side * side, device=grid.device), "amax")
     return Areas(stands[regions], inside.view_as(areas.inside))
