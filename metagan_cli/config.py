@@ -219,7 +219,7 @@ class SampleConfig:
     count: int = 64
     seed: int = 0
     truncation: float = 1.0
-    size: str = "auto"  # the folder's for pixel art, else the model's in the folder's shape
+    size: str = "auto"  # the folder's own, but at most 1,024 pixels, and 256 in a sheet
     scale: int = 1
     format: str = "png"  # of single files
 

@@ -83,7 +83,7 @@ def sample(
         typer.Option(
             "--size",
             metavar="SIZE",
-            help="Of an image: model, folder, 128, 48x64; auto is folder for pixel art.",
+            help="Of an image: model, folder, 128, 48x64; auto is the folder's, at most 1024, in a grid 256.",
             rich_help_panel=OUTPUT,
         ),
     ] = SAMPLE.size,

@@ -39,7 +39,7 @@ class Painting:
             self.renderer = Renderer(ready.state.bases[0].float().cpu(), self._example, rules, self.side)
 
     def pictures(self, images: Tensor, latents: Latents, opaque: bool = False) -> Iterator[Tensor]:
-        """Samples [N, C, S, S] in [-1, 1], drawn from latents, one after the other as uint8 [H, W, C]; C is 4 where transparent."""
+        """Samples [N, C, S, S] in [-1, 1] and their latents as uint8 [H, W, C], one after the other; C is 4 where transparent."""
         if self.renderer is None:
             yield from given_back(to_bytes(images, self.ready.light_on_dark), self.ready.form, self.size, opaque)
             return

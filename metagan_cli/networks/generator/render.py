@@ -60,13 +60,16 @@ class Renderer:
     def _with_parts(self, one: Plan) -> tuple[Picture, Areas | None]:
         """The picture that a sample starts from, with the parts that others give; and, in flat-coloured folders, its areas."""
         start = int(one.start)
-        mixed = self.picture(start)
+        mixed, seen = self.picture(start), self.support[start]  # as large as wanted, and as the model sees it
         areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
         for turn, donor in enumerate(one.donors[0].tolist()):
             if not one.taken[:, turn].any():
                 continue
-            other, mask = self.picture(donor), parts_at(one, turn, self.support, mixed.colour.shape[-1], self.rules)
             change = recolouring(self.support, donor, start, self.rules.recolour_agreement)
+            other, taken = self.picture(donor), one.taken[0, turn]
+            given = with_colours(self.support[donor], *change)
+            mask = parts_at(seen, given, taken, mixed.colour.shape[-1], self.rules.part_margin)
+            seen = torch.lerp(seen, given, taken)
             colour = torch.lerp(mixed.colour, with_colours(other.colour, *change), mask)
             alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
             mixed = Picture(colour, alpha)
@@ -99,13 +102,15 @@ def grid_at(grid: Tensor, side: int) -> Tensor:
     return F.affine_grid(still, [len(grid), 1, side, side], align_corners=False) + resized(flow, side).permute(0, 2, 3, 1)
 
 
-def parts_at(one: Plan, turn: int, support: Tensor, side: int, rules: VariationRules) -> Tensor:
-    """Where a donor's parts are taken, at `side` pixels: [1, side, side] in [0, 1], soft where the pictures agree."""
-    taken = one.taken[:, turn : turn + 1]
-    base, other = support[one.start], support[one.donors[:, turn]]
-    differ = ((base - other).abs().amax(1, keepdim=True) > rules.part_margin).float()
-    left = -F.max_pool2d(-differ * (1 - taken), 3, 1, 1)  # of the parts that are not taken what is more than a sliver
-    wider = F.max_pool2d(taken, 5, 1, 2) * (1 - F.max_pool2d(left, 3, 1, 1)).maximum(taken)
+def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: float) -> Tensor:
+    """Where parts of another image are taken, at `side` pixels: [1, side, side] in [0, 1], soft where the images agree.
+
+    Of two images [3, S, S], what is taken at their size [S, S], and the least difference of parts.
+    """
+    taken = taken[None, None]
+    left = ((base - other).abs().amax(0) > margin).float() * (1 - taken)
+    left = F.max_pool2d(-F.max_pool2d(-left, 3, 1, 1), 3, 1, 1)  # of the parts that are not taken what is more than a sliver
+    wider = F.max_pool2d(taken, 5, 1, 2) * (1 - left).maximum(taken)
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
