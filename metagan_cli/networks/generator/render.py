@@ -1,6 +1,6 @@
 """The renderer: a plan carried out on pictures of any size, so that samples are as large and as sharp as those."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -57,23 +57,31 @@ class Renderer:
             tinted = follow_regions(tinted, tinted, found, self.palette)
         return Picture(uncoloured(tinted, self.support[None])[0].clamp(-1, 1), alpha)
 
+    def parts(self, one: Plan, side: int) -> Iterator[tuple[int, Tensor]]:
+        """Which images lend parts to the one sample of a plan, and where: masks [1, side, side] in [0, 1], one by one."""
+        seen = self.support[int(one.start)]
+        for donor, taken in zip(one.donors[0].tolist(), one.taken[0], strict=True):
+            if taken.any():
+                given = with_colours(self.support[donor], *self._recolouring(donor, int(one.start)))
+                yield donor, parts_at(seen, given, taken, side, self.rules.part_margin)
+                seen = torch.lerp(seen, given, taken)
+
+    def _recolouring(self, donor: int, start: int) -> tuple[Tensor, Tensor]:
+        return recolouring(self.support, donor, start, self.rules.recolour_agreement)
+
     def _with_parts(self, one: Plan) -> tuple[Picture, Areas | None]:
         """The picture that a sample starts from, with the parts that others give; and, in flat-coloured folders, its areas."""
         start = int(one.start)
-        mixed, seen = self.picture(start), self.support[start]  # as large as wanted, and as the model sees it
+        mixed = self.picture(start)
         areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
-        for turn, donor in enumerate(one.donors[0].tolist()):
-            if not one.taken[:, turn].any():
-                continue
-            change = recolouring(self.support, donor, start, self.rules.recolour_agreement)
-            other, taken = self.picture(donor), one.taken[0, turn]
-            given = with_colours(self.support[donor], *change)
-            mask = parts_at(seen, given, taken, mixed.colour.shape[-1], self.rules.part_margin)
-            seen = torch.lerp(seen, given, taken)
-            colour = torch.lerp(mixed.colour, with_colours(other.colour, *change), mask)
+        for donor, mask in self.parts(one, mixed.colour.shape[-1]):
+            other = self.picture(donor)
+            given = with_colours(other.colour, *self._recolouring(donor, start))
+            differ = (given - mixed.colour).abs().amax(0, keepdim=True) > EVEN
+            colour = torch.lerp(mixed.colour, given, mask)
             alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
             mixed = Picture(colour, alpha)
-            areas = None if areas is None else _joined(areas, self._areas(donor), mask)
+            areas = None if areas is None else _joined(areas, self._areas(donor), differ & (mask > 0.5))
         return mixed, areas
 
     def _inked(self, ink: Tensor, grid: Tensor, residual: Tensor) -> Tensor:
@@ -114,9 +122,9 @@ def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: floa
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
-def _joined(areas: Areas, others: Areas, mask: Tensor) -> Areas:
-    """The areas of one picture, and where a mask [1, L, L] is above a half those of another."""
-    taken = (mask > 0.5).flatten()[None]
+def _joined(areas: Areas, others: Areas, taken: Tensor) -> Areas:
+    """The areas of one picture, and where they are taken, bool [1, L, L], those of another."""
+    taken = taken.flatten()[None]
     own, further = int(areas.regions.max()) + 1, others.regions
     regions = torch.where(taken, own + further, areas.regions)
     return Areas(regions, torch.where(taken.view_as(areas.inside), others.inside, areas.inside))
