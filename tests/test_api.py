@@ -36,7 +36,7 @@ def test_the_readme_s_lines_draw_eight_images(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     exec(code, {})
     drawn = [Image.open(tmp_path / f"new{number}.png") for number in range(8)]
-    assert {(image.mode, image.size) for image in drawn} == {("L", (64, 64))}
+    assert {(image.mode, image.size) for image in drawn} == {("L", (128, 128))}
     assert len(set(pixels(drawn))) == 8
     assert (tmp_path / "runes.safetensors").is_file()
 
@@ -65,7 +65,8 @@ def test_images_depend_on_their_seeds_alone(model: Model) -> None:
 def test_sizes_and_scales(model: Model) -> None:
     assert model.sample(1, size=80)[0].size == (80, 80)
     assert model.sample(1, size="24x40", scale=2)[0].size == (48, 80)
-    assert model.sample(1)[0].size == (32, 32)
+    assert model.sample(1)[0].size == (64, 64)  # the folder's
+    assert model.sample(1, size="model")[0].size == (32, 32)
 
 
 def test_it_prints_nothing_and_says_what_the_command_says(

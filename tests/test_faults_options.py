@@ -35,7 +35,7 @@ def test_exactly_as_many_as_asked(count: int, adapted: Path, tmp_path: Path) -> 
     assert ran.code == 0, ran.err
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == [f"{i:06d}.png" for i in range(count)]
     with Image.open(tmp_path / "o.png") as sheet:
-        assert sheet.size == (5 * 34 + 2, -(-count // 5) * 34 + 2)
+        assert sheet.size == (5 * 66 + 2, -(-count // 5) * 66 + 2)
 
 
 @pytest.mark.parametrize(

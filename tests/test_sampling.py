@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import draw_folder, refused, run
-from PIL import Image, ImageSequence
+from PIL import Image, ImageDraw, ImageSequence
 
 from metagan_cli.networks.state import Latents
 from metagan_cli.rng import generator_for
@@ -93,7 +94,7 @@ def test_walk_goes_through_its_seeds(sampler: Sampler) -> None:
     lengths = frames.z[0].norm(dim=1)
     assert lengths.min() > 0.7 * stops.z[0].norm(dim=1).min()  # on the sphere, not through its middle
     assert len(frames.pick.unique()) == len(frames.partner.unique()) == 1
-    assert torch.allclose(sampler.walk([3, 8, 4], 9)[0], sampler.draw([3])[0], atol=1e-4)
+    assert torch.allclose(sampler.walk([3, 8, 4], 9)[0][:1], sampler.draw([3]), atol=1e-4)
 
 
 def test_seeds_as_text() -> None:
@@ -160,7 +161,7 @@ def test_interpolation_animates(ending: str, adapted: Path, tmp_path: Path) -> N
     assert ran.code == 0, ran.err
     with Image.open(tmp_path / f"walk.{ending}") as picture:
         assert 2 <= sum(1 for _ in ImageSequence.Iterator(picture)) <= 9
-        assert picture.size == (32, 32)
+        assert picture.size == (64, 64)  # the folder's
     again = run("sample", adapted, "--like", f"walk.{ending}", "-o", f"again.{ending}", cwd=tmp_path)
     assert again.code == 0
     assert (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"walk.{ending}").read_bytes()
@@ -170,7 +171,27 @@ def test_interpolation_as_a_sheet(adapted: Path, tmp_path: Path) -> None:
     ran = run("sample", adapted, "--interpolate", "--seed", "5", "-n", "4", "--columns", "4", "-o", "walk.png", cwd=tmp_path)
     assert ran.code == 0, ran.err
     with Image.open(tmp_path / "walk.png") as picture:
-        assert picture.size == (4 * 34 + 2, 36)
+        assert picture.size == (4 * 66 + 2, 68)
+
+
+def test_samples_are_as_large_as_the_folder_and_cells_of_a_sheet_as_256(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    for i in range(4):
+        image = Image.new("L", (400, 300), 255)
+        ImageDraw.Draw(image).ellipse([60 + 10 * i, 40, 300, 220 + 10 * i], outline=0, width=14)
+        image.save(tmp_path / "large" / f"{i}.png")
+    draw = ["sample", "large", "--from", tiny_model, "--steps", "0", "-n", "2", "--columns", "2"]
+    assert run(*draw, "-o", "sheet.png", "--each", "single", cwd=tmp_path).code == 0
+    assert Image.open(tmp_path / "sheet.png").size == (2 * 258 + 2, 192 + 4)
+    single = Image.open(tmp_path / "single" / "000001.png")
+    assert single.size == (400, 300)
+    assert run(*draw, "--each", "small", "--size", "model", cwd=tmp_path).code == 0
+    small = Image.open(tmp_path / "small" / "000001.png")
+    assert small.size == (32, 24)
+    seen, model = (np.asarray(image).astype(float) for image in (single.resize((32, 24), Image.Resampling.BOX), small))
+    assert abs(seen - model).mean() < 8  # the same sample
+    gray = np.asarray(single)
+    assert ((gray > 40) & (gray < 215)).mean() < 0.03  # with crisp edges
 
 
 def test_a_picture_from_a_folder_is_drawn_again_from_that_folder_alone(tmp_path: Path, tiny_model: Path) -> None:

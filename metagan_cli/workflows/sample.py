@@ -175,8 +175,8 @@ def _write_each(
     drawing, size = None, (painting.width, painting.height)
     if request.format == "svg":
         drawing = drawing_of(ready.state.bases[0].float().cpu(), ready.form)
-        if painting.renderer is None and not drawing.in_pixels:  # pixels that were enlarged would be traced as such
-            painting = Painting(ready, painting.sampler, "model")
+        if not drawing.in_pixels:  # at its largest, and without pixels that were enlarged, which would be traced as such
+            painting = Painting(ready, painting.sampler, str(ready.natives.side) if ready.natives else "model")
     files = painting.pictures(images, latents, _is_opaque(f".{request.format}"))
     for i, image in enumerate(files, start=place):
         alone = {"kind": "single", "model": text["model"], "truncation": request.truncation}
