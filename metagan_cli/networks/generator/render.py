@@ -1,7 +1,7 @@
 """The renderer: a plan carried out on pictures of any size, so that samples are as large and as sharp as those."""
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -38,6 +38,8 @@ class Renderer:
         keep = max(2, int(KEPT_VALUES / (4 * side**2)))
         self.picture = lru_cache(keep)(picture)
         self.palette = palette_of(support[None]) if support.shape[1] == 3 else None
+        self._recolouring = cache(lambda donor, start: recolouring(support, donor, start, rules.recolour_agreement))
+        self._recoloured = lru_cache(keep)(self._in_colours_of)
         self._areas = lru_cache(keep)(lambda number: even_areas(self.picture(number).colour[None], EVEN))
 
     @torch.no_grad()
@@ -66,8 +68,9 @@ class Renderer:
                 yield donor, parts_at(seen, given, taken, side, self.rules.part_margin)
                 seen = torch.lerp(seen, given, taken)
 
-    def _recolouring(self, donor: int, start: int) -> tuple[Tensor, Tensor]:
-        return recolouring(self.support, donor, start, self.rules.recolour_agreement)
+    def _in_colours_of(self, donor: int, start: int) -> Tensor:
+        """One of the pictures in another's colours: [3, L, L]."""
+        return with_colours(self.picture(donor).colour, *self._recolouring(donor, start))
 
     def _with_parts(self, one: Plan) -> tuple[Picture, Areas | None]:
         """The picture that a sample starts from, with the parts that others give; and, in flat-coloured folders, its areas."""
@@ -76,7 +79,7 @@ class Renderer:
         areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
         for donor, mask in self.parts(one, mixed.colour.shape[-1]):
             other = self.picture(donor)
-            given = with_colours(other.colour, *self._recolouring(donor, start))
+            given = self._recoloured(donor, start)
             differ = (given - mixed.colour).abs().amax(0, keepdim=True) > EVEN
             colour = torch.lerp(mixed.colour, given, mask)
             alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
