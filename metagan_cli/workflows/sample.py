@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
 AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support")  # and of a request, but for which images it asks for
+AHEAD = 2  # pictures that are painted before those that are written
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -178,14 +181,25 @@ def _write_each(
         if not drawing.in_pixels:  # at its largest, and without pixels that were enlarged, which would be traced as such
             painting = Painting(ready, painting.sampler, str(ready.natives.side) if ready.natives else "model")
     files = painting.pictures(images, latents, _is_opaque(f".{request.format}"))
-    for i, image in enumerate(files, start=place):
+    folder, seeds = request.each, request.seeds
+
+    def write(i: int, image: Tensor) -> None:
         alone = {"kind": "single", "model": text["model"], "truncation": request.truncation}
-        alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": request.seeds[i]}
-        path = request.each / f"{i:06d}.{request.format}"
+        alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": seeds[i]}
+        path = folder / f"{i:06d}.{request.format}"
         if drawing is not None:
             pictures.write_svg(path, as_svg(image, drawing, size, request.scale), alone)
         else:
             pictures.write_picture(path, picture(image, request.scale), alone)
+
+    with ThreadPoolExecutor(1) as pool:  # writes one while the next is painted
+        waiting = deque[Future[None]]()
+        for i, image in enumerate(files, start=place):
+            waiting.append(pool.submit(write, i, image))
+            if len(waiting) > AHEAD:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
 
 
 def _write_sheet(out: Path, cells: Tensor, painting: Painting, request: SampleRequest, text: dict[str, Any]) -> None:
