@@ -59,12 +59,9 @@ def main() -> None:
     weights = [torch.tensor([source.weight for source in sources]) for sources in (HAND, RULED)]
     train = [[split.train for split in splits] for splits in (hand, ruled)]
     steps = fit(net, partial(loss_of, net, train, weights, options.seed), 60 * options.minutes, RATE)
-    right = {}
-    for number, splits in enumerate((hand, ruled)):
-        for split, source in zip(splits, (HAND, RULED)[number], strict=True):
-            if split.held_out.tasks(1):
-                right[source.source] = share_right(net.eval(), split.held_out, bool(number))
-    print(", ".join(f"{Path(name).stem} {100 * share:.1f} %" for name, share in right.items()))
+    held_out = [(split.held_out, is_ruled) for splits, is_ruled in ((hand, False), (ruled, True)) for split in splits]
+    right = {source.name: share_right(net.eval(), source, is_ruled) for source, is_ruled in held_out if source.tasks(1)}
+    print(", ".join(f"{name} {100 * share:.1f} %" for name, share in right.items()))
     mean = sum(right.values()) / len(right)
     save_ruler(options.out, net, {"seed": options.seed, "steps": steps, "right": round(mean, 4)})
     print(f"wrote {options.out}")
@@ -81,11 +78,12 @@ def loss_of(net: Ruler, sources: Sequence[Sequence[TaskSource]], weights: Sequen
     low, high = WARP
     size = low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)
     warp = size * torch.randn(len(images), 2, CELLS, CELLS, generator=rng)
-    bent = torch.arange(len(images)).sub(BY_HAND).ge(0) & torch.arange(len(images)).sub(BY_HAND + WARPED).lt(0)
+    place = torch.arange(len(images))
+    bent = (place >= BY_HAND) & (place < BY_HAND + WARPED)
     changed = moved(inked(images, rng), warp * bent[:, None, None, None], rng)
     kept = (torch.rand(len(images), generator=rng) < AS_THEY_ARE) & ~bent
     seen = torch.where(kept[:, None, None, None], images, changed)
-    truth = (torch.arange(len(images)) >= BY_HAND + WARPED).float()
+    truth = (place >= BY_HAND + WARPED).float()
     return F.binary_cross_entropy_with_logits(net(seen), truth)
 
 

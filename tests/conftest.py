@@ -182,6 +182,15 @@ def draw_folder(folder: Path, count: int, task: int = 5, size: int = 64) -> Path
     return folder
 
 
+def draw_sprites(folder: Path, count: int) -> None:
+    """A folder with that many transparent pictures of 12 x 8 drawn pixels."""
+    folder.mkdir()
+    for i in range(count):
+        sprite = Image.new("RGBA", (12, 8), (0, 0, 0, 0))
+        sprite.paste((20, 20, 20, 255), (2 + i, 2, 6 + i, 7))
+        sprite.save(folder / f"{i}.png")
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained base model of 32 px in a file."""

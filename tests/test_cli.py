@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import draw_folder, hashes, refused, run
+from conftest import draw_folder, draw_sprites, hashes, refused, run
 from PIL import Image
 
 from metagan_cli.store.shipped import shipped_models
@@ -79,11 +79,7 @@ def test_depth(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_results_have_the_form_of_their_folder(tiny_model: Path, tmp_path: Path) -> None:
-    (tmp_path / "sprites").mkdir()
-    for i in range(5):
-        sprite = Image.new("RGBA", (12, 8), (0, 0, 0, 0))
-        sprite.paste((20, 20, 20, 255), (2 + i, 2, 6 + i, 7))
-        sprite.save(tmp_path / "sprites" / f"{i}.png")
+    draw_sprites(tmp_path / "sprites", 5)
     ran = run("adapt", "sprites", "--from", tiny_model, "--json", cwd=tmp_path)
     assert json.loads(ran.out)["form"]["block"] == 1
     assert "put on white" in ran.err

@@ -8,9 +8,9 @@ from conftest import TINY, gaussian, stirred
 
 from metagan_cli.config import VariationRules
 from metagan_cli.evaluation.plain import flatness
-from metagan_cli.images.regions import are_areas, even_areas, even_regions, region_means
+from metagan_cli.images.regions import EVEN, are_areas, even_areas, even_regions, region_means
 from metagan_cli.learners.base import seen
-from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of
+from metagan_cli.networks.generator.flat import follow_regions, palette_of
 from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import draw_latents
 from metagan_cli.rng import generator_for

@@ -38,11 +38,11 @@ def test_nothing_is_lost(channels: int, clear: bool, webp: bool, monkeypatch: py
     assert natives.coded[1][8:12] == b"WEBP" if webp else natives.coded[1][1:4] == b"PNG"
     assert natives.bytes == sum(map(len, natives.coded))
     for number in range(2):
-        image = natives.image(number)
+        image = natives.picture(number)[0]
         assert image.dtype == torch.float32
         assert torch.equal(((image + 1) * 127.5).round().byte(), torch.from_numpy(given[..., :channels]).permute(2, 0, 1))
-    assert natives.alpha(0) is None
-    alpha = natives.alpha(1)
+    assert natives.picture(0)[1] is None
+    alpha = natives.picture(1)[1]
     if clear:
         assert alpha is not None
         assert torch.equal((alpha * 255).round().byte(), torch.from_numpy(given[..., -1:]).permute(2, 0, 1))
@@ -54,7 +54,7 @@ def test_a_damaged_one_is_told() -> None:
     whole = natives_of([pixels(3)], 40, 3).coded[0]
     for coded, said in ((whole[:-40], "damaged"), (b"", "damaged"), (natives_of([pixels(3, 41)], 41, 3).coded[0], "41 x 41")):
         with pytest.raises(CheckpointError, match=said):
-            Natives(40, 3, (coded,)).image(0)
+            Natives(40, 3, (coded,)).picture(0)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_command_keeps_them_and_inspect_says_so(large: Path) -> None:
     assert len(loaded.natives.coded) == 3
     for number in range(3):
         own = torch.from_numpy(support.at_side(number, 80)).permute(2, 0, 1).float() / 127.5 - 1
-        assert torch.equal(loaded.natives.image(number), own)
+        assert torch.equal(loaded.natives.picture(number)[0], own)
         small = torch.nn.functional.interpolate(own[None], size=(32, 32), mode="area")[0]
         apart = [(small - base.float()).abs().mean() for base in loaded.state.bases[0]]
         assert int(np.argmin(apart)) == number, "they stand in the state's order"
@@ -133,11 +133,11 @@ def test_transparent_ones_keep_their_alpha(tmp_path: Path, tiny_model: Path) -> 
     folder = fill(tmp_path, drawn(BROWN, side=70), drawn(BROWN, 4, side=70))
     natives = adapt_images(folder, AdaptConfig(str(tiny_model), steps=0)).natives
     assert natives is not None
-    alpha = natives.alpha(0)
+    alpha = natives.picture(0)[1]
     assert alpha is not None
     assert alpha.shape == (1, 70, 70)
     assert (float(alpha.amin()), float(alpha.amax())) == (0, 1)
-    assert (natives.image(0)[alpha == 0] == -1).all(), "ground is no ink"
+    assert (natives.picture(0)[0][alpha == 0] == -1).all(), "ground is no ink"
 
 
 def coded(side: int, form: str = "WEBP") -> torch.Tensor:

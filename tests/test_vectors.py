@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import resvg_py
 import torch
-from conftest import draw_folder, refused, run
+from conftest import draw_folder, draw_sprites, refused, run
 from PIL import Image, ImageDraw
 
 from metagan_cli.images.ink import is_ink
@@ -186,11 +186,7 @@ def test_vectors_agree_with_the_pixels_of_the_same_samples(draw: Callable[[Path]
 
 
 def test_sizes_and_forms(tmp_path: Path, tiny_model: Path) -> None:
-    (tmp_path / "sprites").mkdir()
-    for i in range(3):
-        sprite = Image.new("RGBA", (12, 8), (0, 0, 0, 0))
-        sprite.paste((20, 20, 20, 255), (2 + i, 2, 6 + i, 7))
-        sprite.save(tmp_path / "sprites" / f"{i}.png")
+    draw_sprites(tmp_path / "sprites", 3)
     without = "import sys; sys.modules['vtracer'] = None"  # which rectangles do not need
     draw = ["sample", "sprites", "--from", tiny_model, "-n", 1, "--each", "d", "--scale", 3]
     for options in ([], ["--size", "40x40"]):

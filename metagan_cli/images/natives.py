@@ -32,15 +32,14 @@ class Natives:
         """How much they take."""
         return sum(map(len, self.coded))
 
-    def image(self, number: int) -> Tensor:
-        """One image on its ground: float32 [C, side, side] in [-1, 1], gray ones with ink +1. Raises CheckpointError."""
-        colours = np.asarray(self._opened(number).convert("RGB"))[..., : self.channels]
-        return torch.from_numpy(colours.copy()).permute(2, 0, 1).float() / 127.5 - 1
+    def picture(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """One image on its ground, float32 [C, side, side] in [-1, 1], gray ones with ink +1; and how opaque it is.
 
-    def alpha(self, number: int) -> Tensor | None:
-        """How opaque it is: float32 [1, side, side] in [0, 1], or None of an opaque image. Raises CheckpointError."""
+        That is float32 [1, side, side] in [0, 1], or None of an opaque image. Raises CheckpointError.
+        """
         image = self._opened(number)
-        return torch.from_numpy(np.array(image.getchannel("A")))[None].float() / 255 if "A" in image.mode else None
+        colours = torch.from_numpy(np.array(image.convert("RGB"))[..., : self.channels]).permute(2, 0, 1).float() / 127.5 - 1
+        return colours, torch.from_numpy(np.array(image.getchannel("A")))[None].float() / 255 if "A" in image.mode else None
 
     def check(self) -> None:
         """Raises CheckpointError where one is not what it should be, as far as can be seen before it is decoded."""
@@ -68,14 +67,12 @@ class Natives:
 
 def natives_of(images: Iterable[Array], side: int, channels: int) -> Natives:
     """Images uint8 [side, side, C], or with their alpha [side, side, C + 1], coded one after the other."""
-    return Natives(side, channels, tuple(_coded(image, channels) for image in images))
+    return Natives(side, channels, tuple(map(_coded, images)))
 
 
-def _coded(pixels: Array, channels: int) -> bytes:
+def _coded(pixels: Array) -> bytes:
     """A picture as lossless WebP, which is the fastest; as PNG where Pillow knows no WebP."""
-    clear = pixels.shape[2] > channels
-    mode = {1: "L", 3: "RGB"}[channels] if not clear else {1: "LA", 3: "RGBA"}[channels]
-    image, buffer = Image.fromarray(pixels[..., 0] if mode == "L" else pixels), io.BytesIO()
+    image, buffer = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), io.BytesIO()
     if features.check("webp"):
         image.save(buffer, "WEBP", lossless=True, exact=True, method=0, quality=20)
     else:

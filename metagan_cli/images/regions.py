@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+EVEN = 2.5 / 127.5  # by how much a channel of neighbours that are even may differ
+
 
 @torch.no_grad()
 def parts_of(one: Tensor, other: Tensor, much: float, slightly: float) -> Tensor:

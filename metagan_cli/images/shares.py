@@ -4,9 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.images.regions import even_areas, region_means
+from metagan_cli.images.regions import EVEN, even_areas, region_means
 
-EVEN = 2.5 / 127.5  # by how much neighbours of one colour may differ in a channel
 SAME = 0.12  # distance of colours that count as one
 CLOSE, FAR = 0.15, 0.25  # of a pixel from what explains it well, and from what does not
 SLACK = 0.05  # by how much further a mixture may be than one colour

@@ -64,9 +64,9 @@ class Sampler:
         return self._generate(latents), latents
 
     def plans(self, latents: Latents) -> Iterator[Plan]:
-        """The plans of samples from these latents, in chunks."""
+        """The plans of samples from these latents, in chunks, on the CPU."""
         for _, plan in self._drawn(latents):
-            yield plan
+            yield plan.to(torch.device("cpu"))
 
     def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
         """The samples of these seeds, and the latents that they come from."""
@@ -111,7 +111,7 @@ class Sampler:
             filled, count = some.map(lambda tensor: _filled(tensor[0])[None]), some.pick.shape[1]
             with torch.no_grad():
                 images, _, plan = self.nets.generator(filled.to(self.state.code.device), self.state)
-            yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count)).to(torch.device("cpu"))
+            yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count))
 
     @torch.no_grad()
     def _scores(self, images: Tensor, base: Tensor, first: Tensor) -> Tensor:

@@ -27,46 +27,49 @@ def size_of(ready: Ready, wanted: str, most: int) -> str:
 class Painting:
     """Gives samples back at one size."""
 
-    def __init__(self, ready: Ready, sampler: Sampler, wanted: str, most: int = LARGEST) -> None:
-        self.ready, self.sampler, self.size = ready, sampler, size_of(ready, wanted, most)
+    def __init__(self, ready: Ready, sampler: Sampler, wanted: str, most: int = LARGEST, opaque: bool = False) -> None:
+        """At a size by `check_size`'s words, of which `auto` is at most so large; `opaque` where files cannot be transparent."""
+        self.ready, self.sampler, self.size, self.opaque = ready, sampler, size_of(ready, wanted, most), opaque
         model = ready.base.config.image_size
         self.width, self.height = ready.form.size(model, self.size)
-        natives, longer = ready.natives, max(self.width, self.height)
-        self.side = min(longer, natives.side) if natives and self.size != "model" else model
         self.renderer: Renderer | None = None
-        if self.side > model and not ready.form.in_pixels(model):
-            rules = ready.base.nets.generator.rules
-            self.renderer = Renderer(ready.state.bases[0].float().cpu(), self._example, rules, self.side)
+        if ready.natives and not ready.form.in_pixels(model):
+            self.side = min(max(self.width, self.height), ready.natives.side)
+            if self.side > model:
+                self.renderer = Renderer(ready.examples, self._example, ready.base.nets.generator.rules, self.side)
 
-    def pictures(self, images: Tensor, latents: Latents, opaque: bool = False) -> Iterator[Tensor]:
+    def pictures(self, images: Tensor, latents: Latents) -> Iterator[Tensor]:
         """Samples [N, C, S, S] in [-1, 1] and their latents as uint8 [H, W, C], one after the other; C is 4 where transparent."""
         if self.renderer is None:
-            yield from given_back(to_bytes(images, self.ready.light_on_dark), self.ready.form, self.size, opaque)
+            yield from self._given_back(images)
             return
         for plan in self.sampler.plans(latents):
             for number in range(len(plan.start)):
-                yield self._given(self.renderer.draw(plan, number), opaque)
+                yield self._given(self.renderer.draw(plan, number))
 
-    def examples(self, opaque: bool = False) -> Iterator[Tensor]:
+    def examples(self) -> Iterator[Tensor]:
         """The support images themselves, likewise."""
-        support = self.ready.state.bases[0].float().cpu()
+        support = self.ready.examples
         if self.renderer is None:
-            yield from given_back(to_bytes(support, self.ready.light_on_dark), self.ready.form, self.size, opaque)
+            yield from self._given_back(support)
             return
         for number in range(len(support)):
-            yield self._given(self._example(number), opaque)
+            yield self._given(self.renderer.picture(number))
 
     def _example(self, number: int) -> Picture:
-        natives = self.ready.natives
-        assert natives is not None
-        alpha = natives.alpha(number)
+        assert self.ready.natives is not None
+        colour, alpha = self.ready.natives.picture(number)
         shrunk = None if alpha is None else (at_side(2 * alpha[None] - 1, self.side)[0] + 1) / 2
-        return Picture(at_side(natives.image(number)[None], self.side)[0], shrunk)
+        return Picture(at_side(colour[None], self.side)[0], shrunk)
 
-    def _given(self, picture: Picture, opaque: bool) -> Tensor:
-        form, pixels = self.ready.form, to_bytes(picture.colour[None], self.ready.light_on_dark)
-        if opaque or form.clear < 0 or picture.alpha is None:
-            return given_back(pixels, form, self.size, opaque)[0]
+    def _given_back(self, images: Tensor) -> Tensor:
+        return given_back(to_bytes(images, self.ready.light_on_dark), self.ready.form, self.size, self.opaque)
+
+    def _given(self, picture: Picture) -> Tensor:
+        form = self.ready.form
+        if self.opaque or form.clear < 0 or picture.alpha is None:
+            return self._given_back(picture.colour[None])[0]
+        pixels = to_bytes(picture.colour[None], self.ready.light_on_dark)
         alpha = picture.alpha.permute(1, 2, 0)[None]
         colour = (form.clear + (pixels.float() - form.clear) / alpha.clamp(min=1 / 255)).clamp(0, 255)
         cut = torch.cat([colour.expand(-1, -1, -1, 3), 255 * alpha], 3).round().byte()

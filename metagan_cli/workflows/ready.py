@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from metagan_cli.config import AdaptConfig, from_dict
 from metagan_cli.data.readers.geometry import Form
 from metagan_cli.data.readers.support import Support
@@ -33,6 +35,11 @@ class Ready:
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # by which a folder was adapted on the way
     natives: Natives | None = None  # the examples at their own size, where they are kept
+
+    @property
+    def examples(self) -> Tensor:
+        """The support images [K, C, S, S] in [-1, 1], on the CPU."""
+        return self.state.bases[0].float().cpu()
 
 
 def load_ready(

@@ -25,7 +25,7 @@ from metagan_cli.store import pictures
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
-from metagan_cli.workflows.vectors import as_svg, drawing_of
+from metagan_cli.workflows.vectors import Drawing, as_svg, drawing_of
 
 GRID_LIMIT = 10_000  # images in one picture
 AREA_LIMIT = 2**28  # pixels of one picture
@@ -84,17 +84,16 @@ def check_request(request: SampleRequest) -> None:
         pictures.check_folder(request.each, request.each)
 
 
-def check_images(request: SampleRequest, images: Tensor, form: Form) -> None:
-    """Refuses images [K, C, S, S] whose samples cannot be written as asked. Raises UsageError."""
-    if request.each is not None and request.format == "svg":
-        drawing_of(images, form)
+def check_images(request: SampleRequest, images: Tensor, form: Form) -> Drawing | None:
+    """How single samples of images [K, C, S, S] are drawn, where that is as vectors. Raises UsageError where they cannot be."""
+    return drawing_of(images, form) if request.each is not None and request.format == "svg" else None
 
 
 def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sampled:
     """Draws the images of a request and writes them. Raises UsageError or OutputError, the former before any work."""
     start = time.monotonic()
     check_request(request)
-    check_images(request, ready.state.bases[0].float().cpu(), ready.form)
+    drawing = check_images(request, ready.examples, ready.form)
     _check_area(request, ready)
     text = {
         "kind": "sample",
@@ -108,23 +107,25 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
     tested, tests = list[Tensor](), 0
     count = request.walk_count or len(request.seeds)
     report("samples", 0, count)
-    single, cell = Painting(ready, sampler, request.size), Painting(ready, sampler, request.size, LARGEST_CELL)
-    cells: list[Tensor] = []
+    sheet, singles, cells = None, None, list[Tensor]()
     if request.each is not None:
         _prepare_folder(request)
+        singles = Singles(request, ready, sampler, drawing, text)
+    if request.out is not None:
+        sheet = Painting(ready, sampler, request.size, LARGEST_CELL, _is_opaque(request.out.suffix))
     for place, images, latents in _blocks(sampler, request):
-        if request.each is not None:
-            _write_each(request, place, images, latents, single, text)
-        if request.out is not None:
-            cells += cell.pictures(images, latents, _is_opaque(request.out.suffix))
+        if singles is not None:
+            singles.write(place, images, latents)
+        if sheet is not None:
+            cells += sheet.pictures(images, latents)
         if tests < TESTED:
             tested.append(images)
             tests += len(images)
         report("samples", place + len(images), count)
-    if request.out is not None:
-        _write_sheet(request.out, torch.stack(cells), cell, request, text)
+    if sheet is not None:
+        _write_sheet(torch.stack(cells), sheet, request, text)
     drawn = torch.cat(tested)[:TESTED]
-    copies = copy_report(drawn, ready.state.bases[0].float().cpu()) if request.walk_count is None else None
+    copies = copy_report(drawn, ready.examples) if request.walk_count is None else None
     return Sampled(count, request.out, request.each, copies, time.monotonic() - start, ready.warnings)
 
 
@@ -170,39 +171,47 @@ def _prepare_folder(request: SampleRequest) -> None:
             pictures.check_target(path, (path.suffix,), request.overwrite, request.inputs)
 
 
-def _write_each(
-    request: SampleRequest, place: int, images: Tensor, latents: Latents, painting: Painting, text: dict[str, Any]
-) -> None:
-    assert request.each is not None
-    ready = painting.ready
-    drawing, size = None, (painting.width, painting.height)
-    if request.format == "svg":
-        drawing = drawing_of(ready.state.bases[0].float().cpu(), ready.form)
-        if not drawing.in_pixels:  # at its largest, and without pixels that were enlarged, which would be traced as such
-            painting = Painting(ready, painting.sampler, str(ready.natives.side) if ready.natives else "model")
-    files = painting.pictures(images, latents, _is_opaque(f".{request.format}"))
-    folder, seeds = request.each, request.seeds
+class Singles:
+    """Single files of samples in a folder, each written while the next is painted."""
 
-    def write(i: int, image: Tensor) -> None:
-        alone = {"kind": "single", "model": text["model"], "truncation": request.truncation}
-        alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": seeds[i]}
-        path = folder / f"{i:06d}.{request.format}"
-        if drawing is not None:
-            pictures.write_svg(path, as_svg(image, drawing, size, request.scale), alone)
+    def __init__(
+        self, request: SampleRequest, ready: Ready, sampler: Sampler, drawing: Drawing | None, text: dict[str, Any]
+    ) -> None:
+        """What is drawn as vectors is traced at its largest, and shown at the size of other files."""
+        self.request, self.drawing, self.text = request, drawing, text
+        self.painting = Painting(ready, sampler, request.size, opaque=_is_opaque(f".{request.format}"))
+        self.size = self.painting.width, self.painting.height
+        if drawing is not None and not drawing.in_pixels:  # pixels that were enlarged would be traced as such
+            wanted = str(ready.natives.side) if ready.natives else "model"
+            self.painting = Painting(ready, sampler, wanted, opaque=self.painting.opaque)
+
+    def write(self, place: int, images: Tensor, latents: Latents) -> None:
+        """Writes samples [N, C, S, S] in [-1, 1], drawn from latents; the first has this place among all."""
+        files = self.painting.pictures(images, latents)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = deque[Future[None]]()
+            for i, image in enumerate(files, start=place):
+                waiting.append(pool.submit(self._write, i, image))
+                if len(waiting) > AHEAD:
+                    waiting.popleft().result()
+            for written in waiting:
+                written.result()
+
+    def _write(self, i: int, image: Tensor) -> None:
+        request = self.request
+        assert request.each is not None
+        alone = {"kind": "single", "model": self.text["model"], "truncation": request.truncation}
+        alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": request.seeds[i]}
+        path = request.each / f"{i:06d}.{request.format}"
+        if self.drawing is not None:
+            pictures.write_svg(path, as_svg(image, self.drawing, self.size, request.scale), alone)
         else:
             pictures.write_picture(path, picture(image, request.scale), alone)
 
-    with ThreadPoolExecutor(1) as pool:  # writes one while the next is painted
-        waiting = deque[Future[None]]()
-        for i, image in enumerate(files, start=place):
-            waiting.append(pool.submit(write, i, image))
-            if len(waiting) > AHEAD:
-                waiting.popleft().result()
-        for written in waiting:
-            written.result()
 
-
-def _write_sheet(out: Path, cells: Tensor, painting: Painting, request: SampleRequest, text: dict[str, Any]) -> None:
+def _write_sheet(cells: Tensor, painting: Painting, request: SampleRequest, text: dict[str, Any]) -> None:
+    out = request.out
+    assert out is not None
     if request.walk_count is not None and out.suffix.lower() in MOVING:
         pictures.write_animation(out, [picture(cell, request.scale) for cell in cells], text)
         return
@@ -210,7 +219,7 @@ def _write_sheet(out: Path, cells: Tensor, painting: Painting, request: SampleRe
     ground = 0 if painting.ready.light_on_dark else 255
     sheet = tile(cells, columns, ground)
     if request.with_support:
-        examples = torch.stack(list(painting.examples(_is_opaque(out.suffix))))
+        examples = torch.stack(list(painting.examples()))
         sheet = _beside(tile(examples, _support_columns(len(examples), sheet.shape[0] // (cells.shape[1] + 2)), ground), sheet)
     pictures.write_picture(out, picture(sheet, request.scale), text)
 

@@ -39,13 +39,13 @@ def suited_model(source: Source, settings: AdaptConfig, report: Report = silent,
     support = read_for(source, ink, settings, report, **options)
     if pictures == ink:
         return Suited(ink, support, "the only model")
-    if not support.colourful and _distance(ink, support) <= FAR:
-        return Suited(ink, support, "most images have no colours")
-    other = read_for(source, pictures, settings, report, **options)
     if support.colourful:
-        return Suited(pictures, other, "images have colours")
-    if _distance(pictures, other) < _distance(ink, support):
-        return Suited(pictures, other, "images have half-tones")
+        return Suited(pictures, read_for(source, pictures, settings, report, **options), "images have colours")
+    apart = _distance(ink, support)
+    if apart > FAR:
+        other = read_for(source, pictures, settings, report, **options)
+        if _distance(pictures, other) < apart:
+            return Suited(pictures, other, "images have half-tones")
     return Suited(ink, support, "most images have no colours")
 
 

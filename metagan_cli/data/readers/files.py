@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from metagan_cli.data.readers.geometry import ALONE, Array, Fitting, Outline, outline, squared
+from metagan_cli.data.readers.kinds import PNG
 from metagan_cli.data.readers.opening import BY_ENDING, FORMATS, Picture, open_picture
 from metagan_cli.data.readers.transparency import Contrast, contrast_of, laid_on, own_ground, said
 from metagan_cli.errors import InputError
@@ -21,7 +22,6 @@ MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
 CELLS, SPECK = 64, 0.002  # a side of the grid in which colours are looked for, and the share of it that is too little
 COLOUR = 24  # levels that channels differ by where there is colour, in a picture of full brightness
 DARK = 32  # the brightness of the darkest picture that has any
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_image(
 
     Raises InputError with one line that says what is wrong and what to do.
     """
-    label = shown(source) if isinstance(source, Path) else name
+    label = called(name, source)
     data, stamp = _bytes(source) if isinstance(source, Path) else (source, ())
     try:
         with warnings.catch_warnings():
@@ -83,6 +83,11 @@ def read_image(
     return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak, stamp, alpha)
 
 
+def called(name: str, source: Path | Image.Image) -> str:
+    """What messages call an image: its file, or the name of a picture that was opened already."""
+    return shown(source) if isinstance(source, Path) else name
+
+
 def shown(path: Path | str) -> str:
     """A path on one printable line, whatever characters it holds."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -107,7 +112,7 @@ def _bytes(path: Path) -> tuple[bytes, tuple[int, ...]]:
                 raise InputError(f"{shown(path)}: empty (0 bytes)")
             if status.st_size > MAX_BYTES:
                 raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
-            if file.read(8) == _PNG:
+            if file.read(8) == PNG:
                 _check_text_chunks(path, file)
             file.seek(0)
             return file.read(), (status.st_ino, status.st_size, status.st_mtime_ns)

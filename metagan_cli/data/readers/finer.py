@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from metagan_cli.data.readers.files import ReadImage, read_image, shown
+from metagan_cli.data.readers.files import ReadImage, called, read_image
 from metagan_cli.data.readers.geometry import Array, Fitting, Form, Outline, cut_to
 from metagan_cli.errors import InputError
 
@@ -38,8 +38,7 @@ class Finer:
         fitting = replace(self.fitting, finer=side > self.size)
         image = read_image(source, self.size if art else side, self.channels, fitting, name, with_alpha=True)
         if image.stamp != self.stamps[number]:
-            label = shown(source) if isinstance(source, Path) else name
-            raise InputError(f"{label}: changed while it was read; try again when it stays as it is")
+            raise InputError(f"{called(name, source)}: changed while it was read; try again when it stays as it is")
         pixels = 255 - image.pixels if self.turned[number] else image.pixels
         if image.alpha is not None:
             pixels = np.concatenate([pixels, image.alpha], axis=2)

@@ -16,7 +16,8 @@ REFUSED = {
     **dict.fromkeys((".jp2", ".j2k", ".qoi", ".dds", ".exr", ".hdr", ".pcx", ".icns"), "a format not read here: save it as PNG"),
 }
 LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}  # what systems leave in a folder, beside files with a dot
-BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+PNG = b"\x89PNG\r\n\x1a\n"  # its first bytes
+BEGINNINGS = (PNG, b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc")  # where a telephone's picture was given another ending
 
 

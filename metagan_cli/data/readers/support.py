@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from metagan_cli.config import FITS
-from metagan_cli.data.readers.files import ReadImage, read_image, shown
+from metagan_cli.data.readers.files import ReadImage, called, read_image, shown
 from metagan_cli.data.readers.finer import Finer, Named, Read, native_side
 from metagan_cli.data.readers.geometry import (
     ALIKE,
@@ -111,8 +111,7 @@ def read_support(
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; --skip-bad goes on without it") from error
-            label = shown(source) if isinstance(source, Path) else name
-            skipped.append((name, str(error).removeprefix(f"{label}: ")))
+            skipped.append((name, str(error).removeprefix(f"{called(name, source)}: ")))
             continue
         if image.sheet:
             skipped.append((name, "a sheet of samples that metagan drew"))

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.images.regions import Areas, even_areas, region_means
+from metagan_cli.images.regions import EVEN, Areas, even_areas, region_means
 
-EVEN = 2.5 / 127.5  # by how much neighbours that are even may differ in a channel
 GRAY = 8 / 127.5  # by how much the channels of a picture without colour may differ
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
 NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' to others

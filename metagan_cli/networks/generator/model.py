@@ -12,9 +12,9 @@ from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.devices import as_float32
 from metagan_cli.images.colour import KINDS
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
-from metagan_cli.images.regions import even_areas
+from metagan_cli.images.regions import EVEN, even_areas
 from metagan_cli.networks.encoder import CELLS
-from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of, uncoloured
+from metagan_cli.networks.generator.flat import follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.modulation import Modulated, block_channels, each, modulation_sizes
 from metagan_cli.networks.generator.part_swap import swap_parts
 from metagan_cli.networks.generator.plan import Plan, together
@@ -124,9 +124,7 @@ class Generator(nn.Module):
         areas = even_areas(bent, EVEN) if self.follows else None
         amounts = tint_amounts(jitter, predicted[:, JITTER], limits[:, JITTER], base.shape[-1])
         tinted = tint(bent, amounts, areas, self.rules)
-        seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
-        seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
-        residual = self.rules.repaint[self.colour] * (1 - ruled) * residual_of(tinted, seen, self.unfold, self.finish, self.out)
+        residual = self._residual(tinted, high, style, modulation, noise, self.rules.repaint[self.colour] * (1 - ruled))
         painted = repainted(tinted, residual)
         if areas is not None and palette is not None:
             painted = REACH * follow_regions(painted / REACH, tinted, areas, palette)
@@ -178,6 +176,19 @@ class Generator(nn.Module):
         x = self._gather(x, state.tokens, latents.pick.shape[1])
         low = second(x, style, modulation[2:4], noise[1])
         return low, third(low, style, modulation[4:6], noise[2])
+
+    def _residual(
+        self, tinted: Tensor, high: Tensor, style: Tensor, modulation: tuple[Tensor, ...], noise: list[Tensor], share: Tensor
+    ) -> Tensor:
+        """What is painted over tinted images [N, C, S, S], in logits, of which a share [N, 1, 1, 1] counts.
+
+        Where none does it is found for the gradients' sake alone.
+        """
+        if not torch.is_grad_enabled() and not share.any():
+            return torch.zeros_like(tinted)
+        seen = high + self.paint(F.pixel_unshuffle(tinted, self.config.image_size // GRID))
+        seen = self.blocks[-1](seen, style, modulation[-2:], noise[-1])
+        return share * residual_of(tinted, seen, self.unfold, self.finish, self.out)
 
     def _gather(self, x: Tensor, tokens: Tensor, n: int) -> Tensor:
         """Each task's n samples look at all of its support tokens."""

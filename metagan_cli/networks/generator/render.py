@@ -10,9 +10,9 @@ from torch import Tensor
 
 from metagan_cli.config import VariationRules
 from metagan_cli.images.palette import recolouring, with_colours
-from metagan_cli.images.regions import Areas, even_areas
+from metagan_cli.images.regions import EVEN, Areas, even_areas
 from metagan_cli.images.resampling import sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
-from metagan_cli.networks.generator.flat import EVEN, follow_regions, palette_of, uncoloured
+from metagan_cli.networks.generator.flat import follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.repaint import CLIP, SHARPEN
 from metagan_cli.networks.generator.tint import tint

@@ -75,7 +75,8 @@ def variation_limits(support: Tensor, rules: VariationRules, flat: Tensor | None
     ground, plain = (part.unflatten(0, support.shape[:2]) for part in ground_of(support.flatten(0, 1)))
     share = plain.float().mean(1, keepdim=True)
     if support.shape[1] == 1:
-        return torch.lerp(torch.tensor(rules.several_share * rules.filled_share), torch.ones(()), share).expand(-1, 3 + KINDS)
+        least = rules.several_share * rules.filled_share
+        return torch.as_tensor(least + (1 - least) * share).expand(-1, 3 + KINDS)
     change = rules.several_share * (rules.filled_share + (1 - rules.filled_share) * share)
     ground = ground[..., None, None]
     differ = torch.minimum(
