@@ -72,6 +72,23 @@ def test_large_samples_are_as_sharp_and_flat_as_the_pictures(channels: int) -> N
     assert (between[0] & between[1]).float().mean() < 0.02  # few pixels lie between ground and disc
 
 
+def test_what_is_small_keeps_its_colour() -> None:
+    """A red square too small to be an area at the model's size, on large dark discs: it does not take their colour."""
+    large = discs(3, 3)
+    red = torch.tensor([0.9, -0.8, -0.9])
+    large[..., 20:32, 20:32] = red[:, None, None]
+    nets = build_networks(replace(TINY, channels=3), generator_for(0, "weights")).eval()
+    support = at_side(large, SIDE)
+    latents = draw_latents(1, 6, nets.generator.latent_sizes, generator_for(0, "latents"))
+    with torch.no_grad():
+        plan = nets.generator(latents, seen(nets, support[None]))[2]
+    plan = replace(plan, amounts=torch.zeros_like(plan.amounts))
+    renderer = Renderer(support, lambda number: Picture(large[number]), VariationRules(), LARGE)
+    for number in range(6):
+        drawn = renderer.draw(plan, number).colour
+        assert ((drawn - red[:, None, None]).abs().amax(0) < 0.05).sum() > 60
+
+
 def test_strokes_that_are_closed_stay_crisp() -> None:
     """A residual that paints ink where there was none: its edge is as sharp as that of the picture."""
     large = torch.full((1, 1, LARGE, LARGE), -1.0)
@@ -152,6 +169,19 @@ def test_what_leaves_the_picture_is_known() -> None:
     box, left = carry_boxes(moved, 0, torch.tensor([[-0.75, -0.2, -0.25, 0.2]]))
     assert torch.allclose(box[0], torch.tensor([-1.0, -0.2, -0.75, 0.2]), atol=0.02)
     assert float(left) == pytest.approx(0.5, abs=0.03)
+
+
+def test_ground_that_a_donor_shows_is_ground() -> None:
+    """Where a donor's bar is narrower its ground shows at the sides: that stays white, though another colour is nearer."""
+    images = torch.ones(2, 3, LARGE, LARGE)
+    images[0, :, 40:220, 80:176] = images[1, :, 40:220, 112:144] = -0.7
+    images[:, :, 8:40, 112:144] = torch.tensor([0.8, 0.6, 0.4])[:, None, None]
+    taken = torch.zeros(1, 1, SIDE, SIDE)
+    taken[..., 5:28, 10:22] = 1
+    still = swaying(0.0)
+    plan = replace(still, donors=torch.ones(1, 1, dtype=torch.long), taken=taken, amounts=torch.zeros(1, 3, SIDE, SIDE))
+    renderer = Renderer(at_side(images, SIDE), lambda number: Picture(images[number]), VariationRules(), LARGE)
+    assert (renderer.draw(plan, 0).colour - images[1]).abs().max() < 0.05
 
 
 def test_lent_parts_bring_their_masks() -> None:

@@ -1,7 +1,8 @@
 """The renderer: a plan carried out on pictures of any size, so that samples are as large and as sharp as those."""
 
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from dataclasses import replace
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 from metagan_cli.config import VariationRules
 from metagan_cli.images.palette import recolouring, with_colours
 from metagan_cli.images.regions import EVEN, Areas, even_areas
-from metagan_cli.images.resampling import sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
-from metagan_cli.networks.generator.flat import follow_regions, palette_of, uncoloured
+from metagan_cli.images.resampling import at_side, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
+from metagan_cli.networks.generator.flat import Palette, follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.repaint import CLIP, SHARPEN
 from metagan_cli.networks.generator.tint import tint
@@ -20,6 +21,7 @@ from metagan_cli.networks.generator.warp import resized
 
 KEPT = 0.5  # the residual, in logits, that leaves less than half of a picture's own detail
 KEPT_VALUES = 2.5e7  # of pictures that are remembered, and of their areas
+FINE = 256  # pixels a side, at most, that a flat-coloured folder's colours are looked for in
 
 
 class Picture(NamedTuple):
@@ -34,13 +36,23 @@ class Renderer:
 
     def __init__(self, support: Tensor, picture: Callable[[int], Picture], rules: VariationRules, side: int) -> None:
         """Of support images [K, C, S, S], as the plans know them, and what finds one of them at a larger side."""
-        self.support, self.rules = support, rules
+        self.support, self.rules, self.side = support, rules, side
         keep = max(2, int(KEPT_VALUES / (4 * side**2)))
         self.picture = lru_cache(keep)(picture)
-        self.palette = palette_of(support[None]) if support.shape[1] == 3 else None
         self._recolouring = cache(lambda donor, start: recolouring(support, donor, start, rules.recolour_agreement))
         self._recoloured = lru_cache(keep)(self._in_colours_of)
         self._areas = lru_cache(keep)(lambda number: even_areas(self.picture(number).colour[None], EVEN))
+
+    @cached_property
+    def palette(self) -> Palette | None:
+        """The folder's colours; of a flat-coloured one also those of what is too small for the model to see an area in it."""
+        if self.support.shape[1] == 1:
+            return None
+        seen = palette_of(self.support[None])
+        if not seen.flat:
+            return seen
+        fine = [at_side(self.picture(number).colour[None], min(self.side, FINE)) for number in range(len(self.support))]
+        return replace(palette_of(torch.cat(fine)[None]), flat=seen.flat)
 
     @torch.no_grad()
     def draw(self, plan: Plan, number: int) -> Picture:
@@ -84,7 +96,7 @@ class Renderer:
             colour = torch.lerp(mixed.colour, given, mask)
             alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
             mixed = Picture(colour, alpha)
-            areas = None if areas is None else _joined(areas, self._areas(donor), differ & (mask > 0.5))
+            areas = None if areas is None else _joined(areas, self._areas(donor), differ, differ & (mask > 0.5))
         return mixed, areas
 
     def _inked(self, ink: Tensor, grid: Tensor, residual: Tensor) -> Tensor:
@@ -125,12 +137,17 @@ def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: floa
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
-def _joined(areas: Areas, others: Areas, taken: Tensor) -> Areas:
-    """The areas of one picture, and where they are taken, bool [1, L, L], those of another."""
-    taken = taken.flatten()[None]
-    own, further = int(areas.regions.max()) + 1, others.regions
-    regions = torch.where(taken, own + further, areas.regions)
-    return Areas(regions, torch.where(taken.view_as(areas.inside), others.inside, areas.inside))
+def _joined(areas: Areas, others: Areas, differ: Tensor, taken: Tensor) -> Areas:
+    """The areas of one picture, and where they are taken, bool [1, L, L], those of another.
+
+    What reaches an upper corner, as grounds do, is one area in both where the pictures do not `differ` there, bool [1, L, L].
+    """
+    own, further = areas.regions, others.regions + int(areas.regions.max()) + 1
+    for corner in (0, taken.shape[-1] - 1):
+        if not differ[0, 0, corner]:
+            further = torch.where(others.regions == others.regions[:, corner], own[:, corner], further)
+    regions = torch.where(taken.flatten()[None], further, own)
+    return Areas(regions, torch.where(taken[None], others.inside, areas.inside))
 
 
 def _moved(areas: Areas, grid: Tensor) -> Areas:
