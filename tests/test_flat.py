@@ -142,3 +142,21 @@ def test_tasks_keep_to_their_own_colours() -> None:
     moved = follow_regions((warped + 0.2).clamp(-1, 1), warped, even_areas(warped, EVEN), both)
     alone = follow_regions((first + 0.2).clamp(-1, 1), first, even_areas(first, EVEN), palette_of(first[None]))
     assert torch.allclose(moved[:3], alone, atol=1e-5)
+
+
+def test_a_thing_is_not_lost_in_the_ground_when_it_is_tinted() -> None:
+    """Gray squares made lighter: the white of the hole in them is nearer than their own gray, and would hide them."""
+    support = torch.stack([picture((1.0, 1.0, 1.0), (0.2, 0.2, 0.2), 2 * i) for i in range(3)])
+    support[0, :, 11:16, 13:18] = 1
+    light = torch.where(support < 0.5, 0.65, support)
+    moved = follow_regions(light, light, even_areas(light, EVEN), palette_of(support[None]))
+    assert moved[:, 0].amin((1, 2)) == pytest.approx([0.2] * 3, abs=1e-3)
+
+
+def test_a_thing_in_the_corner_keeps_its_colour() -> None:
+    """A badge whose corner another image filled: it is not the ground's colour that it takes."""
+    support = torch.stack([picture((1.0, 1.0, 1.0), (-0.6, 0.0, 0.6), 2 * i) for i in range(3)])
+    cornered = support.clone()
+    cornered[:, :, :20, :22] = torch.tensor([-0.6, 0.0, 0.6])[:, None, None]
+    moved = follow_regions(cornered, cornered, even_areas(cornered, EVEN), palette_of(support[None]))
+    assert (moved - cornered).abs().max() < 1e-4

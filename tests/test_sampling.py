@@ -59,7 +59,7 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
     assert torch.equal(Sampler(sampler.nets, sampler.state, drafts=1).draw(range(BLOCK)), first)
 
 
-@pytest.mark.parametrize(("copied", "widths"), [(True, [1, 4 / 3, 5 / 3, 2]), (False, [1, 1, 1, 1])])
+@pytest.mark.parametrize(("copied", "widths"), [(True, [1, 4 / 3, 5 / 3, 2, 7 / 3, 8 / 3, 3]), (False, [1, 1, 1, 1])])
 def test_copies_are_drawn_again_from_wider_latents(
     copied: bool, widths: list[float], sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,9 +18,10 @@ from metagan_cli.sampling.latents import between, latents_of
 CHUNK = 16  # every forward pass has this many samples: results of a convolution may depend on the batch's shape
 BLOCK = 4 * CHUNK  # samples that are judged together
 DRAFTS = 4  # most drafts of one sample
+FURTHER = 3  # and more of one whose drafts were all copies
 REFUSED = 0.25  # share of drafts that the discriminator sends back
 COPY = 1e3  # taken from the score of a copy: more than all scores differ
-WIDER = 2.0  # latents of the last draft that is drawn because all before were copies, in units of the usual ones
+WIDER = 1 / 3  # by so much each draft that is drawn because all before were copies has larger latents than the last one
 REFERENCES, PEERS = 32, 2  # drafts, at least, that set the bar; how many of them each draft is judged beside
 
 
@@ -29,8 +30,8 @@ class Sampler:
 
     Rejection by a discriminator (Azadi et al. 2019), which is trained to tell real images from blemished ones as well: it
     finds lost strokes and blots. Copies of a support image, by the copy test, are drawn again as well, each time from wider
-    latents. A sample is the first of DRAFTS drafts that passes, or the best of them; all start from the same support image, and
-    are judged beside other drafts that start there.
+    latents, and some FURTHER times if need be. A sample is the first of DRAFTS drafts that passes, or the best of them; all start
+    from the same support image, and are judged beside other drafts that start there.
     """
 
     def __init__(self, nets: Networks, state: TaskState, truncation: float = 1.0, drafts: int = DRAFTS) -> None:
@@ -72,13 +73,14 @@ class Sampler:
         """The samples of these seeds, and the latents that they come from."""
         latents = self._latents(seeds)
         images, scores = self._judged(latents)
-        for draft in range(1, self.drafts):
-            refused = (scores < self.bar).nonzero()[:, 0]
+        for draft in range(1, self.drafts + FURTHER if self.drafts > 1 else 1):
+            bar = self.bar if draft < self.drafts else -COPY / 2
+            refused = (scores < bar).nonzero()[:, 0]
             if not len(refused):
                 break
             other = self._latents([seeds[i] for i in refused.tolist()], draft)
             copied = scores[refused] < -COPY / 2
-            width = torch.where(copied, 1 + (WIDER - 1) * draft / (self.drafts - 1), 1.0)
+            width = torch.where(copied, 1 + WIDER * draft, 1.0)
             other = self.nets.generator.widened(other, width[None])
             drawn, found = self._judged(other)
             better = found > scores[refused]

@@ -10,7 +10,9 @@ from metagan_cli.images.regions import EVEN, Areas, even_areas, region_means
 
 GRAY = 8 / 127.5  # by how much the channels of a picture without colour may differ
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
-NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' to others
+NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' and hidden ones
+SAME = 0.3  # how far a colour may be from one of the folder's to be that one, on grounds and things alike
+HIDDEN = 0.3  # a channel's difference from the ground, in [-1, 1], below which what was to be seen before is lost
 REGIONS = 64  # of a sample, the largest, that keep to the folder's colours
 COLOURS = 16  # regions of an image, the largest, that lend the folder their colours
 
@@ -51,7 +53,8 @@ def follow_regions(painted: Tensor, warped: Tensor, areas: Areas, palette: Palet
     flat-coloured folders what is near an even region, as soft edges are, changes as that does; all else is as painted.
     """
     regions, area = areas
-    shift = (_kept_to(region_means(painted, regions), regions, palette) - region_means(warped, regions)) * area
+    before = region_means(warped, regions)
+    shift = (_kept_to(region_means(painted, regions), before, regions, palette) - before) * area
     near = F.avg_pool2d(area.to(shift.dtype), 5, 1, 2)
     around = F.avg_pool2d(shift, 5, 1, 2) / near.clamp(min=1e-6)
     of_flat = palette.flat.repeat_interleave(len(warped) // len(palette.flat)).view(-1, 1, 1, 1)
@@ -65,10 +68,11 @@ def uncoloured(images: Tensor, support: Tensor) -> Tensor:
     return torch.where(gray[:, None, None, None], images.mean(1, keepdim=True), images)
 
 
-def _kept_to(means: Tensor, regions: Tensor, palette: Palette) -> Tensor:
+def _kept_to(means: Tensor, before: Tensor, regions: Tensor, palette: Palette) -> Tensor:
     """Colours [N, 3, S, S] of regions, in flat-coloured folders the largest's the nearest of the folder's colours.
 
-    Gradients are as if nothing was chosen.
+    Not one that hides it in the ground, if the region was to be seen there before, by its colours [N, 3, S, S] then. Gradients are
+    as if nothing was chosen.
     """
     if not palette.flat.any():
         return means
@@ -80,7 +84,11 @@ def _kept_to(means: Tensor, regions: Tensor, palette: Palette) -> Tensor:
         ground = _of_ground(regions, means.shape[-1]).gather(1, place)
         of_task = own.transpose(1, 2).unflatten(0, (tasks, -1)).flatten(1, 2)  # [B, N / B * REGIONS, 3]
         apart = torch.cdist(of_task.float(), palette.colours.float()) + NEVER * ~palette.counts[:, None]
-        apart = apart + ELSE * (ground.view(tasks, -1, 1) != palette.grounds[:, None])
+        apart = apart + ELSE * ((ground.view(tasks, -1, 1) != palette.grounds[:, None]) & (apart > SAME))
+        seen = (before.flatten(2).gather(2, index) - before[:, :, 0, :1]).abs().amax(1) >= HIDDEN
+        under = means[:, :, 0, 0].view(tasks, -1, 1, 3)
+        hides = ((palette.colours[:, None] - under).abs().amax(3) < HIDDEN).repeat_interleave(REGIONS, 1)
+        apart = apart + ELSE * (hides & seen.view(tasks, -1, 1))
         chosen = palette.colours.gather(1, apart.argmin(2)[..., None].expand(-1, -1, 3)).to(own.dtype)
         chosen = torch.where(palette.flat[:, None, None], chosen, of_task)
         chosen = chosen.unflatten(1, (-1, REGIONS)).flatten(0, 1).transpose(1, 2)
