@@ -71,8 +71,8 @@ def uncoloured(images: Tensor, support: Tensor) -> Tensor:
 def _kept_to(means: Tensor, before: Tensor, regions: Tensor, palette: Palette) -> Tensor:
     """Colours [N, 3, S, S] of regions, in flat-coloured folders the largest's the nearest of the folder's colours.
 
-    Not one that hides it in the ground, if the region was to be seen there before, by its colours [N, 3, S, S] then. Gradients are
-    as if nothing was chosen.
+    Not one that hides it in the ground, if the region was to be seen there before, by its colours [N, 3, S, S] then. Gradients
+    are as if nothing was chosen.
     """
     if not palette.flat.any():
         return means
