@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.images.resampling import around
+
 COLOURS = 12  # of a picture
 ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
 BETWEEN = 0.05  # by how much a pixel of a soft edge is lighter than one neighbour and darker than another
@@ -54,7 +56,7 @@ def recolouring(support: Tensor, which: int, like: int, agreement: float) -> tup
 
 @torch.no_grad()
 def with_colours(image: Tensor, colours: Tensor, change: Tensor) -> Tensor:
-    """An image [3, L, L], to each of whose pixels what belongs to the nearest of so many colours [P, 3] is added, [P, 3]."""
+    """An image [3, H, W], to each of whose pixels what belongs to the nearest of so many colours [P, 3] is added, [P, 3]."""
     if not change.any():
         return image
     pixels = image.flatten(1).T
@@ -78,10 +80,14 @@ def _soft_edges(images: Tensor, moved: Tensor) -> Tensor:
     A pixel of a soft edge lies between its neighbours in lightness, and at most two of them are as light as it is.
     """
     light = images.mean(1, keepdim=True)
-    around = F.unfold(F.pad(light, 4 * [1], mode="replicate"), 3).unflatten(2, images.shape[2:])
-    further = around - light
-    between = (further.amin(1, True) < -BETWEEN) & (further.amax(1, True) > BETWEEN)
-    clear = (~between | ((further.abs() < BETWEEN).sum(1, True) > 3)).float()
-    near = F.avg_pool2d(clear, 3, 1, 1)
-    mean = F.avg_pool2d(clear * moved, 3, 1, 1) / near.clamp(min=1e-6)
+    framed, (height, width) = F.pad(light, 4 * [1], mode="replicate"), images.shape[2:]
+    darker, lighter, alike = (torch.zeros_like(light, dtype=kind) for kind in (torch.bool, torch.bool, torch.int8))
+    for place in range(9):
+        further = framed[..., place // 3 :, place % 3 :][..., :height, :width] - light
+        darker |= further < -BETWEEN
+        lighter |= further > BETWEEN
+        alike += further.abs() < BETWEEN
+    clear = (~(darker & lighter) | (alike > 3)).float()
+    near = around(clear, 3)
+    mean = around(clear * moved, 3) / near.clamp(min=1e-6)
     return torch.where((clear > 0) | (near == 0), moved, mean)

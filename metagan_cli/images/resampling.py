@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +82,30 @@ def at_side(images: Tensor, side: int) -> Tensor:
     if rest == 0:
         return images if times == 1 else F.avg_pool2d(images, times)
     return F.interpolate(images, size=(side, side), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
+def around(images: Tensor, size: int) -> Tensor:
+    """The means of images [N, C, S, S], zero outside, over squares of `size` pixels, odd, about each: faster than pooling."""
+    total = images
+    for dim in (2, 3):
+        framed = F.pad(total, [size // 2 if side // 2 == 3 - dim else 0 for side in range(4)])
+        first, *others = (framed.narrow(dim, i, images.shape[dim]) for i in range(size))
+        total = first + others[0]
+        for other in others[1:]:
+            total += other
+    return total / size**2
+
+
+def enlarged(maps: Tensor, side: int) -> Tensor:
+    """Maps [N, c, s, s] at a larger side by cubic convolution, as torch's `interpolate` has it, in a fraction of its time."""
+    along = _cubic(maps.shape[-1], side).to(maps)
+    return along @ maps @ along.T
+
+
+@lru_cache(maxsize=8)
+def _cubic(few: int, many: int) -> Tensor:
+    """The weights [many, few] of a row's pixels in an enlarged one's."""
+    return F.interpolate(torch.eye(few)[None, None], size=(many, few), mode="bicubic")[0, 0]
 
 
 def sample_nearest(images: Tensor, grid: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Samples as pictures in their folder's form and the wanted size, painted with the examples' own pixels where they were kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from metagan_cli.data.restoring import given_back
 from metagan_cli.images.resampling import at_side
 from metagan_cli.images.sheets import to_bytes
+from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.render import Picture, Renderer
 from metagan_cli.networks.state import Latents
 from metagan_cli.sampling.sampler import Sampler
@@ -40,12 +42,15 @@ class Painting:
 
     def pictures(self, images: Tensor, latents: Latents) -> Iterator[Tensor]:
         """Samples [N, C, S, S] in [-1, 1] and their latents as uint8 [H, W, C], one after the other; C is 4 where transparent."""
+        return (paint() for paint in self.works(images, latents))
+
+    def works(self, images: Tensor, latents: Latents) -> Iterator[Callable[[], Tensor]]:
+        """The same as what paints each, which threads may share."""
         if self.renderer is None:
-            yield from self._given_back(images)
+            yield from (partial(Tensor.clone, given) for given in self._given_back(images))
             return
         for plan in self.sampler.plans(latents):
-            for number in range(len(plan.start)):
-                yield self._given(self.renderer.draw(plan, number))
+            yield from (partial(self._painted, self.renderer, plan, number) for number in range(len(plan.start)))
 
     def examples(self) -> Iterator[Tensor]:
         """The support images themselves, likewise."""
@@ -61,6 +66,9 @@ class Painting:
         colour, alpha = self.ready.natives.picture(number)
         shrunk = None if alpha is None else (at_side(2 * alpha[None] - 1, self.side)[0] + 1) / 2
         return Picture(at_side(colour[None], self.side)[0], shrunk)
+
+    def _painted(self, renderer: Renderer, plan: Plan, number: int) -> Tensor:
+        return self._given(renderer.draw(plan, number))
 
     def _given_back(self, images: Tensor) -> Tensor:
         return given_back(to_bytes(images, self.ready.light_on_dark), self.ready.form, self.size, self.opaque)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,8 @@ STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
 AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support")  # and of a request, but for which images it asks for
-AHEAD = 2  # pictures that are painted before those that are written
+PAINTERS = 4  # threads, at most, that paint and write single pictures
+AHEAD = 2 * PAINTERS  # pictures that are begun before the first is written
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -172,7 +173,7 @@ def _prepare_folder(request: SampleRequest) -> None:
 
 
 class Singles:
-    """Single files of samples in a folder, each written while the next is painted."""
+    """Single files of samples in a folder, several painted and written at once."""
 
     def __init__(
         self, request: SampleRequest, ready: Ready, sampler: Sampler, drawing: Drawing | None, text: dict[str, Any]
@@ -187,18 +188,17 @@ class Singles:
 
     def write(self, place: int, images: Tensor, latents: Latents) -> None:
         """Writes samples [N, C, S, S] in [-1, 1], drawn from latents; the first has this place among all."""
-        files = self.painting.pictures(images, latents)
-        with ThreadPoolExecutor(1) as pool:
-            waiting = deque[Future[None]]()
-            for i, image in enumerate(files, start=place):
-                waiting.append(pool.submit(self._write, i, image))
+        waiting = deque[Future[None]]()
+        with ThreadPoolExecutor(min(PAINTERS, torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for i, paint in enumerate(self.painting.works(images, latents), start=place):
+                waiting.append(pool.submit(self._write, i, paint))
                 if len(waiting) > AHEAD:
                     waiting.popleft().result()
             for written in waiting:
                 written.result()
 
-    def _write(self, i: int, image: Tensor) -> None:
-        request = self.request
+    def _write(self, i: int, paint: Callable[[], Tensor]) -> None:
+        request, image = self.request, paint()
         assert request.each is not None
         alone = {"kind": "single", "model": self.text["model"], "truncation": request.truncation}
         alone |= {"walk": request.walk_count, "frame": i} if request.walk_count else {"seed": request.seeds[i]}
@@ -206,7 +206,7 @@ class Singles:
         if self.drawing is not None:
             pictures.write_svg(path, as_svg(image, self.drawing, self.size, request.scale), alone)
         else:
-            pictures.write_picture(path, picture(image, request.scale), alone)
+            pictures.write_picture(path, picture(image, request.scale), alone, quick=True)
 
 
 def _write_sheet(cells: Tensor, painting: Painting, request: SampleRequest, text: dict[str, Any]) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.regions import EVEN, Areas, even_areas, region_means
+from metagan_cli.images.resampling import around
 
 GRAY = 8 / 127.5  # by how much the channels of a picture without colour may differ
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
@@ -54,11 +54,12 @@ def follow_regions(painted: Tensor, warped: Tensor, areas: Areas, palette: Palet
     """
     regions, area = areas
     before = region_means(warped, regions)
-    shift = (_kept_to(region_means(painted, regions), before, regions, palette) - before) * area
-    near = F.avg_pool2d(area.to(shift.dtype), 5, 1, 2)
-    around = F.avg_pool2d(shift, 5, 1, 2) / near.clamp(min=1e-6)
+    means = before if painted is warped else region_means(painted, regions)
+    shift = (_kept_to(means, before, regions, palette) - before) * area
+    near = around(area.to(shift.dtype), 5)
+    beside = around(shift, 5) / near.clamp(min=1e-6)
     of_flat = palette.flat.repeat_interleave(len(warped) // len(palette.flat)).view(-1, 1, 1, 1)
-    moved = (warped + torch.where(area, shift, around)).clamp(-1, 1)
+    moved = (warped + torch.where(area, shift, beside)).clamp(-1, 1)
     return torch.where(area | ((near > 0) & of_flat), moved, painted)
 
 

@@ -12,15 +12,15 @@ from torch import Tensor
 from metagan_cli.config import VariationRules
 from metagan_cli.images.palette import recolouring, with_colours
 from metagan_cli.images.regions import EVEN, Areas, even_areas
-from metagan_cli.images.resampling import at_side, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
+from metagan_cli.images.resampling import at_side, enlarged, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
 from metagan_cli.networks.generator.flat import Palette, follow_regions, palette_of, uncoloured
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.repaint import CLIP, SHARPEN
 from metagan_cli.networks.generator.tint import tint
-from metagan_cli.networks.generator.warp import resized
 
 KEPT = 0.5  # the residual, in logits, that leaves less than half of a picture's own detail
-KEPT_VALUES = 2.5e7  # of pictures that are remembered, and of their areas
+KEPT_VALUES = 1.5e7  # of pictures that are remembered, and of their areas
+BESIDE = 2  # pixels beside a part that its edges are judged by
 FINE = 256  # pixels a side, at most, that a flat-coloured folder's colours are looked for in
 
 
@@ -40,7 +40,6 @@ class Renderer:
         keep = max(2, int(KEPT_VALUES / (4 * side**2)))
         self.picture = lru_cache(keep)(picture)
         self._recolouring = cache(lambda donor, start: recolouring(support, donor, start, rules.recolour_agreement))
-        self._recoloured = lru_cache(keep)(self._in_colours_of)
         self._areas = lru_cache(keep)(lambda number: even_areas(self.picture(number).colour[None], EVEN))
 
     @cached_property
@@ -66,7 +65,7 @@ class Renderer:
             return Picture(self._inked(mixed.colour[None], grid, one.residual)[0], alpha)
         bent = sample_pictures(mixed.colour[None], grid).clamp(-1, 1)
         found = None if areas is None else _moved(areas, grid)
-        tinted = tint(bent, resized(one.amounts, side), found, self.rules)
+        tinted = tint(bent, enlarged(one.amounts, side), found, self.rules)
         if found is not None:
             tinted = follow_regions(tinted, tinted, found, self.palette)
         return Picture(uncoloured(tinted, self.support[None])[0].clamp(-1, 1), alpha)
@@ -80,24 +79,35 @@ class Renderer:
                 yield donor, parts_at(seen, given, taken, side, self.rules.part_margin)
                 seen = torch.lerp(seen, given, taken)
 
-    def _in_colours_of(self, donor: int, start: int) -> Tensor:
-        """One of the pictures in another's colours: [3, L, L]."""
-        return with_colours(self.picture(donor).colour, *self._recolouring(donor, start))
-
     def _with_parts(self, one: Plan) -> tuple[Picture, Areas | None]:
         """The picture that a sample starts from, with the parts that others give; and, in flat-coloured folders, its areas."""
         start = int(one.start)
         mixed = self.picture(start)
+        side = mixed.colour.shape[-1]
         areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
-        for donor, mask in self.parts(one, mixed.colour.shape[-1]):
-            other = self.picture(donor)
-            given = self._recoloured(donor, start)
-            differ = (given - mixed.colour).abs().amax(0, keepdim=True) > EVEN
-            colour = torch.lerp(mixed.colour, given, mask)
-            alpha = mixed.alpha if mixed.alpha is None or other.alpha is None else torch.lerp(mixed.alpha, other.alpha, mask)
+        for donor, mask in self.parts(one, side):
+            other, (rows, columns) = self.picture(donor), _box(mask[0] > 0)
+            mask = mask[:, rows, columns]
+            given = with_colours(other.colour[:, rows, columns], *self._recolouring(donor, start))
+            colour, alpha = mixed.colour.clone(), mixed.alpha
+            colour[:, rows, columns] = torch.lerp(colour[:, rows, columns], given, mask)
+            if alpha is not None and other.alpha is not None:
+                alpha = alpha.clone()
+                alpha[:, rows, columns] = torch.lerp(alpha[:, rows, columns], other.alpha[:, rows, columns], mask)
+            if areas is not None:
+                taken = torch.zeros(1, side, side, dtype=torch.bool)
+                differ = (given - mixed.colour[:, rows, columns]).abs().amax(0) > EVEN
+                taken[:, rows, columns] = differ & (mask > 0.5)
+                areas = _joined(areas, self._areas(donor), self._shared_corners(mixed.colour, donor, start), taken)
             mixed = Picture(colour, alpha)
-            areas = None if areas is None else _joined(areas, self._areas(donor), differ, differ & (mask > 0.5))
         return mixed, areas
+
+    def _shared_corners(self, colour: Tensor, donor: int, start: int) -> list[int]:
+        """The upper corners, as pixels' numbers, where a donor in the colours of a sample's start has that picture's colour."""
+        far = colour.shape[-1] - 1
+        given = with_colours(self.picture(donor).colour[:, :1, [0, far]], *self._recolouring(donor, start))
+        shared = (given - colour[:, :1, [0, far]]).abs().amax((0, 1)) <= EVEN
+        return [corner for corner, same in zip((0, far), shared.tolist(), strict=True) if same]
 
     def _inked(self, ink: Tensor, grid: Tensor, residual: Tensor) -> Tensor:
         """Ink [1, 1, L, L] at the places of a grid, with strokes closed and opened as a residual [1, 1, S, S] says.
@@ -111,7 +121,7 @@ class Renderer:
             return bent
         times = side // coarse + 1 - (side // coarse) % 2  # an odd window of one coarse pixel
         seen = F.avg_pool2d(F.pad(bent, 4 * [times // 2], mode="replicate"), times, 1)
-        added = resized(residual, side)
+        added = enlarged(residual, side)
         logits = SHARPEN * torch.atanh(seen.clamp(-CLIP, CLIP)) + added
         own = torch.exp2(-(added / KEPT).square())
         return torch.lerp(torch.tanh(logits * side / coarse), bent, own)
@@ -119,10 +129,14 @@ class Renderer:
 
 def grid_at(grid: Tensor, side: int) -> Tensor:
     """A grid [N, S, S, 2] for `side` pixels: [N, side, side, 2]."""
-    shape = [len(grid), 1, grid.shape[1], grid.shape[1]]
-    still = torch.eye(2, 3, device=grid.device).expand(len(grid), 2, 3)
-    flow = (grid - F.affine_grid(still, shape, align_corners=False)).permute(0, 3, 1, 2)
-    return F.affine_grid(still, [len(grid), 1, side, side], align_corners=False) + resized(flow, side).permute(0, 2, 3, 1)
+    flow = (grid - _still(grid.shape[1]).to(grid)).permute(0, 3, 1, 2)
+    return _still(side).to(grid) + enlarged(flow, side).permute(0, 2, 3, 1)
+
+
+@lru_cache(maxsize=4)
+def _still(side: int) -> Tensor:
+    """The grid [1, side, side, 2] that moves nothing."""
+    return F.affine_grid(torch.eye(2, 3)[None], [1, 1, side, side], align_corners=False)
 
 
 def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: float) -> Tensor:
@@ -137,15 +151,23 @@ def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: floa
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
-def _joined(areas: Areas, others: Areas, differ: Tensor, taken: Tensor) -> Areas:
+def _box(mask: Tensor) -> tuple[slice, slice]:
+    """The rows and columns of a mask, bool [L, L], that hold all of it, and what soft edges there look at."""
+    ends = []
+    for dim in (1, 0):
+        there = mask.any(dim).nonzero()
+        ends.append(slice(max(0, int(there[0]) - BESIDE), int(there[-1]) + 1 + BESIDE))
+    return ends[0], ends[1]
+
+
+def _joined(areas: Areas, others: Areas, corners: list[int], taken: Tensor) -> Areas:
     """The areas of one picture, and where they are taken, bool [1, L, L], those of another.
 
-    What reaches an upper corner, as grounds do, is one area in both where the pictures do not `differ` there, bool [1, L, L].
+    What reaches these corners, as grounds do, is one area in both.
     """
     own, further = areas.regions, others.regions + int(areas.regions.max()) + 1
-    for corner in (0, taken.shape[-1] - 1):
-        if not differ[0, 0, corner]:
-            further = torch.where(others.regions == others.regions[:, corner], own[:, corner], further)
+    for corner in corners:
+        further = torch.where(others.regions == others.regions[:, corner], own[:, corner], further)
     regions = torch.where(taken.flatten()[None], further, own)
     return Areas(regions, torch.where(taken[None], others.inside, areas.inside))
 
