@@ -1,245 +1,92 @@
-"""Makes docs/gallery.png: eight unlike folders, all drawn by this program, and what the shipped models make of each.
+"""Makes the pictures of docs/gallery.md: unlike folders, drawn by a program, and what the shipped models make of each.
 
-python -m benchmarks.gallery [--folders FOLDER]
+python -m benchmarks.gallery [--folders FOLDER] [--photograph coffee.png] [NAME...]
 
-The examples stand left, the first samples of seed 0 right; nothing is chosen. The folders are kept where asked.
+The examples stand left, the first samples of seed 0 right; nothing is chosen. The folders are kept where asked. A photograph is
+cut up for one more: scikit-image has some.
 """
 
 import argparse
-import math
-import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageColor, ImageDraw, ImageFilter
+from PIL import Image
 from torch import Tensor
 
+from benchmarks.drawings import DRAWN, SIDE, drawings
 from metagan_cli.config import AdaptConfig
-from metagan_cli.data.restoring import given_back
-from metagan_cli.images.sheets import picture, tile, to_bytes
+from metagan_cli.images.sheets import picture, tile
 from metagan_cli.sampling.sampler import Sampler
-from metagan_cli.store.pictures import write_png
-from metagan_cli.workflows.adapt import adapt_images
+from metagan_cli.workflows.painting import LARGEST_CELL, Painting
+from metagan_cli.workflows.ready import load_ready
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, SAMPLES = 8, 16
-SIDE, FINE = 64, 4  # pixels of a cell; how much larger the folders are drawn
-
-Colour = tuple[int, int, int]
-
-
-def hue(degrees: float, strength: float = 0.7, light: float = 0.5) -> Colour:
-    """A colour by its hue, strength and lightness."""
-    red, green, blue = ImageColor.getrgb(f"hsl({degrees % 360:.0f},{100 * strength:.0f}%,{100 * light:.0f}%)")[:3]
-    return red, green, blue
-
-
-def canvas(ground: Colour | None = (255, 255, 255)) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """An empty picture, transparent without a ground, and its pen."""
-    side = SIDE * FINE
-    image = Image.new("RGBA", (side, side), (0, 0, 0, 0) if ground is None else (*ground, 255))
-    return image, ImageDraw.Draw(image)
-
-
-def monster(chance: random.Random) -> Image.Image:
-    """A symmetric creature of 16 x 16 pixels, transparent around."""
-    image = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
-    tone = chance.uniform(0, 360)
-    body, shade = hue(tone, 0.6, 0.5), hue(tone, 0.6, 0.32)
-    cells = {(x, y) for y in range(3, 14) for x in range(2, 8) if chance.random() < 0.45 + 0.09 * x - 0.03 * abs(y - 8)}
-    cells |= {(x, y) for x in range(5, 8) for y in range(4, 12)}
-    for x, y in cells:
-        edge = any((a, b) not in cells for a, b in ((x - 1, y), (x, y - 1), (x, y + 1)))
-        for place in (x, 15 - x):
-            image.putpixel((place, y), (*(shade if edge else body), 255))
-    eye = chance.randint(5, 7)
-    for x in (6, 9):
-        image.putpixel((x, eye), (255, 255, 255, 255))
-        image.putpixel((x, eye + 1), (20, 20, 30, 255))
-    return image
-
-
-def face(chance: random.Random) -> Image.Image:
-    """A flat portrait."""
-    image, pen = canvas(hue(chance.uniform(180, 260), 0.4, 0.85))
-    skin = chance.choice([(241, 204, 172), (222, 170, 130), (160, 110, 75), (105, 70, 50)])
-    hair = chance.choice([(40, 30, 30), (120, 75, 40), (200, 160, 70), (180, 70, 40), (150, 150, 155)])
-    width, top = chance.uniform(58, 70), chance.uniform(60, 78)
-    pen.ellipse((28, 200, 228, 330), fill=hue(chance.uniform(0, 360), 0.55, 0.5))
-    pen.rectangle((108, 170, 148, 215), fill=skin)
-    if chance.random() < 0.5:
-        pen.ellipse((128 - width - 14, top - 26, 128 + width + 14, 215), fill=hair)
-    pen.ellipse((128 - width, top, 128 + width, 200), fill=skin)
-    pen.chord((128 - width - 6, top - 24, 128 + width + 6, top + 100), 180 + chance.uniform(-8, 20), 360, fill=hair)
-    for x in (104, 152):
-        pen.ellipse((x - 7, 122, x + 7, 138), fill=(35, 35, 45))
-    smile = chance.uniform(6, 22)
-    pen.arc((104, 168 - smile, 152, 168 + smile), 0, 180, fill=(150, 50, 50), width=7)
-    if chance.random() < 0.4:
-        for x in (104, 152):
-            pen.ellipse((x - 22, 108, x + 22, 152), outline=(30, 30, 30), width=6)
-    return image
-
-
-def fish(chance: random.Random) -> Image.Image:
-    """A fish on white."""
-    image, pen = canvas()
-    tone, length, height = chance.uniform(0, 360), chance.uniform(62, 84), chance.uniform(34, 62)
-    body, fin = hue(tone), hue(tone + chance.choice([25, 180]), 0.7, 0.45)
-    pen.polygon([(128 + length - 22, 128), (236, 128 - height), (222, 128), (236, 128 + height)], fill=fin)
-    pen.polygon([(100, 128 - height + 12), (128, 128 - height - 34), (160, 128 - height + 16)], fill=fin)
-    pen.ellipse((110 - length, 128 - height, 110 + length, 128 + height), fill=body)
-    for i in range(chance.randint(0, 3)):
-        stripe = 105 + 26 * i
-        reach = height * math.sqrt(max(0.0, 1 - ((stripe - 110) / length) ** 2)) * 0.92
-        pen.line((stripe, 128 - reach, stripe, 128 + reach), fill=fin, width=9)
-    x = 110 - 0.62 * length
-    pen.ellipse((x - 11, 108, x + 11, 130), fill=(255, 255, 255))
-    pen.ellipse((x - 5, 114, x + 5, 124), fill=(20, 20, 30))
-    return image
-
-
-def house(chance: random.Random) -> Image.Image:
-    """An outlined icon of a house, transparent around."""
-    image, pen = canvas(None)
-    ink, wall, roof = (45, 50, 70), hue(chance.uniform(30, 60), 0.6, 0.85), hue(chance.choice([0, 15, 200, 330]), 0.6, 0.55)
-    left, right, eaves, peak = 54, 202, chance.uniform(108, 136), chance.uniform(34, 62)
-    if chance.random() < 0.6:
-        x = chance.choice([76, 160])
-        pen.rectangle((x, peak + 4, x + 20, eaves), fill=roof, outline=ink, width=7)
-    pen.rectangle((left, eaves, right, 222), fill=wall, outline=ink, width=8)
-    pen.polygon([(left - 22, eaves), (128, peak), (right + 22, eaves)], fill=roof, outline=ink, width=8)
-    door = chance.choice([70, 114, 150])
-    pen.rectangle((door, 168, door + 32, 222), fill=roof, outline=ink, width=7)
-    for x in {70, 114, 150} - {door}:
-        if chance.random() < 0.8:
-            pen.rectangle((x, 152, x + 30, 182), fill=(190, 225, 245), outline=ink, width=6)
-    return image
-
-
-def flag(chance: random.Random) -> Image.Image:
-    """Three stripes and perhaps a mark, 3 : 2."""
-    image = Image.new("RGB", (240, 160))
-    pen, tones = (
-        ImageDraw.Draw(image),
-        [
-            hue(chance.choice([0, 45, 120, 215]), 0.75, 0.45),
-            (245, 245, 245),
-            hue(chance.choice([0, 45, 120, 215, 270]), 0.75, 0.4),
-        ],
-    )
-    chance.shuffle(tones)
-    across = chance.random() < 0.5
-    for i, tone in enumerate(tones):
-        pen.rectangle((80 * i, 0, 80 * i + 80, 160) if across else (0, 54 * i, 240, 54 * i + 54), fill=tone)
-    if chance.random() < 0.5:
-        points = [
-            (120 + r * math.sin(a), 80 - r * math.cos(a))
-            for i in range(10)
-            for a, r in [(i * math.pi / 5, 34 if i % 2 == 0 else 14)]
-        ]
-        pen.polygon(points, fill=hue(chance.choice([0, 45, 215]), 0.8, 0.5))
-    return image
-
-
-def valley(chance: random.Random) -> Image.Image:
-    """A hazy landscape, as a photograph might show it."""
-    image, pen = canvas()
-    tone, low = chance.choice([205, 215, 25, 340]), chance.uniform(120, 160)
-    for row in range(256):
-        pen.line((0, row, 256, row), fill=hue(tone, 0.5, 0.5 + 0.35 * min(1.0, row / low)))
-    x, y, size = chance.uniform(40, 216), chance.uniform(30, 80), chance.uniform(10, 20)
-    pen.ellipse((x - size, y - size, x + size, y + size), fill=(255, 246, 214))
-    for layer in range(4):
-        phases = [chance.uniform(0, 6.3) for _ in range(5)]
-        ridge = [
-            (i, low + 30 * layer - 18 + sum(22 / (k + 1) * math.sin(i * (k + 1) / 34 + p) for k, p in enumerate(phases)))
-            for i in range(-4, 264, 4)
-        ]
-        pen.polygon([*ridge, (264, 256), (-8, 256)], fill=hue(tone - 40 - 20 * layer, 0.3, 0.62 - 0.13 * layer))
-    return image.filter(ImageFilter.GaussianBlur(1.5))
-
-
-def planet(chance: random.Random) -> Image.Image:
-    """A banded, cratered ball in the dark."""
-    image, pen = canvas((8, 8, 18))
-    for _ in range(25):
-        x, y = chance.uniform(0, 256), chance.uniform(0, 256)
-        pen.ellipse((x, y, x + 3, y + 3), fill=(200, 200, 220))
-    ball, ink = canvas(None)
-    tone, size = chance.uniform(0, 360), chance.uniform(66, 94)
-    box = (128 - size, 128 - size, 128 + size, 128 + size)
-    ink.ellipse(box, fill=hue(tone, 0.5, 0.55))
-    for _ in range(6):
-        y, thick = chance.uniform(box[1], box[3]), chance.uniform(4, 16)
-        ink.rectangle((0, y, 256, y + thick), fill=hue(tone + chance.uniform(-25, 25), 0.5, chance.uniform(0.4, 0.7)))
-    for _ in range(chance.randint(0, 5)):
-        x, y, r = chance.uniform(70, 180), chance.uniform(70, 180), chance.uniform(5, 14)
-        ink.ellipse((x - r, y - r, x + r, y + r), fill=hue(tone, 0.4, 0.38))
-    mask, shade = Image.new("L", image.size), Image.new("L", image.size)
-    ImageDraw.Draw(mask).ellipse(box, fill=255)
-    ImageDraw.Draw(shade).ellipse((box[0] - 30, box[1] - 30, box[2] - 24, box[3] - 24), fill=255)
-    dark = Image.composite(ball, ball.point(lambda v: int(0.35 * v)), shade.filter(ImageFilter.GaussianBlur(14)))
-    image.paste(dark.filter(ImageFilter.GaussianBlur(1)), (0, 0), mask)
-    return image
-
-
-DRAWN: dict[str, Callable[[random.Random], Image.Image]] = {
-    "monsters": monster,
-    "faces": face,
-    "fish": fish,
-    "houses": house,
-    "flags": flag,
-    "valleys": valley,
-    "planets": planet,
-}
+ROWS, GAP = 4, 16  # cells of a column; pixels between examples and samples
+QUALITY = 82  # of WebP
 
 
 def main() -> None:
-    """Draws the folders, adapts to each, and lays all of it out."""
+    """Draws the folders, adapts to each, and lays out what comes of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of the folders; all unless given")
     parser.add_argument("--folders", type=Path)
+    parser.add_argument("--photograph", type=Path, help="is cut up for a folder of details")
     parser.add_argument("--from", dest="base", default=AdaptConfig.base)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "gallery.png")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "gallery")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = options.folders or Path(temporary)
-        rows = [row(ROOT / "examples", options.base)] if options.base == AdaptConfig.base else []
-        for name in DRAWN:
+        for name, images in folders(options.photograph):
+            if options.names and name not in options.names:
+                continue
             (root / name).mkdir(parents=True, exist_ok=True)
-            draw_folder(root / name, name, EXAMPLES)
-            rows.append(row(root / name, options.base))
-    write_png(options.out, picture(torch.cat(rows)), {"kind": "gallery"})
+            for number, image in enumerate(images):
+                image.save(root / name / f"{number}.png")
+            picture(sheet(root / name, options.base)).save(options.out / f"{name}.webp", quality=QUALITY, method=6)
 
 
-def draw_folder(folder: Path, name: str, count: int) -> None:
-    """Draws that many images of one of DRAWN into a folder."""
-    for i in range(count):
-        DRAWN[name](random.Random(f"{name} {i}")).save(folder / f"{i}.png")
+def folders(photograph: Path | None) -> Iterator[tuple[str, Iterator[Image.Image]]]:
+    """The folders' names and images: the repository's examples, those that are drawn, and details of a photograph."""
+    yield "runes", (Image.open(path) for path in sorted((ROOT / "examples").iterdir()))
+    for name in DRAWN:
+        yield name, drawings(name, EXAMPLES)
+    if photograph:
+        yield "details", details(Image.open(photograph).convert("RGB"))
 
 
-def row(folder: Path, base: str) -> Tensor:
+def details(image: Image.Image) -> Iterator[Image.Image]:
+    """Squares of a photograph, in two rows from side to side."""
+    across, down = EXAMPLES // 2, 2
+    for i in range(EXAMPLES):
+        left, top = (image.width - SIDE) * (i % across) // (across - 1), (image.height - SIDE) * (i // across) // (down - 1)
+        yield image.crop((left, top, left + SIDE, top + SIDE))
+
+
+def sheet(folder: Path, base: str) -> Tensor:
     """Examples and samples of a folder, uint8 [H, W, 3]."""
-    adapted = adapt_images(folder, AdaptConfig(base=base))
-    images = torch.cat([adapted.state.bases[0, :EXAMPLES], Sampler(adapted.base.nets, adapted.state).draw(range(SAMPLES))])
-    form, look = adapted.support.form, adapted.support.light_on_dark
-    cells = [framed(cell) for cell in given_back(to_bytes(images, look), form, "auto", opaque=True)]
-    print(f"{folder.name:10} {adapted.base.name:8} {adapted.seconds:5.1f} s  {form.words}", flush=True)
-    gap = torch.full((tile(torch.stack(cells[:1]), 1).shape[0], 16, 3), 160, dtype=torch.uint8)
-    left, right = (tile(torch.stack(some), len(some)) for some in (cells[:EXAMPLES], cells[EXAMPLES:]))
+    ready = load_ready(folder, settings=AdaptConfig(base=base))
+    sampler = Sampler(ready.base.nets, ready.state)
+    painting = Painting(ready, sampler, "auto", LARGEST_CELL, opaque=True)
+    samples = [image for block in sampler.stream(range(SAMPLES)) for image in painting.pictures(*block)]
+    print(f"{folder.name:10} {ready.base.name:8} {painting.width} x {painting.height}", flush=True)
+    left, right = (tiled([framed(image) for image in images]) for images in (list(painting.examples()), samples))
+    gap = torch.full((left.shape[0], GAP, 3), 160, dtype=torch.uint8)
     return torch.cat([left, gap, right], 1)
 
 
+def tiled(cells: list[Tensor]) -> Tensor:
+    """Cells side by side in ROWS rows."""
+    return tile(torch.stack(cells), len(cells) // ROWS)
+
+
 def framed(cell: Tensor) -> Tensor:
-    """An image uint8 [h, w, C] in colour, in the middle of a cell, its pixels repeated as often as fits."""
-    times = max(1, SIDE // max(cell.shape[:2]))
-    large = cell.repeat_interleave(times, 0).repeat_interleave(times, 1).expand(-1, -1, 3)
-    whole = torch.full((SIDE, SIDE, 3), 255, dtype=torch.uint8)
-    top, left = (SIDE - large.shape[0]) // 2, (SIDE - large.shape[1]) // 2
-    whole[top : top + large.shape[0], left : left + large.shape[1]] = large
-    return whole
+    """An image uint8 [h, w, C] in colour, its pixels repeated as often as fits its cell."""
+    times = max(1, LARGEST_CELL // max(cell.shape[:2]))
+    return cell.repeat_interleave(times, 0).repeat_interleave(times, 1).expand(-1, -1, 3)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Transfer to what a model never saw, against networks that learn from each folder alone.
 
-python -m benchmarks.transfer drawn       # the folders of gallery.py
+python -m benchmarks.transfer drawn       # the folders of drawings.py
 python -m benchmarks.transfer patches     # of textures, tissue, skies; pip install scikit-image first: its pictures are cut up
 python -m benchmarks.transfer FOLDER      # of task folders: those with 17 images or more
 
@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.development import sheet
-from benchmarks.gallery import DRAWN, draw_folder
+from benchmarks.drawings import DRAWN, draw_folder
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.data.sources.open import open_source

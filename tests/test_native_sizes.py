@@ -1,13 +1,14 @@
 """Images at other sizes than the model's, in the geometry of its squares; what an adapted model keeps of them."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import draw_folder
-from PIL import Image
+from conftest import draw_folder, run
+from PIL import Image, ImageDraw
 from test_geometry import fill, on_paper, photograph, sprite
 from test_transparency import BLACK, BROWN, CREAM, drawn
 
@@ -17,6 +18,7 @@ from metagan_cli.errors import InputError
 from metagan_cli.images.sheets import to_bytes
 
 RED = (200, 30, 40)
+PEAK = 1_200_000_000  # bytes that a command may take, of which importing takes more than a half
 
 
 def light_and_dark(side: int) -> list[Image.Image]:
@@ -139,3 +141,46 @@ def test_files_that_vanish_or_change_are_told(tmp_path: Path) -> None:
     files[2].write_bytes(b"x")
     with pytest.raises(InputError, match="damaged"):
         support.at_side(2, 64)
+
+
+def scene(mode: str, width: int, height: int, number: int = 0) -> Image.Image:
+    """Two flat shapes on white, or where that is 0 in a palette, on that."""
+    ground, first, second = {"P": (0, 1, 2), "1": (1, 0, 0), "L": (255, 120, 60)}.get(mode, ("white", "red", "blue"))
+    image, unit = Image.new("RGB" if mode == "CMYK" else mode, (width, height), ground), min(width, height)
+    if mode == "P":
+        image.putpalette([255, 255, 255, *RED, 40, 90, 170])
+    pen, left = ImageDraw.Draw(image), (width - unit) // 2
+    pen.ellipse((left + 0.1 * unit, 0.2 * unit, left + (0.5 + 0.05 * number) * unit, 0.7 * unit), fill=first)
+    pen.rectangle((left + 0.5 * unit, 0.5 * unit, left + 0.9 * unit, 0.9 * unit), fill=second)
+    return image.convert(mode)
+
+
+def hostile(folder: Path) -> Path:
+    """A folder with pictures of all modes and of 1,728 to 108 million pixels, most of them larger than what is kept."""
+    folder.mkdir()
+    scene("L", 12_000, 9000).save(folder / "vast.jpg")
+    scene("P", 9000, 12_000, 1).save(folder / "vast.png", transparency=0, compress_level=1)
+    scene("RGB", 3000, 40).save(folder / "banner.png")
+    scene("1", 2000, 1500, 1).save(folder / "bits.png")
+    scene("CMYK", 1600, 1200, 2).save(folder / "print.jpg")
+    Image.fromarray(np.asarray(scene("L", 1400, 1400, 3)).astype(np.uint16) * 257).save(folder / "deep.png")
+    drawn(RED, side=640).save(folder / "clear.png")
+    scene("P", 200, 300, 4).save(folder / "palette.png", transparency=0)
+    for number in range(2):
+        scene("RGB", 48, 36, number).save(folder / f"thumbnail{number}.jpg")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_hostile_folder_takes_bounded_memory(tmp_path: Path) -> None:
+    hostile(tmp_path / "images")
+    peak = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
+    told = f"import atexit, resource, sys; atexit.register(lambda: print('peak', {peak}, file=sys.stderr))"
+    for command in ("adapt images --from picture --steps 0", "sample -n 3 --each new"):
+        ran = run(*command.split(), cwd=tmp_path, bootstrap=told)
+        assert ran.code == 0, ran.err
+        assert int(ran.err.rsplit("peak", 1)[1]) * (1 if sys.platform == "darwin" else 1024) < PEAK
+    for number in range(3):
+        with Image.open(tmp_path / "new" / f"{number:06d}.png") as image:
+            assert (image.size, image.mode) == ((1024, 1024), "RGB"), "of several shapes, so squares"
+            assert np.asarray(image)[0, 0].min() > 250

@@ -23,7 +23,7 @@ from metagan_cli.data.readers import opening
 from metagan_cli.data.readers import support as readers
 from metagan_cli.data.readers.files import ReadImage, read_image, shown
 from metagan_cli.data.readers.folders import read_folder
-from metagan_cli.data.readers.opening import open_picture
+from metagan_cli.data.readers.opening import open_picture, reduced
 from metagan_cli.data.readers.support import Support
 from metagan_cli.errors import ExitCode, InputError
 
@@ -150,6 +150,12 @@ def test_shrinking_averages_fine_detail(tmp_path: Path) -> None:
     Image.fromarray(board).save(tmp_path / "a.png")
     pixels = read(tmp_path / "a.png").pixels.astype(int)
     assert np.abs(pixels - 127).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_strips_make_no_seams(mode: str) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1000, 37, 4)).astype(np.uint8)).convert(mode)
+    assert np.array_equal(np.asarray(reduced(image, 3)), np.asarray(image.reduce(3)))
 
 
 @pytest.mark.parametrize("shape", [(96, 32), (32, 96), (4, 5000), (5000, 4)])

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,20 @@ def levels(image: Image.Image) -> np.ndarray[Any, Any]:
     ground = Image.new("RGBA", image.size, "white")
     ground.alpha_composite(image.convert("RGBA"))
     return np.asarray(ground)[..., :3].astype(int)
+
+
+def in_a_browser(path: Path, side: int) -> Image.Image:
+    """A screenshot of the upper left of what a browser shows of a file."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    shot, page = path.with_name("shot.png"), path.with_name("page.html")
+    page.write_text(f'<body style="margin: 0"><img src="{path.name}" style="display: block">')
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1"]
+    command = [chromium, *flags, "--window-size=800,800", f"--screenshot={shot}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with Image.open(shot) as image:
+        return image.crop((0, 0, side, side))
 
 
 def agree(one: Image.Image, other: Image.Image, apart: float = APART, off: float = OFF) -> bool:
@@ -108,14 +124,17 @@ def test_soft_edges_are_no_colours_of_their_own(size: tuple[int, int]) -> None:
     assert agree(rendered(svg), image)
 
 
-def test_no_gap_shows_between_colours() -> None:
-    def halves(draw: ImageDraw.ImageDraw) -> None:
-        draw.ellipse((100, 100, 900, 900), fill=RED)
-        draw.pieslice((100, 100, 900, 900), 20, 200, fill=(210, 50, 60))
+@pytest.mark.parametrize("side", [64, 512])
+def test_no_gap_shows_between_colours(side: int) -> None:
+    def panel(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((150, 150, 870, 870), fill=RED)
+        draw.pieslice((160, 160, 860, 860), 20, 200, fill=(210, 50, 60))
+        for place in range(200, 800, 100):
+            draw.rounded_rectangle((place, 180, place + 80, 840 - place // 2), 30, fill=BLUE, outline=BLACK, width=24)
 
-    svg = traced(drawn((64, 64), WHITE, halves), ink=False)
-    inside = levels(rendered(svg, width=1024))[300:720, 300:720]
-    assert abs(inside - np.array(RED)).max() < 12  # white would shine through
+    svg = traced(drawn((side, side), WHITE, panel), ink=False)
+    inside = levels(rendered(svg, width=LARGE))[180:840, 180:840]
+    assert inside.min(2).max() < 90  # white would shine through
 
 
 def test_what_is_transparent_stays_so() -> None:
@@ -153,19 +172,34 @@ def test_ink_has_nothing_in_between() -> None:
     assert is_ink(1 - gray[None, None] / 127.5)
 
 
-def draw_icons(folder: Path, mode: str = "RGB") -> None:
+def draw_icons(folder: Path, mode: str = "RGB", side: int = 64) -> None:
     folder.mkdir()
     for i in range(4):
         ground = (0, 0, 0, 0) if mode == "RGBA" else WHITE
-        drawn((64, 64), ground, lambda d, i=i: icon(d, RED, 60 * i)).convert(mode).save(folder / f"{i}.png")  # type: ignore[misc]
+        drawn((side, side), ground, lambda d, i=i: icon(d, RED, 60 * i)).convert(mode).save(folder / f"{i}.png")  # type: ignore[misc]
 
 
-def draw_runes(folder: Path) -> None:
-    draw_folder(folder, 4)
+def draw_runes(folder: Path, side: int = 64) -> None:
+    draw_folder(folder, 4, size=side)
 
 
 def draw_clear_icons(folder: Path) -> None:
     draw_icons(folder, "RGBA")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("draw", "base", "side"), [(draw_runes, "glyph", 128), (draw_icons, "picture", 256)])
+def test_a_browser_shows_what_the_pixels_of_the_same_sample_do(
+    draw: Callable[..., None], base: str, side: int, tmp_path: Path
+) -> None:
+    draw(tmp_path / "images", side=side)
+    assert run("adapt", "images", "--from", base, "--depth", "state", "--steps", 0, cwd=tmp_path).code == 0
+    for name in ("png", "svg"):
+        ran = run("sample", "-n", 1, "--each", "d", "--format", name, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+    with Image.open(tmp_path / "d" / "000000.png") as image:
+        assert image.size == (side, side)
+        assert agree(in_a_browser(tmp_path / "d" / "000000.svg", side), image)
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from metagan_cli.images.shares import shared_colours
 
 SIDE = 1024  # pixels of the longer side of what is traced, at least
 MARGIN = 2  # pixels around a picture that are traced with it, so that outlines run straight out of it
+BELOW = 8  # pixels, at least, that colours reach below those drawn after them: outlines are followed to a few pixels
 CRISP = 0.5  # how much of what splines blur is undone: all would bring stairs back
 SMOOTH = {"mode": "spline", "corner_threshold": 45, "splice_threshold": 45, "length_threshold": 30.0, "path_precision": 0}
 Size = tuple[int, int]  # width and height
@@ -47,7 +48,7 @@ def traced(image: Image.Image, ink: bool, size: Size | None = None) -> str:
     box = (factor * image.width, factor * image.height)
     owner = _enlarged(F.pad(shares, 4 * [MARGIN], mode="replicate"), factor).argmax(0)
     paths = []
-    for colour, mask in _layers(owner, colours, factor):
+    for colour, mask in _layers(owner, colours, max(factor, BELOW)):
         if mask.all():
             outline = f"M0 0h{box[0]}v{box[1]}h-{box[0]}z"
         else:
@@ -116,10 +117,10 @@ def _splines(side: int, factor: int) -> Tensor:
     return weight / weight.sum(1, keepdim=True)
 
 
-def _layers(owner: Tensor, colours: list[Colour], factor: int) -> Iterator[tuple[Colour, Tensor]]:
+def _layers(owner: Tensor, colours: list[Colour], reach: int) -> Iterator[tuple[Colour, Tensor]]:
     """Colours with what is drawn in them, bool [H, W], from the largest to the smallest, by whose pixel each is: int [H, W].
 
-    Each reaches a little below those drawn after it, so that no gaps show; the first of an opaque picture reaches all over.
+    Each reaches so many pixels below those drawn after it, so that no gaps show; the first of an opaque picture reaches all over.
     """
     sizes = torch.bincount(owner.flatten(), minlength=len(colours))
     order = [number for number in sizes.argsort(descending=True).tolist() if sizes[number] and colours[number][3]]
@@ -131,7 +132,7 @@ def _layers(owner: Tensor, colours: list[Colour], factor: int) -> Iterator[tuple
         if place == 0 and drawn.all():
             yield colours[number], drawn
         else:
-            yield colours[number], own | (later & _around(own, factor)) if later.any() else own
+            yield colours[number], own | (later & _around(own, reach)) if later.any() else own
 
 
 def _around(mask: Tensor, reach: int) -> Tensor:

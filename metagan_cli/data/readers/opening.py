@@ -21,6 +21,7 @@ MAX_PIXELS = 120_000_000  # of a picture that is decoded as a whole
 MAX_REDUCED = 500_000_000  # of one that is decoded at a part of its size: JPEG that is not progressive
 WHOLE = LARGEST**2  # pixels up to which a picture is worked on as it is; one of more has a side too long for pixel art
 ENOUGH = 2048**2  # pixels that are worked on of a larger one
+STRIP = 64  # rows of a reduced picture that are made at once
 MIN_SIDE = 4  # pixels
 _ORIENTATION = 0x0112  # the EXIF tag
 _T = Image.Transpose
@@ -62,7 +63,7 @@ def open_picture(label: str, source: bytes | Image.Image, ending: str = "", whit
     if peak and scale < FULL:
         notes.append(f"of {scale.bit_length()}-bit levels in 16-bit files: white is {scale:,}")
     if (times := _times(image.size)) > 1:
-        image = image.reduce(times)
+        image = reduced(image, times)
     if turn is not None:
         image = image.transpose(turn)
     if turn in _ON_ITS_SIDE:
@@ -109,6 +110,15 @@ def _times(size: tuple[int, int]) -> int:
     """How many times smaller each side of a picture is made, so that its pixels are few enough to work on."""
     pixels = size[0] * size[1]
     return ceil(sqrt(pixels / ENOUGH)) if pixels > WHOLE else 1
+
+
+def reduced(image: Image.Image, times: int) -> Image.Image:
+    """A picture so many times smaller, strip by strip: Pillow makes a copy of what it reduces where that is transparent."""
+    small = Image.new(image.mode, (ceil(image.width / times), ceil(image.height / times)))
+    for top in range(0, small.height, STRIP):
+        strip = image.crop((0, top * times, image.width, min((top + STRIP) * times, image.height)))
+        small.paste(strip.reduce(times), (0, top))
+    return small
 
 
 @contextlib.contextmanager
