@@ -7,6 +7,7 @@ from torch import Tensor
 from metagan_cli.images.resampling import around
 
 COLOURS = 12  # of a picture
+SAME = 0.25  # how far apart pixels of one colour may be, as in JPEG files, in [-1, 1] for each channel
 ROUNDS = 4  # of k-means (Lloyd 1982), from colours that lie as far apart as can be (Gonzalez 1985)
 BETWEEN = 0.05  # by how much a pixel of a soft edge is lighter than one neighbour and darker than another
 
@@ -20,7 +21,8 @@ def few_colours(images: Tensor) -> tuple[Tensor, Tensor]:
     nearest = torch.full_like(pixels[..., 0], torch.inf)
     for _ in range(COLOURS - 1):
         nearest = nearest.minimum((pixels - chosen[-1][:, None]).square().sum(2))
-        chosen.append(pixels[row, nearest.argmax(1)])
+        further = (nearest.amax(1) > SAME**2)[:, None]
+        chosen.append(torch.where(further, pixels[row, nearest.argmax(1)], chosen[0]))
     colours = torch.stack(chosen, 1)
     for _ in range(ROUNDS):
         member = F.one_hot(torch.cdist(pixels, colours).argmin(2), COLOURS).float()

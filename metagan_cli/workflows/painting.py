@@ -49,7 +49,7 @@ class Painting:
         if self.renderer is None:
             yield from (partial(Tensor.clone, given) for given in self._given_back(images))
             return
-        for plan in self.sampler.plans(latents):
+        for plan in list(self.sampler.plans(latents)):  # all before any is painted: threads of both would wait for each other
             yield from (partial(self._painted, self.renderer, plan, number) for number in range(len(plan.start)))
 
     def examples(self) -> Iterator[Tensor]:

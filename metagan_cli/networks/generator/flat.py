@@ -1,8 +1,10 @@
 """Flat stays flat: what is even in a picture changes as a whole, and in flat-coloured folders to a colour that the folder has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.regions import EVEN, Areas, even_areas, region_means
@@ -10,10 +12,10 @@ from metagan_cli.images.resampling import around
 
 GRAY = 8 / 127.5  # by how much the channels of a picture without colour may differ
 MOSTLY = 0.5  # share of a folder's pixels in such regions that makes it flat-coloured
-NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there, and of grounds' and hidden ones
-SAME = 0.3  # how far a colour may be from one of the folder's to be that one, on grounds and things alike
-HIDDEN = 0.3  # a channel's difference from the ground, in [-1, 1], below which what was to be seen before is lost
-REGIONS = 64  # of a sample, the largest, that keep to the folder's colours
+NEVER, ELSE = 1e3, 10.0  # added to the distance of colours that are not there; of grounds' to others, and of others' in a picture
+SAME, LOST = 0.15, 0.4  # how far apart colours are at most that differ by noise alone, and that one hides the other in
+REGIONS = 64  # of a sample, the largest, that say how its colours change
+ENTRIES = 12  # colours of a sample, at most, that change as a whole
 COLOURS = 16  # regions of an image, the largest, that lend the folder their colours
 
 
@@ -33,7 +35,7 @@ def palette_of(support: Tensor) -> Palette:
     b, images = len(support), support.flatten(0, 1)
     regions, area = even_areas(images, EVEN)
     means = region_means(images, regions)
-    place = _largest(regions, COLOURS)
+    place, _ = _largest(regions, COLOURS)
     colours = means.flatten(2).gather(2, place[:, None].expand(-1, 3, -1)).transpose(1, 2)
     grounds = _of_ground(regions, images.shape[-1]).gather(1, place)
     share, there = area.float().mean((1, 2, 3)).unflatten(0, (b, -1)).mean(1), area.flatten(1).gather(1, place)
@@ -46,21 +48,28 @@ def _of_ground(regions: Tensor, side: int) -> Tensor:
     return (regions == regions[:, :1]) | (regions == regions[:, side - 1 : side])
 
 
-def follow_regions(painted: Tensor, warped: Tensor, areas: Areas, palette: Palette) -> Tensor:
-    """Painted images [N, 3, S, S] whose even areas, those of the warped ones, changed as a whole: [N, 3, S, S].
+def follow_regions(painted: Tensor, tinted: Tensor, bent: Tensor, areas: Areas, palette: Palette) -> Tensor:
+    """Painted images [N, 3, S, S] whose even areas, those of bent images, changed as a whole from tinted ones: [N, 3, S, S].
 
-    The N samples are those of the palette's B folders in turn. In
-    flat-coloured folders what is near an even region, as soft edges are, changes as that does; all else is as painted.
+    The N samples are those of the palette's B folders in turn. In flat-coloured folders areas get one of the folder's colours,
+    and what is near in colour or place, as noise and soft edges are, changes as they do; all else is as painted.
     """
     regions, area = areas
-    before = region_means(warped, regions)
-    means = before if painted is warped else region_means(painted, regions)
-    shift = (_kept_to(means, before, regions, palette) - before) * area
+    before = region_means(tinted, regions)
+    means = before if painted is tinted else region_means(painted, regions)
+    if not palette.flat.any():
+        return torch.where(area, (tinted + means - before).clamp(-1, 1), painted)
+    own = Palette(*(getattr(palette, f.name).repeat_interleave(len(tinted) // len(palette.flat), 0) for f in fields(palette)))
+    even = torch.where(area, region_means(bent, regions), bent)
+    old, new, apart = _changed(even, _change(means.detach(), even, regions, own))
+    flat = own.flat.view(-1, 1, 1, 1)
+    kept = torch.where(flat & (apart < LOST), means + (new - means).detach(), means)
+    shift = (kept - before) * area
     near = around(area.to(shift.dtype), 5)
-    beside = around(shift, 5) / near.clamp(min=1e-6)
-    of_flat = palette.flat.repeat_interleave(len(warped) // len(palette.flat)).view(-1, 1, 1, 1)
-    moved = (warped + torch.where(area, shift, beside)).clamp(-1, 1)
-    return torch.where(area | ((near > 0) & of_flat), moved, painted)
+    moved = tinted + torch.where(area, shift, around(shift, 5) / near.clamp(min=1e-6))
+    noise = flat & ~area & (apart < SAME)
+    moved = torch.where(noise, painted + (bent + new - old - painted).detach(), moved).clamp(-1, 1)
+    return torch.where(area | noise | ((near > 0) & flat), moved, painted)
 
 
 def uncoloured(images: Tensor, support: Tensor) -> Tensor:
@@ -69,35 +78,51 @@ def uncoloured(images: Tensor, support: Tensor) -> Tensor:
     return torch.where(gray[:, None, None, None], images.mean(1, keepdim=True), images)
 
 
-def _kept_to(means: Tensor, before: Tensor, regions: Tensor, palette: Palette) -> Tensor:
-    """Colours [N, 3, S, S] of regions, in flat-coloured folders the largest's the nearest of the folder's colours.
+class Change(NamedTuple):
+    """How the colours that N pictures have most change, P of each."""
 
-    Not one that hides it in the ground, if the region was to be seen there before, by its colours [N, 3, S, S] then. Gradients
-    are as if nothing was chosen.
+    old: Tensor  # [N, P, 3]
+    new: Tensor  # [N, P, 3]
+
+
+@torch.no_grad()
+def _change(means: Tensor, even: Tensor, regions: Tensor, palette: Palette) -> Change:
+    """How the colours of the largest regions change, of even images [N, 3, S, S] that have these means [N, 3, S, S] when tinted.
+
+    Each becomes the nearest to its mean that nothing else in the picture had, so that no thing is lost in another.
     """
-    if not palette.flat.any():
-        return means
-    with torch.no_grad():
-        tasks, flat = len(palette.flat), means.detach().flatten(2)
-        place = _largest(regions, REGIONS)
-        index = place[:, None].expand(-1, 3, -1)
-        own = flat.gather(2, index)  # [N, 3, REGIONS]
-        ground = _of_ground(regions, means.shape[-1]).gather(1, place)
-        of_task = own.transpose(1, 2).unflatten(0, (tasks, -1)).flatten(1, 2)  # [B, N / B * REGIONS, 3]
-        apart = torch.cdist(of_task.float(), palette.colours.float()) + NEVER * ~palette.counts[:, None]
-        apart = apart + ELSE * ((ground.view(tasks, -1, 1) != palette.grounds[:, None]) & (apart > SAME))
-        seen = (before.flatten(2).gather(2, index) - before[:, :, 0, :1]).abs().amax(1) >= HIDDEN
-        under = means[:, :, 0, 0].view(tasks, -1, 1, 3)
-        hides = ((palette.colours[:, None] - under).abs().amax(3) < HIDDEN).repeat_interleave(REGIONS, 1)
-        apart = apart + ELSE * (hides & seen.view(tasks, -1, 1))
-        chosen = palette.colours.gather(1, apart.argmin(2)[..., None].expand(-1, -1, 3)).to(own.dtype)
-        chosen = torch.where(palette.flat[:, None, None], chosen, of_task)
-        chosen = chosen.unflatten(1, (-1, REGIONS)).flatten(0, 1).transpose(1, 2)
-        kept = flat.scatter(2, index, chosen).gather(2, regions[:, None].expand_as(flat)).view_as(means)
-    return torch.as_tensor(means + (kept - means).detach())
+    row = torch.arange(len(means), device=means.device)[:, None]
+    place, size = _largest(regions, REGIONS)
+    index = place[:, None].expand(-1, 3, -1)
+    own, old = (x.flatten(2).gather(2, index).transpose(1, 2).float() for x in (means, even))
+    colours, count, absent = palette.colours.float(), palette.colours.shape[1], NEVER * ~palette.counts[:, None]
+    between = torch.cdist(colours, colours) + absent
+    same = between < SAME
+    entry = same.int().argmax(2).gather(1, (torch.cdist(old, colours) + absent).argmin(2))  # [N, REGIONS]
+    members = (F.one_hot(entry, count).float() * size[..., None]).transpose(1, 2)
+    weight = members.sum(2)
+    mean = members @ own / weight.clamp(min=1)[..., None]  # [N, P, 3]
+    of_ground = (members * _of_ground(regions, means.shape[-1]).gather(1, place)[:, None]).sum(2) > 0.5 * weight
+    ground = of_ground & (same & palette.grounds[:, None]).any(2)
+    others = (weight > 0)[:, None] * (between > LOST).float()
+    taken = (others @ (between < LOST).float() > 0) & ~same
+    apart = torch.cdist(mean, colours) + absent + ELSE * (taken.float() + (ground[..., None] != palette.grounds[:, None]))
+    most = weight.topk(min(ENTRIES, int((weight > 0).sum(1).max())), dim=1).indices
+    old = torch.where((weight > 0)[..., None], colours, NEVER)
+    return Change(old[row, most], colours[row, apart.argmin(2)][row, most])
 
 
-def _largest(regions: Tensor, most: int) -> Tensor:
-    """The pixels that stand for the largest regions: int [N, most]."""
+@torch.no_grad()
+def _changed(images: Tensor, change: Change) -> tuple[Tensor, Tensor, Tensor]:
+    """The colour nearest to each pixel of images [N, 3, S, S], what it becomes, and how far it is off, [N, 1, S, S]."""
+    apart, nearest = torch.cdist(images.flatten(2).transpose(1, 2).float(), change.old).min(2)
+    index = nearest[:, None].expand(-1, 3, -1)
+    old, new = (colours.transpose(1, 2).gather(2, index).view_as(images).to(images.dtype) for colours in change)
+    return old, new, apart.view_as(images[:, :1])
+
+
+def _largest(regions: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """The pixels that stand for the largest regions, int [N, most], and how many pixels each has."""
     size = torch.zeros_like(regions).scatter_add(1, regions, torch.ones_like(regions))
-    return size.topk(most, dim=1).indices
+    largest = size.topk(most, dim=1)
+    return largest.indices, largest.values

@@ -127,7 +127,7 @@ class Generator(nn.Module):
         residual = self._residual(tinted, high, style, modulation, noise, self.rules.repaint[self.colour] * (1 - ruled))
         painted = repainted(tinted, residual)
         if areas is not None and palette is not None:
-            painted = REACH * follow_regions(painted / REACH, tinted, areas, palette)
+            painted = REACH * follow_regions(painted / REACH, tinted, bent, areas, palette)
         painted = uncoloured(painted, support) if self.colour else painted
         images = in_blocks(painted, drawn)
         turns = [latents.partner_index(support.shape[1], turn).flatten() for turn in range(taken.shape[1])]

@@ -67,7 +67,7 @@ class Renderer:
         found = None if areas is None else _moved(areas, grid)
         tinted = tint(bent, enlarged(one.amounts, side), found, self.rules)
         if found is not None:
-            tinted = follow_regions(tinted, tinted, found, self.palette)
+            tinted = follow_regions(tinted, tinted, bent, found, self.palette)
         return Picture(uncoloured(tinted, self.support[None])[0].clamp(-1, 1), alpha)
 
     def parts(self, one: Plan, side: int) -> Iterator[tuple[int, Tensor]]:
