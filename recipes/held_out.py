@@ -23,3 +23,6 @@ HELD_OUT = {
     "crawl_tiles_32": TILES,
     "caltech101_64": PHOTOGRAPHS,
 }  # by source
+
+# Icon sets that nothing that ships is made from either: they stand for the folders that people bring.
+ICON_SETS = ("healthicons", "iconmind", "majesticons", "mingcute", "pepicons", "streamline-flex", "teenyicons")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from metagan_cli.store.shipped import shipped_models
 
-COMMANDS = ["adapt", "sample", "meta-train", "evaluate", "inspect", "models", "doctor"]
+COMMANDS = ["adapt", "sample", "meta-train", "evaluate", "inspect", "models", "motifs", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -116,7 +116,7 @@ def test_the_adapted_file_is_the_same_every_time(tiny_model: Path, tmp_path: Pat
     assert a == b
 
 
-@pytest.mark.parametrize("command", ["inspect", "models", "doctor"])
+@pytest.mark.parametrize("command", ["inspect", "models", "motifs", "doctor"])
 def test_small_commands_take_what_all_take(command: str, adapted: Path, tmp_path: Path) -> None:
     where = [adapted] if command == "inspect" else []
     everything = ["--device", "cpu", "-q", "-v", "--overwrite"]

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from metagan_cli import __version__
-from metagan_cli.cli import adapt, doctor, evaluate, inspect, meta_train, models, sample
+from metagan_cli.cli import adapt, doctor, evaluate, inspect, meta_train, models, motifs, sample
 from metagan_cli.cli.console import PANELS, error_line, is_for_a_person, silence
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLE),
     "inspect": (inspect.inspect, inspect.EXAMPLE),
     "models": (models.models, models.EXAMPLE),
+    "motifs": (motifs.motifs, motifs.EXAMPLE),
     "doctor": (doctor.doctor, doctor.EXAMPLE),
 }
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.store.places import FOLDERS, shipped_file
 from metagan_cli.store.tensors import read_metadata
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 MARKS = re.compile(r"^<!--.*?-->\n", re.MULTILINE)  # between which programs rewrite a card
-FOLDERS = (_PACKAGE / "pretrained", _PACKAGE.parent / "pretrained")  # as installed, and in a checkout
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def features_name(kind: str, channels: int) -> str:
 def find_features(kind: str, channels: int) -> Path:
     """The shipped file of feature nets for gray or colour images. Raises CheckpointError where there is none."""
     name = features_name(kind, channels)
-    found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+    found = shipped_file(name)
     if found is None:
         raise CheckpointError(f"pretrained/{name}: the feature nets are missing from this installation")
     return found
