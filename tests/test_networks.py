@@ -356,14 +356,15 @@ def test_only_images_that_share_edges_lend() -> None:
     assert loans[1] == 0.0
 
 
-def test_wider_latents_lend_no_more() -> None:
+def test_wider_latents_tint_and_lend_no_more() -> None:
     nets, _, _ = colour_networks()
     latents = draw_latents(1, 2, nets.generator.latent_sizes, generator_for(0, "latents"))
     wider = nets.generator.widened(latents, torch.tensor([[1.0, 2.0]]))
     assert torch.equal(wider.z, latents.z * torch.tensor([1.0, 2.0])[:, None])
     assert torch.equal(wider.noise[0, 0], latents.noise[0, 0])
-    assert torch.equal(wider.noise[0, 1, :-16], 2 * latents.noise[0, 1, :-16])
-    assert torch.equal(wider.noise[0, 1, -16:], latents.noise[0, 1, -16:])  # the loan's 4 x 4 cells
+    kept = 3 + 16  # hue, saturation and lightness, and the loan's 4 x 4 cells
+    assert torch.equal(wider.noise[0, 1, :-kept], 2 * latents.noise[0, 1, :-kept])
+    assert torch.equal(wider.noise[0, 1, -kept:], latents.noise[0, 1, -kept:])
 
 
 @pytest.mark.parametrize("form", ["minimax", "non-saturating", "relativistic", "wasserstein"])

@@ -63,7 +63,7 @@ def follow_regions(painted: Tensor, tinted: Tensor, bent: Tensor, areas: Areas, 
     even = torch.where(area, region_means(bent, regions), bent)
     old, new, apart = _changed(even, _change(means.detach(), even, regions, own))
     flat = own.flat.view(-1, 1, 1, 1)
-    kept = torch.where(flat & (apart < LOST), means + (new - means).detach(), means)
+    kept = torch.where(flat & (apart < LOST), means + (even + new - old - means).detach(), means)
     shift = (kept - before) * area
     near = around(area.to(shift.dtype), 5)
     moved = tinted + torch.where(area, shift, around(shift, 5) / near.clamp(min=1e-6))
@@ -109,7 +109,9 @@ def _change(means: Tensor, even: Tensor, regions: Tensor, palette: Palette) -> C
     apart = torch.cdist(mean, colours) + absent + ELSE * (taken.float() + (ground[..., None] != palette.grounds[:, None]))
     most = weight.topk(min(ENTRIES, int((weight > 0).sum(1).max())), dim=1).indices
     old = torch.where((weight > 0)[..., None], colours, NEVER)
-    return Change(old[row, most], colours[row, apart.argmin(2)][row, most])
+    chosen = apart.argmin(2)
+    new = torch.where(same.gather(2, chosen[..., None]), colours, colours[row, chosen])
+    return Change(old[row, most], new[row, most])
 
 
 @torch.no_grad()

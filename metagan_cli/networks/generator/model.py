@@ -141,11 +141,11 @@ class Generator(nn.Module):
         return F.one_hot(torch.stack(used), shots).any(0)
 
     def widened(self, latents: Latents, width: Tensor) -> Latents:
-        """Latents by a factor [B, N] each, but for the noise that says which parts are swapped: that would only swap more."""
-        swap = noise_sizes(self.config)[-1]
-        other, swapping = latents.noise.split([latents.noise.shape[2] - swap, swap], 2)
+        """Latents by a factor [B, N] each, but for the noise of tints and part swaps: colours would leave the folder's family."""
+        *_, jitter, swap = noise_sizes(self.config)
+        other, kept = latents.noise.split([latents.noise.shape[2] - jitter - swap, jitter + swap], 2)
         times = width[..., None]
-        return replace(latents, z=times * latents.z, noise=torch.cat([times * other, swapping], 2))
+        return replace(latents, z=times * latents.z, noise=torch.cat([times * other, kept], 2))
 
     def _by_task(self, latents: Latents, state: TaskState) -> tuple[Tensor, Tensor, Plan]:
         """Task after task, each with the weights of its state."""
