@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.development import sheet
+from benchmarks.outside import NEAR, SHOTS, table_head, table_row
 from metagan_cli.config import AdaptConfig
 from metagan_cli.evaluation.metrics import neighbour_accuracy, polynomial_distance
 from metagan_cli.evaluation.outside import SIDES, OutsideNet, nearest, outside_net
@@ -28,7 +29,7 @@ from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.workflows.painting import Painting
 from metagan_cli.workflows.ready import load_ready
 
-SIDE, SHOTS, FEWEST, SAMPLES = SIDES[-1], 8, 16, 24
+SIDE, FEWEST, SAMPLES = SIDES[-1], 16, 24
 HEADS = ("folder", "who draws", "MMD x 1000", "told apart, %", "distance", "flatness", "gradient")
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, help="a folder for a sheet of each folder: examples, then samples")
     options = parser.parse_args()
     net = outside_net()
-    print(f"| {' | '.join(HEADS)} |\n{'|---' * len(HEADS)}|")
+    print("\n".join(table_head(*HEADS)))
     for folder in sorted(place for place in options.tree.iterdir() if place.is_dir()):
         paths = sorted(folder.iterdir())
         if len(paths) < FEWEST:
@@ -71,7 +72,7 @@ def _drawn(paths: list[Path], examples: Tensor) -> Iterator[tuple[str, Tensor]]:
             painting = Painting(ready, sampler, size, opaque=True)
             pictures = [picture for block in blocks for picture in painting.pictures(*block)]
             yield name, torch.stack([_pixels(picture.expand(-1, -1, 3).numpy()) for picture in pictures])
-    yield "copies, slight jitter", jittered(examples, SAMPLES, "slight")
+    yield NEAR, jittered(examples, SAMPLES, "slight")
 
 
 def rows(net: OutsideNet, name: str, examples: Tensor, real: Tensor, drawn: dict[str, Tensor]) -> Iterator[str]:
@@ -80,14 +81,15 @@ def rows(net: OutsideNet, name: str, examples: Tensor, real: Tensor, drawn: dict
     far, even, steep = nearest(seen_real, seen_examples), flatness(examples).mean(), squared_gradients(examples).mean()
     for who, images in drawn.items():
         seen = net.describe(images, SIDE)[None]
-        cells = [
+        yield table_row(
+            name,
+            who,
             f"{1000 * float(polynomial_distance(seen_real, seen)):.0f}",
             f"{100 * float(neighbour_accuracy(seen_real, seen)):.0f}",
             f"{float(nearest(seen, seen_examples) / far):.2f}",
             f"{float(flatness(images).mean() / even):.2f}",
             f"{float(squared_gradients(images).mean() / steep):.2f}",
-        ]
-        yield f"| {name} | {who} | {' | '.join(cells)} |"
+        )
 
 
 if __name__ == "__main__":

@@ -74,13 +74,13 @@ class Judged:
     def lines(self) -> list[str]:
         """The rows of the table."""
         names = {who: f"**{who}**" if who == self.model else who for who in self.scores}
-        return [_row(self.name, names[who], *(cell(score, head) for head in COLUMNS)) for who, score in self.scores.items()]
+        return [table_row(self.name, names[who], *(cell(score, head) for head in COLUMNS)) for who, score in self.scores.items()]
 
     def card_line(self) -> str:
         """The model's row in its card, which has figures of others as columns."""
         others = {OF_COPIES: self.scores[NEAR], OF_REALS: self.scores[REALS]}
         cells = [cell(others.get(head, self.scores[self.model]), MMD if head in others else head) for head in IN_CARDS]
-        return _row(self.name, *cells)
+        return table_row(self.name, *cells)
 
     def is_nearer(self) -> bool:
         """Whether samples are nearer to held-out images than slight copies are."""
@@ -104,7 +104,7 @@ def main() -> None:
     else:
         names = [options.only] if options.only else SETS
         results = (judge_set(name, options.data, options.folders or FOLDERS, options.sheets) for name in names)
-    print("\n".join(_head("set", "who draws", *COLUMNS)), flush=True)
+    print("\n".join(table_head("set", "who draws", *COLUMNS)), flush=True)
     judged = []
     for result in results:
         judged.append(result)
@@ -115,7 +115,9 @@ def main() -> None:
 
 def write(judged: Sequence[Judged], results: Path, cards: Path) -> None:
     """Rewrites the table, and in each model's card what is said of its own sets."""
-    rewrite(results, BEGIN, END, _text(*_head("set", "who draws", *COLUMNS), *(row for one in judged for row in one.lines())))
+    rewrite(
+        results, BEGIN, END, _text(*table_head("set", "who draws", *COLUMNS), *(row for one in judged for row in one.lines()))
+    )
     for model in dict.fromkeys(one.model for one in judged):
         rewrite(cards / f"{model}.md", BEGIN, END, card([one for one in judged if one.model == model]))
 
@@ -197,7 +199,7 @@ def card(judged: Sequence[Judged]) -> str:
         "*MMD* is that from held-out images, 0 is best; *distance* is that from the nearest example, held-out images' being 1; "
         "a *flatness* below 1 is mottled, *orientations* above 1 are wavering edges.",
         "",
-        *_head("set", *IN_CARDS),
+        *table_head("set", *IN_CARDS),
         *(one.card_line() for one in judged),
     )
 
@@ -211,11 +213,13 @@ def _verdict(judged: Sequence[Judged]) -> str:
     return f"nearer {than} {_listed(near)}" + (f", and no nearer in {_listed(others)}" if others else "")
 
 
-def _head(*heads: str) -> list[str]:
-    return [_row(*heads), "|---" * len(heads) + "|"]
+def table_head(*heads: str) -> list[str]:
+    """The first two lines of a Markdown table."""
+    return [table_row(*heads), "|---" * len(heads) + "|"]
 
 
-def _row(*cells: str) -> str:
+def table_row(*cells: str) -> str:
+    """A line of it."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -47,19 +47,15 @@ class Painting:
     def works(self, images: Tensor, latents: Latents) -> Iterator[Callable[[], Tensor]]:
         """The same as what paints each, which threads may share."""
         if self.renderer is None:
-            yield from (partial(Tensor.clone, given) for given in self._given_back(images))
+            yield from (partial(self._given, Picture(image)) for image in images)
             return
         for plan in list(self.sampler.plans(latents)):  # all before any is painted: threads of both would wait for each other
             yield from (partial(self._painted, self.renderer, plan, number) for number in range(len(plan.start)))
 
     def examples(self) -> Iterator[Tensor]:
         """The support images themselves, likewise."""
-        support = self.ready.examples
-        if self.renderer is None:
-            yield from self._given_back(support)
-            return
-        for number in range(len(support)):
-            yield self._given(self.renderer.picture(number))
+        pictures = map(Picture, self.ready.examples) if self.renderer is None else self.renderer.pictures()
+        return map(self._given, pictures)
 
     def _example(self, number: int) -> Picture:
         assert self.ready.natives is not None

@@ -50,8 +50,12 @@ class Renderer:
         seen = palette_of(self.support[None])
         if not seen.flat:
             return seen
-        fine = [at_side(self.picture(number).colour[None], min(self.side, FINE)) for number in range(len(self.support))]
+        fine = [at_side(picture.colour[None], min(self.side, FINE)) for picture in self.pictures()]
         return replace(palette_of(torch.cat(fine)[None]), flat=seen.flat)
+
+    def pictures(self) -> Iterator[Picture]:
+        """All pictures, one after the other."""
+        return map(self.picture, range(len(self.support)))
 
     @torch.no_grad()
     def draw(self, plan: Plan, number: int) -> Picture:
@@ -86,20 +90,17 @@ class Renderer:
         side = mixed.colour.shape[-1]
         areas = self._areas(start) if self.palette is not None and bool(self.palette.flat) else None
         for donor, mask in self.parts(one, side):
-            other, (rows, columns) = self.picture(donor), _box(mask[0] > 0)
-            mask = mask[:, rows, columns]
-            given = with_colours(other.colour[:, rows, columns], *self._recolouring(donor, start))
-            colour, alpha = mixed.colour.clone(), mixed.alpha
-            colour[:, rows, columns] = torch.lerp(colour[:, rows, columns], given, mask)
-            if alpha is not None and other.alpha is not None:
-                alpha = alpha.clone()
-                alpha[:, rows, columns] = torch.lerp(alpha[:, rows, columns], other.alpha[:, rows, columns], mask)
+            other, box = self.picture(donor), _box(mask[0] > 0)
+            mask = mask[box]
+            given = with_colours(other.colour[box], *self._recolouring(donor, start))
             if areas is not None:
                 taken = torch.zeros(1, side, side, dtype=torch.bool)
-                differ = (given - mixed.colour[:, rows, columns]).abs().amax(0) > EVEN
-                taken[:, rows, columns] = differ & (mask > 0.5)
+                taken[box] = ((given - mixed.colour[box]).abs().amax(0) > EVEN) & (mask > 0.5)
                 areas = _joined(areas, self._areas(donor), self._shared_corners(mixed.colour, donor, start), taken)
-            mixed = Picture(colour, alpha)
+            alpha = mixed.alpha
+            if alpha is not None and other.alpha is not None:
+                alpha = _mixed(alpha, other.alpha[box], mask, box)
+            mixed = Picture(_mixed(mixed.colour, given, mask, box), alpha)
         return mixed, areas
 
     def _shared_corners(self, colour: Tensor, donor: int, start: int) -> list[int]:
@@ -151,13 +152,17 @@ def parts_at(base: Tensor, other: Tensor, taken: Tensor, side: int, margin: floa
     return F.interpolate(wider, size=(side, side), mode="bilinear", align_corners=False)[0]
 
 
-def _box(mask: Tensor) -> tuple[slice, slice]:
-    """The rows and columns of a mask, bool [L, L], that hold all of it, and what soft edges there look at."""
-    ends = []
-    for dim in (1, 0):
-        there = mask.any(dim).nonzero()
-        ends.append(slice(max(0, int(there[0]) - BESIDE), int(there[-1]) + 1 + BESIDE))
-    return ends[0], ends[1]
+def _box(mask: Tensor) -> tuple[slice, ...]:
+    """All channels, and the rows and columns of a mask, bool [L, L], that hold all of it and what soft edges there look at."""
+    lines = (mask.any(dim).nonzero() for dim in (1, 0))
+    return slice(None), *(slice(max(0, int(there[0]) - BESIDE), int(there[-1]) + 1 + BESIDE) for there in lines)
+
+
+def _mixed(image: Tensor, given: Tensor, mask: Tensor, box: tuple[slice, ...]) -> Tensor:
+    """An image [C, L, L] in whose box another part is given, as far as its mask says."""
+    mixed = image.clone()
+    mixed[box] = torch.lerp(image[box], given, mask)
+    return mixed
 
 
 def _joined(areas: Areas, others: Areas, corners: list[int], taken: Tensor) -> Areas:
