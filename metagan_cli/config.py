@@ -47,6 +47,7 @@ class ModelConfig:
     style: int = 256  # size of the modulation code w
     pack: int = 2  # samples of one task that the critic sees at once
     critic_tokens: int = 160  # channels of the critic at 8x8
+    guests: bool = False  # whether it also starts from guests: motifs by other hands
 
     def __post_init__(self) -> None:
         _require(self.image_size in SIZES, f"image_size must be one of {', '.join(map(str, SIZES))}")
@@ -120,7 +121,7 @@ class VariationRules:
 
 
 # what the shapes of encoder, generator and critic do not depend on
-LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "feed_forward", "pack")
+LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "feed_forward", "pack", "guests")
 
 
 def same_networks(one: ModelConfig, other: ModelConfig) -> bool:

@@ -65,7 +65,8 @@ def seen(nets: Networks, support: Tensor) -> TaskState:
     modulation, critic_modulation, weights = (
         support.new_zeros(len(support), n) for n in (nets.generator.modulation_size, nets.discriminator.modulation_size, 0)
     )
-    return TaskState(support, tokens, code, modulation, critic_modulation, weights, nets.ruled(support))
+    ruled, hand = nets.ruled(support), nets.hand_of(support)
+    return TaskState(support, tokens, code, modulation, critic_modulation, weights, ruled, hand)
 
 
 class LearnedStart(Learner):

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
+from metagan_cli.networks.generator.guests import HAND, GuestPainter
 from metagan_cli.networks.generator.model import Generator
 from metagan_cli.networks.perceptual_net import PerceptualNet
+from metagan_cli.networks.state import TaskState
 from metagan_cli.rng import seeded
 
 
@@ -29,6 +31,26 @@ class Networks(nn.Module):
         self.discriminator = Discriminator(config)
         self.ruled: Callable[[Tensor], Tensor] = not_ruled
         self.perceiver = PerceptualNet(config.channels).requires_grad_(False) if config.inner_perception else None
+        self.guests = GuestPainter(config.channels, config.image_size) if config.guests else None
+
+    @property
+    def hand_size(self) -> int:
+        """H, the number of values in a task's hand."""
+        return HAND if self.guests else 0
+
+    def hand_of(self, support: Tensor) -> Tensor:
+        """How support images [B, K, C, S, S] are drawn: [B, H]."""
+        return self.guests.hand(support).code.float() if self.guests else support.new_zeros(len(support), 0)
+
+    def paint_guests(self, guests: Tensor, state: TaskState) -> tuple[Tensor, Tensor]:
+        """Guests [B, N, C, S, S] in [-1, 1] as each task's hand draws them, and their paints' logits [B, N, P, S, S].
+
+        Raises ValueError where the model starts from support images alone.
+        """
+        if self.guests is None:
+            raise ValueError("this model starts from support images alone")
+        images, logits = self.guests(guests, self.guests.hand(state.bases)._replace(code=state.hand))
+        return images, logits
 
     def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
         """The same critic beside another encoder and generator."""

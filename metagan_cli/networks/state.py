@@ -18,6 +18,7 @@ class TaskState:
     critic_modulation: Tensor  # [B, J]: makes the critic the task's discriminator; zero leaves it as it is
     weights: Tensor  # [B, W]: the generator's own weights for each task; W is 0 where it keeps the shared ones
     ruled: Tensor  # [B] in [0, 1]: how ruled the support images' lines are
+    hand: Tensor  # [B, H]: how they are drawn; H is 0 where the generator paints no guests
     memory: tuple[Tensor, ...] = ()  # what a learner carries from one inner step to the next; not part of a finished state
 
     @property
@@ -52,8 +53,7 @@ PARTS = tuple(f.name for f in fields(TaskState) if f.name != "memory")
 
 def state_of(parts: Mapping[str, Tensor]) -> TaskState:
     """A finished state from its tensors by name."""
-    bases, tokens, code, modulation, critic_modulation, weights, ruled = (parts[name] for name in PARTS)
-    return TaskState(bases, tokens, code, modulation, critic_modulation, weights, ruled)
+    return TaskState(*(parts[name] for name in PARTS))
 
 
 @dataclass(frozen=True)

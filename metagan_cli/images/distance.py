@@ -1,0 +1,78 @@
+"""Distance from the edge of ink, and what it encloses: the shape of a drawing, whatever its strokes weigh."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.devices import as_float32
+
+REACH = 5  # pixels, beyond which a distance is not told
+FAINT = 0.05  # coverage of a pixel that is too little to lie on an edge
+ENCLOSING = 0.3  # coverage from which a pixel of a coarse map is a wall
+COARSE = 2  # pixels a side of one of that map
+
+
+def distance_field(coverage: Tensor) -> Tensor:
+    """Signed distance in pixels from the edge of ink [N, 1, S, S] in [0, 1], above 0 inside, at most `REACH` either way.
+
+    An edge through a pixel that is covered in part lies where that part ends (Gustavson and Strand 2011).
+    """
+    coverage = as_float32(coverage)
+    return torch.where(coverage < 0.5, -_nearest(coverage), _nearest(1 - coverage))
+
+
+def enclosed(coverage: Tensor) -> Tensor:
+    """What ink [N, 1, S, S] in [0, 1] covers or encloses, of 0 and 1 on a map of half the side: [N, 1, S / 2, S / 2]."""
+    open_ = (F.max_pool2d(as_float32(coverage), COARSE) < ENCLOSING).float()
+    return 1 - flooded(rim(open_), open_)
+
+
+def flooded(seeds: Tensor, open_: Tensor) -> Tensor:
+    """All of maps [N, 1, S, S] of 0 and 1 that is reached from seeds by steps along rows and columns, within what is open."""
+    reached = (seeds * open_).bool()
+    walls = [_last(turned(open_ == 0)) for turned in TURNS]
+    while True:
+        wider = reached
+        for turned, wall in zip(TURNS, walls, strict=True):
+            wider = turned(_last(turned(wider)) > wall)  # each way of turning is its own inverse
+        if torch.equal(wider, reached):
+            return reached.to(open_.dtype)
+        reached = wider
+
+
+TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda x: x,
+    lambda x: x.flip(3),
+    lambda x: x.transpose(2, 3),
+    lambda x: x.flip(2, 3).transpose(2, 3),
+)  # that make each of four ways the way to the right
+
+
+def _last(marked: Tensor) -> Tensor:
+    """For each place of maps [N, 1, S, S] the number of the last marked one in its row, up to it; -1 where there is none."""
+    number = torch.arange(marked.shape[3], dtype=torch.int16, device=marked.device)
+    return torch.where(marked, number, -1).to(torch.int16).cummax(3).values
+
+
+def rim(maps: Tensor) -> Tensor:
+    """Ones along the border of maps [N, 1, S, S], zeros elsewhere."""
+    found = torch.zeros_like(maps)
+    found[..., 0, :] = found[..., -1, :] = found[..., 0] = found[..., -1] = 1
+    return found
+
+
+def _nearest(coverage: Tensor) -> Tensor:
+    """Distance of each pixel's middle from the nearest edge of what is covered; below 0 where most of a pixel is."""
+    side = coverage.shape[-1]
+    edge = torch.where(coverage > FAINT, 0.5 - coverage, float(REACH))
+    padded = F.pad(edge, 4 * [REACH], value=float(REACH))
+    found = torch.full_like(edge, float(REACH))
+    for down in range(-REACH, REACH + 1):
+        for across in range(-REACH, REACH + 1):
+            away = (down * down + across * across) ** 0.5
+            if away < REACH + 0.5:
+                part = padded[..., REACH + down : REACH + down + side, REACH + across : REACH + across + side]
+                torch.minimum(found, part + away, out=found)
+    return found

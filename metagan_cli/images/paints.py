@@ -1,0 +1,80 @@
+"""Paints: the few colours or tones that a folder's pictures are painted with, the ground's first."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.images.ground import border
+
+PAINTS = {1: 3, 3: 8}  # at most, by channels
+BINS = {1: 32, 3: 10}  # of a histogram, for each channel
+EVEN = 0.15  # how much a channel differs within an even neighbourhood
+EDGE = 0.05  # weight of a pixel that lies in none
+LEAST = 0.004  # share of all pixels, so weighed, that makes a paint
+APART = 0.35  # how far paints lie apart, in [-1, 1]
+
+
+class Paints(NamedTuple):
+    """The paints of B folders; what a folder has fewer of is not there."""
+
+    colours: Tensor  # [B, P, C] in [-1, 1]
+    there: Tensor  # bool [B, P]
+
+
+@torch.no_grad()
+def paints_of(support: Tensor) -> Paints:
+    """The paints of support images [B, K, C, S, S] in [-1, 1]: of gray ones ground, ink and a tone between, if there is one."""
+    tasks, channels = support.shape[0], support.shape[2]
+    images = support.flatten(0, 1).float()
+    even = (F.max_pool2d(images, 3, 1, 1) + F.max_pool2d(-images, 3, 1, 1)).amax(1) < EVEN
+    weight = torch.where(even, 1.0, EDGE).unflatten(0, (tasks, -1)).flatten(1)
+    pixels = support.float().transpose(2, 3).transpose(3, 4).reshape(tasks, -1, channels)
+    ground = border(images).unflatten(0, (tasks, -1)).transpose(1, 2).flatten(2).median(2).values
+    if channels == 1:
+        ground = torch.full_like(ground, -1.0)
+        fixed = [ground, torch.ones_like(ground)]
+    else:
+        fixed = [ground]
+    bins = BINS[channels]
+    place = ((pixels + 1) / 2 * bins).long().clamp(0, bins - 1)
+    cell = place[..., 0]
+    for channel in range(1, channels):
+        cell = cell * bins + place[..., channel]
+    cells = bins**channels
+    total = torch.zeros(tasks, cells, device=pixels.device).scatter_add_(1, cell, weight)
+    sums = torch.zeros(tasks, cells, channels, device=pixels.device)
+    sums.scatter_add_(1, cell[..., None].expand(-1, -1, channels), weight[..., None] * pixels)
+    mean = sums / total.clamp(min=1e-9)[..., None]
+    near = _smooth(total, bins, channels)
+    all_weight = weight.sum(1, keepdim=True)
+    colours, there = list(fixed), [torch.ones(tasks, dtype=torch.bool, device=pixels.device) for _ in fixed]
+    for found in fixed:
+        near = near * ((mean - found[:, None]).abs().amax(2) > APART)
+    row = torch.arange(tasks, device=pixels.device)
+    while len(colours) < PAINTS[channels]:
+        best = near.argmax(1)
+        there.append(near[row, best] > LEAST * all_weight[:, 0])
+        middle = mean[row, best]
+        close = ((mean - middle[:, None]).abs().amax(2) < APART / 2) * total
+        colour = (close[..., None] * mean).sum(1) / close.sum(1, keepdim=True).clamp(min=1e-9)
+        colours.append(colour)
+        near = near * ((mean - colour[:, None]).abs().amax(2) > APART)
+    return Paints(torch.stack(colours, 1), torch.stack(there, 1))
+
+
+def shares_of(images: Tensor, paints: Paints, sharpness: float = 12.0) -> Tensor:
+    """How much of each paint is in the pixels of images [B, K, C, S, S], by nearness: [B, K, P, S, S], of sum 1."""
+    apart = (images[:, :, None] - paints.colours[:, None, :, :, None, None]).square().sum(3)
+    apart = apart.masked_fill(~paints.there[:, None, :, None, None], torch.inf)
+    return torch.softmax(-sharpness * apart, 2)
+
+
+def _smooth(total: Tensor, bins: int, channels: int) -> Tensor:
+    """Weights of cells [B, bins ** C] with half of their neighbours' along each axis."""
+    grid = total.view(-1, *[bins] * channels)
+    for axis in range(1, channels + 1):
+        padded = F.pad(grid.transpose(axis, -1), (1, 1))
+        grid = (padded[..., 1:-1] + 0.5 * (padded[..., :-2] + padded[..., 2:])).transpose(axis, -1)
+    return grid.flatten(1)
