@@ -1,5 +1,6 @@
 """metagan sample."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 EXAMPLE = "metagan sample -n 64 -o out.png --with-support"
 ADAPT, SAMPLE = AdaptConfig(), SampleConfig()
 ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # options that a folder is adapted by
-KEPT = ("count", "seed", "seeds", "interpolate", "steps", "depth", "fit")  # and those that the picture of --like answers
+KEPT = ("count", "seed", "seeds", "interpolate", "motifs", "variants", "steps", "depth", "fit")  # and those that the picture of --like answers
 
 
 def sample(
@@ -42,7 +43,7 @@ def sample(
     ] = Path("adapted.safetensors"),
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help=f"How many.  [default: {SAMPLE.count}]", rich_help_panel=DRAWING),
+        typer.Option("-n", "--count", metavar="N", min=1, help=f"How many.  [default: {SAMPLE.count}, or one of each of --motifs]", rich_help_panel=DRAWING),
     ] = None,
     out: Annotated[
         Path | None,
@@ -93,6 +94,18 @@ def sample(
     ] = SAMPLE.scale,
     with_support: Annotated[
         bool, typer.Option("--with-support", help="The examples beside the samples.", rich_help_panel=OUTPUT)
+    ] = False,
+    motifs: Annotated[
+        str | None,
+        typer.Option(
+            "--motifs",
+            metavar="NAMES",
+            help="New members that show these: home,camera; digits, latin, icons, symbols or all; a folder of drawings.",
+            rich_help_panel=DRAWING,
+        ),
+    ] = None,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Variants of the examples, and no new members.", rich_help_panel=DRAWING)
     ] = False,
     interpolate: Annotated[
         bool,
@@ -151,6 +164,8 @@ def sample(
         overwrite,
         inputs,
         file_format,
+        motifs,
+        variants,
     )
     settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
     kept = repeat.like(like) if like is not None else None
@@ -162,6 +177,8 @@ def sample(
         repeat.check_same_model(kept, source)
     if source.support is not None:
         tell_support(source.support, console.note, console.detail)
+    if request.motifs is not None and count is None and seeds is None and kept is None:
+        request = replace(request, seeds=range(seed, seed + workflow.motif_count(source, request.motifs)))
     done = workflow.sample(source, request, console.progress)
     for warning in done.warnings:
         console.warn(warning)

@@ -71,6 +71,11 @@ def shares_of(images: Tensor, paints: Paints, sharpness: float = 12.0) -> Tensor
     return torch.softmax(-sharpness * apart, 2)
 
 
+def mixed(logits: Tensor, paints: Paints) -> Tensor:
+    """Images [B, N, C, S, S] of paints by their logits [B, N, P, S, S]."""
+    return torch.einsum("bnphw,bpc->bnchw", logits.softmax(2), paints.colours)
+
+
 def _smooth(total: Tensor, bins: int, channels: int) -> Tensor:
     """Weights of cells [B, bins ** C] with half of their neighbours' along each axis."""
     grid = total.view(-1, *[bins] * channels)

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import ModelConfig, VariationRules
+from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.encoder import SupportEncoder
-from metagan_cli.networks.generator.guests import HAND, GuestPainter
+from metagan_cli.networks.generator.guests import HAND, GuestPainter, Hand
 from metagan_cli.networks.generator.model import Generator
 from metagan_cli.networks.perceptual_net import PerceptualNet
 from metagan_cli.networks.state import TaskState
@@ -42,15 +43,23 @@ class Networks(nn.Module):
         """How support images [B, K, C, S, S] are drawn: [B, H]."""
         return self.guests.hand(support).code.float() if self.guests else support.new_zeros(len(support), 0)
 
-    def paint_guests(self, guests: Tensor, state: TaskState) -> tuple[Tensor, Tensor]:
+    def hand_in(self, state: TaskState) -> Hand:
+        """What is known of tasks' hands. Raises ValueError where the model starts from support images alone."""
+        if self.guests is None:
+            raise ValueError("this model starts from support images alone")
+        hand: Hand = self.guests.hand(state.bases)
+        return hand._replace(code=state.hand)
+
+    def paint_guests(self, guests: Tensor, state: TaskState, hand: Hand) -> tuple[Tensor, Tensor]:
         """Guests [B, N, C, S, S] in [-1, 1] as each task's hand draws them, and their paints' logits [B, N, P, S, S].
 
-        Raises ValueError where the model starts from support images alone.
+        What is known of a hand stays the same for all of its guests. Raises ValueError like `hand_in`.
         """
         if self.guests is None:
             raise ValueError("this model starts from support images alone")
-        images, logits = self.guests(guests, self.guests.hand(state.bases)._replace(code=state.hand))
-        return images, logits
+        images, logits = self.guests(guests, hand)
+        blocks = drawn_side(state.bases).repeat_interleave(guests.shape[1])
+        return in_blocks(images.flatten(0, 1), blocks).unflatten(0, guests.shape[:2]), logits
 
     def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
         """The same critic beside another encoder and generator."""

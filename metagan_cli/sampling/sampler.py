@@ -13,6 +13,7 @@ from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import Latents, TaskState, draw_latents
 from metagan_cli.rng import generator_for
+from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.sampling.latents import between, latents_of
 
 CHUNK = 16  # every forward pass has this many samples: results of a convolution may depend on the batch's shape
@@ -52,17 +53,17 @@ class Sampler:
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
         """Samples [N, C, S, S] in [-1, 1], in memory on the CPU."""
-        return torch.cat([images for images, _ in self.stream(seeds)])
+        return torch.cat([drawn.images for drawn in self.stream(seeds)])
 
-    def stream(self, seeds: Sequence[int]) -> Iterator[tuple[Tensor, Latents]]:
-        """Samples in blocks of at most BLOCK, for any number of seeds, and the latents that they come from."""
+    def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
+        """Samples in blocks of at most BLOCK, for any number of seeds."""
         for start in range(0, len(seeds), BLOCK):
-            yield self._accepted(seeds[start : start + BLOCK])
+            yield _variants(*self._accepted(seeds[start : start + BLOCK]))
 
-    def walk(self, seeds: Sequence[int], count: int) -> tuple[Tensor, Latents]:
-        """`count` images [count, C, S, S] on the way from the first seed's sample through those of all others, likewise."""
+    def walk(self, seeds: Sequence[int], count: int) -> Drawn:
+        """`count` images on the way from the first seed's sample through those of all others."""
         latents = between(self._accepted(seeds)[1], count)
-        return self._generate(latents), latents
+        return _variants(self._generate(latents), latents)
 
     def plans(self, latents: Latents) -> Iterator[Plan]:
         """The plans of samples from these latents, in chunks, on the CPU."""
@@ -110,9 +111,9 @@ class Sampler:
         """The same with their plans, chunk by chunk, each filled to CHUNK."""
         for start in range(0, latents.pick.shape[1], CHUNK):
             some = latents.part(slice(1), slice(start, start + CHUNK))
-            filled, count = some.map(lambda tensor: _filled(tensor[0])[None]), some.pick.shape[1]
+            whole, count = some.map(lambda tensor: filled(tensor[0])[None]), some.pick.shape[1]
             with torch.no_grad():
-                images, _, plan = self.nets.generator(filled.to(self.state.code.device), self.state)
+                images, _, plan = self.nets.generator(whole.to(self.state.code.device), self.state)
             yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count))
 
     @torch.no_grad()
@@ -123,7 +124,7 @@ class Sampler:
         """
         device, pack, parts = self.state.code.device, self.nets.discriminator.pack, []
         for start in range(0, len(images), CHUNK):
-            some, own, number = (_filled(t[start : start + CHUNK]) for t in (images, base, first))
+            some, own, number = (filled(t[start : start + CHUNK]) for t in (images, base, first))
             beside = self.state.bases[0, own.to(device)].repeat_interleave(pack, 0)[None]
             total = torch.zeros(CHUNK)
             for i in range(PEERS):
@@ -134,6 +135,10 @@ class Sampler:
         return torch.cat(parts)
 
 
-def _filled(rows: Tensor) -> Tensor:
+def _variants(images: Tensor, latents: Latents) -> Drawn:
+    return Drawn(images, tuple(range(len(images))), latents)
+
+
+def filled(rows: Tensor) -> Tensor:
     """Rows [N, ...], N at most CHUNK, with the first repeated up to CHUNK."""
     return torch.cat([rows, rows[:1].expand(CHUNK - len(rows), *rows.shape[1:])])

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from metagan_cli.data.restoring import given_back
+from metagan_cli.images.paints import Paints
 from metagan_cli.images.resampling import at_side
 from metagan_cli.images.sheets import to_bytes
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.render import Picture, Renderer
-from metagan_cli.networks.state import Latents
-from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.sampling.drawn import Drawn, SampleSource
 from metagan_cli.workflows.ready import Ready
 
 LARGEST, LARGEST_CELL = 1024, 256  # pixels on the longer side of a single picture and of a sheet's cell, unless asked otherwise
@@ -29,9 +29,9 @@ def size_of(ready: Ready, wanted: str, most: int) -> str:
 class Painting:
     """Gives samples back at one size."""
 
-    def __init__(self, ready: Ready, sampler: Sampler, wanted: str, most: int = LARGEST, opaque: bool = False) -> None:
+    def __init__(self, ready: Ready, source: SampleSource, wanted: str, most: int = LARGEST, opaque: bool = False) -> None:
         """At a size by `check_size`'s words, of which `auto` is at most so large; `opaque` where files cannot be transparent."""
-        self.ready, self.sampler, self.size, self.opaque = ready, sampler, size_of(ready, wanted, most), opaque
+        self.ready, self.source, self.size, self.opaque = ready, source, size_of(ready, wanted, most), opaque
         model = ready.base.config.image_size
         self.width, self.height = ready.form.size(model, self.size)
         self.renderer: Renderer | None = None
@@ -40,17 +40,24 @@ class Painting:
             if self.side > model:
                 self.renderer = Renderer(ready.examples, self._example, ready.base.nets.generator.rules, self.side)
 
-    def pictures(self, images: Tensor, latents: Latents) -> Iterator[Tensor]:
-        """Samples [N, C, S, S] in [-1, 1] and their latents as uint8 [H, W, C], one after the other; C is 4 where transparent."""
-        return (paint() for paint in self.works(images, latents))
+    def pictures(self, drawn: Drawn) -> Iterator[Tensor]:
+        """Samples as uint8 [H, W, C], one after the other; C is 4 where transparent."""
+        return (paint() for paint in self.works(drawn))
 
-    def works(self, images: Tensor, latents: Latents) -> Iterator[Callable[[], Tensor]]:
+    def works(self, drawn: Drawn) -> list[Callable[[], Tensor]]:
         """The same as what paints each, which threads may share."""
+        works: list[Callable[[], Tensor]] = [partial(self._given, Picture(image)) for image in drawn.images]
         if self.renderer is None:
-            yield from (partial(self._given, Picture(image)) for image in images)
-            return
-        for plan in list(self.sampler.plans(latents)):  # all before any is painted: threads of both would wait for each other
-            yield from (partial(self._painted, self.renderer, plan, number) for number in range(len(plan.start)))
+            return works
+        if drawn.latents is not None:
+            plans = list(self.source.plans(drawn.latents))  # all before any is painted: threads of both would wait for each other
+            painted = [partial(self._painted, self.renderer, plan, number) for plan in plans for number in range(len(plan.start))]
+            for place, paint in zip(drawn.variants, painted, strict=True):
+                works[place] = paint
+        if drawn.logits is not None and drawn.paints is not None:
+            for place, logits in zip(drawn.members, drawn.logits, strict=True):
+                works[place] = partial(self._member, self.renderer, drawn.paints, logits)
+        return works
 
     def examples(self) -> Iterator[Tensor]:
         """The support images themselves, likewise."""
@@ -62,6 +69,9 @@ class Painting:
         colour, alpha = self.ready.natives.picture(number)
         shrunk = None if alpha is None else (at_side(2 * alpha[None] - 1, self.side)[0] + 1) / 2
         return Picture(at_side(colour[None], self.side)[0], shrunk)
+
+    def _member(self, renderer: Renderer, paints: Paints, logits: Tensor) -> Tensor:
+        return self._given(renderer.paint(paints, logits))
 
     def _painted(self, renderer: Renderer, plan: Plan, number: int) -> Tensor:
         return self._given(renderer.draw(plan, number))

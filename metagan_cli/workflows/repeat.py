@@ -24,6 +24,8 @@ class Kept:
     with_support: bool
     walk: int | None  # frames
     size: str = SampleRequest.size
+    motifs: str | None = None
+    variants: bool = True  # earlier versions drew nothing else
     adapt: AdaptConfig | None = None  # by which a folder was adapted on the way
 
 

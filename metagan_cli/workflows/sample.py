@@ -18,10 +18,12 @@ from metagan_cli.data.readers.geometry import Form, check_size
 from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.images.copies import CopyReport, copy_report
 from metagan_cli.images.sheets import picture, tile
-from metagan_cli.networks.state import Latents
+from metagan_cli.sampling.drawn import Drawn, SampleSource
+from metagan_cli.sampling.members import MemberSampler
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
+from metagan_cli.workflows.guests import Guests, guests_for
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
@@ -32,7 +34,7 @@ AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
-AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support")  # and of a request, but for which images it asks for
+AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support", "motifs", "variants")  # and of a request, but for which images it asks for
 PAINTERS = 4  # threads, at most, that paint and write single pictures
 AHEAD = 2 * PAINTERS  # pictures that are begun before the first is written
 TESTED = 256  # samples that the copy test looks at
@@ -54,6 +56,8 @@ class SampleRequest:
     overwrite: bool = False
     inputs: Path | None = None  # the folder of examples, in which nothing is replaced
     format: str = "png"  # of single images
+    motifs: str | None = None  # which new members show; see `guests_for`
+    variants: bool = False  # of the examples only
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def check_request(request: SampleRequest) -> None:
     """Refuses before any work what cannot be done. Raises UsageError or OutputError."""
     count = request.walk_count or len(request.seeds)
     check_size(request.size)
+    check_motifs(request)
     if request.format not in FORMATS:
         raise UsageError(f"--format {request.format}: must be one of {', '.join(FORMATS)}")
     if request.walk_count is not None and len(request.seeds) < 2:
@@ -85,6 +90,19 @@ def check_request(request: SampleRequest) -> None:
         pictures.check_folder(request.each, request.each)
 
 
+def check_motifs(request: SampleRequest) -> None:
+    """Refuses what goes with no motifs. Raises UsageError."""
+    if request.motifs is not None and request.variants:
+        raise UsageError("--motifs and --variants: variants show the examples' own motifs; leave one of them out")
+    if request.motifs is not None and request.walk_count is not None:
+        raise UsageError("--motifs and --interpolate: there is no way from one motif to another; leave one of them out")
+
+
+def motif_count(ready: Ready, motifs: str) -> int:
+    """How many motifs these words name. Raises like `guests_for`."""
+    return len(guests_for(ready, motifs).names)
+
+
 def check_images(request: SampleRequest, images: Tensor, form: Form) -> Drawing | None:
     """How single samples of images [K, C, S, S] are drawn, where that is as vectors. Raises UsageError where they cannot be."""
     return drawing_of(images, form) if request.each is not None and request.format == "svg" else None
@@ -94,6 +112,7 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
     """Draws the images of a request and writes them. Raises UsageError or OutputError, the former before any work."""
     start = time.monotonic()
     check_request(request)
+    guests = guests_for(ready, request.motifs) if request.motifs is not None else None
     drawing = check_images(request, ready.examples, ready.form)
     _check_area(request, ready)
     text = {
@@ -104,38 +123,59 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
         "walk": request.walk_count,
     }
     text |= {name: getattr(request, name) for name in AS_DRAWN} | ({"adapt": ready.settings} if ready.settings else {})
-    sampler = Sampler(ready.base.nets, ready.state, request.truncation)
-    tested, tests = list[Tensor](), 0
+    source = source_of(ready, request.truncation, guests, request.variants or request.walk_count is not None)
+    tested = list[Tensor]()
     count = request.walk_count or len(request.seeds)
     report("samples", 0, count)
     sheet, singles, cells = None, None, list[Tensor]()
     if request.each is not None:
         _prepare_folder(request)
-        singles = Singles(request, ready, sampler, drawing, text)
+        singles = Singles(request, ready, source, drawing, text)
     if request.out is not None:
-        sheet = Painting(ready, sampler, request.size, LARGEST_CELL, _is_opaque(request.out.suffix))
-    for place, images, latents in _blocks(sampler, request):
+        sheet = Painting(ready, source, request.size, LARGEST_CELL, _is_opaque(request.out.suffix))
+    place = 0
+    for drawn in _blocks(source, request):
         if singles is not None:
-            singles.write(place, images, latents)
+            singles.write(place, drawn)
         if sheet is not None:
-            cells += sheet.pictures(images, latents)
-        if tests < TESTED:
-            tested.append(images)
-            tests += len(images)
-        report("samples", place + len(images), count)
+            cells += sheet.pictures(drawn)
+        if place < TESTED:
+            tested.append(drawn.images)
+        place += len(drawn.images)
+        report("samples", place, count)
     if sheet is not None:
         _write_sheet(torch.stack(cells), sheet, request, text)
-    drawn = torch.cat(tested)[:TESTED]
-    copies = copy_report(drawn, ready.examples) if request.walk_count is None else None
+    looked_at = torch.cat(tested)[:TESTED]
+    copies = copy_report(looked_at, ready.examples) if request.walk_count is None else None
     return Sampled(count, request.out, request.each, copies, time.monotonic() - start, ready.warnings)
 
 
-def draw(ready: Ready, seeds: Sequence[int], truncation: float, size: str, scale: int) -> list[Image.Image]:
+def draw(
+    ready: Ready,
+    seeds: Sequence[int],
+    truncation: float,
+    size: str,
+    scale: int,
+    motifs: str | None = None,
+    variants: bool = False,
+) -> list[Image.Image]:
     """The images of these seeds, in the folder's form and the wanted size. Raises UsageError for a size that cannot be."""
     check_size(size)
+    source = source_of(ready, truncation, guests_for(ready, motifs) if motifs else None, variants)
+    painting = Painting(ready, source, size)
+    return [picture(pixels, scale) for drawn in source.stream(seeds) for pixels in painting.pictures(drawn)]
+
+
+def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: bool) -> SampleSource:
+    """What draws a folder's samples: variants of its examples, new members of the set that it stands for, or both by turns.
+
+    New members of these guests, where there are any; without them by what the folder's images are. Raises UsageError where guests
+    are wanted and the model paints none.
+    """
     sampler = Sampler(ready.base.nets, ready.state, truncation)
-    painting = Painting(ready, sampler, size)
-    return [picture(drawn, scale) for block in sampler.stream(seeds) for drawn in painting.pictures(*block)]
+    if guests is None:
+        return sampler
+    return MemberSampler(ready.base.nets, ready.state, guests)
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:
@@ -150,14 +190,12 @@ def _check_area(request: SampleRequest, ready: Ready) -> None:
         )
 
 
-def _blocks(sampler: Sampler, request: SampleRequest) -> Iterator[tuple[int, Tensor, Latents]]:
+def _blocks(source: SampleSource, request: SampleRequest) -> Iterator[Drawn]:
     if request.walk_count is not None:
-        yield 0, *sampler.walk(request.seeds, request.walk_count)
-        return
-    place = 0
-    for images, latents in sampler.stream(request.seeds):
-        yield place, images, latents
-        place += len(images)
+        assert isinstance(source, Sampler)
+        yield source.walk(request.seeds, request.walk_count)
+    else:
+        yield from source.stream(request.seeds)
 
 
 def _prepare_folder(request: SampleRequest) -> None:
@@ -176,21 +214,21 @@ class Singles:
     """Single files of samples in a folder, several painted and written at once."""
 
     def __init__(
-        self, request: SampleRequest, ready: Ready, sampler: Sampler, drawing: Drawing | None, text: dict[str, Any]
+        self, request: SampleRequest, ready: Ready, source: SampleSource, drawing: Drawing | None, text: dict[str, Any]
     ) -> None:
         """What is drawn as vectors is traced at its largest, and shown at the size of other files."""
         self.request, self.drawing, self.text = request, drawing, text
-        self.painting = Painting(ready, sampler, request.size, opaque=_is_opaque(f".{request.format}"))
+        self.painting = Painting(ready, source, request.size, opaque=_is_opaque(f".{request.format}"))
         self.size = self.painting.width, self.painting.height
         if drawing is not None and not drawing.in_pixels:  # pixels that were enlarged would be traced as such
             wanted = str(ready.natives.side) if ready.natives else "model"
-            self.painting = Painting(ready, sampler, wanted, opaque=self.painting.opaque)
+            self.painting = Painting(ready, source, wanted, opaque=self.painting.opaque)
 
-    def write(self, place: int, images: Tensor, latents: Latents) -> None:
-        """Writes samples [N, C, S, S] in [-1, 1], drawn from latents; the first has this place among all."""
+    def write(self, place: int, drawn: Drawn) -> None:
+        """Writes some samples; the first has this place among all."""
         waiting = deque[Future[None]]()
         with ThreadPoolExecutor(min(PAINTERS, torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for i, paint in enumerate(self.painting.works(images, latents), start=place):
+            for i, paint in enumerate(self.painting.works(drawn), start=place):
                 waiting.append(pool.submit(self._write, i, paint))
                 if len(waiting) > AHEAD:
                     waiting.popleft().result()

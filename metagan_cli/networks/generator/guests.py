@@ -10,7 +10,7 @@ from metagan_cli.devices import as_float32
 from metagan_cli.images.distance import REACH as TOLD
 from metagan_cli.images.distance import distance_field, enclosed
 from metagan_cli.images.ink import ink_of
-from metagan_cli.images.paints import PAINTS, Paints, paints_of, shares_of
+from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
 from metagan_cli.networks.generator.modulation import Modulated
 from metagan_cli.networks.layers import GRID, Attention, Residual, activate, conv, start_small
 
@@ -150,11 +150,6 @@ def plan_of(guests: Tensor) -> Tensor:
     tone = ink if guests.shape[1] == 1 else (1 - guests.mean(1, keepdim=True)) / 2
     inside = F.interpolate(enclosed(ink), scale_factor=2, mode="nearest")
     return torch.cat([ink, tone, distance_field(ink) / TOLD, inside], 1)
-
-
-def mixed(logits: Tensor, paints: Paints) -> Tensor:
-    """Images [B, N, C, S, S] of paints by their logits [B, N, P, S, S]."""
-    return torch.einsum("bnphw,bpc->bnchw", logits.softmax(2), paints.colours)
 
 
 def warped(x: Tensor, grid: Tensor) -> Tensor:

@@ -1,0 +1,74 @@
+"""New members of a set by seed: guests, motifs by other hands, in the hand of one task."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from metagan_cli.images.paints import Paints
+from metagan_cli.networks.bundle import Networks
+from metagan_cli.networks.generator.guests import Hand
+from metagan_cli.networks.generator.plan import Plan
+from metagan_cli.networks.state import Latents, TaskState
+from metagan_cli.sampling.drawn import Drawn
+from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler, filled
+
+Guest = Callable[[int], Tensor]  # the guest [C, S, S] in [-1, 1] of a seed
+
+
+class MemberSampler:
+    """Draws new members of one task's set, each of which depends on its seed's guest and the state alone."""
+
+    def __init__(self, nets: Networks, state: TaskState, guest: Guest) -> None:
+        self.nets, self.state, self.guest = nets, state, guest
+        with torch.no_grad():
+            self.hand: Hand = nets.hand_in(state)
+        self.paints = Paints(*(part.cpu() for part in self.hand.paints))
+
+    def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
+        """Samples in blocks of at most BLOCK, for any number of seeds."""
+        for start in range(0, len(seeds), BLOCK):
+            some = seeds[start : start + BLOCK]
+            parts = [self._painted(some[first : first + CHUNK]) for first in range(0, len(some), CHUNK)]
+            images, logits = (torch.cat(part) for part in zip(*parts, strict=True))
+            yield Drawn(images, members=tuple(range(len(images))), logits=logits, paints=self.paints)
+
+    def plans(self, latents: Latents) -> Iterator[Plan]:
+        """None: nothing starts from support images."""
+        return iter(())
+
+    @torch.no_grad()
+    def _painted(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The members of at most CHUNK seeds, and their paints' logits, on the CPU."""
+        guests = filled(torch.stack([self.guest(seed) for seed in seeds])).to(self.state.hand.device)
+        images, logits = self.nets.paint_guests(guests[None], self.state, self.hand)
+        return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
+
+
+class HalfAndHalf:
+    """Members for even seeds, variants for odd ones."""
+
+    def __init__(self, members: MemberSampler, variants: Sampler) -> None:
+        self.members, self.variants = members, variants
+
+    def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
+        """Samples in blocks of at most BLOCK, for any number of seeds."""
+        for start in range(0, len(seeds), BLOCK):
+            some = seeds[start : start + BLOCK]
+            even, odd = ([place for place, seed in enumerate(some) if seed % 2 == rest] for rest in (0, 1))
+            members = next(self.members.stream([some[place] // 2 for place in even]), None)
+            variants = next(self.variants.stream([some[place] for place in odd]), None)
+            found = [part for part in (members, variants) if part is not None]
+            order = torch.tensor([*even, *odd]).argsort()
+            yield Drawn(
+                torch.cat([part.images for part in found])[order],
+                tuple(odd),
+                variants.latents if variants else None,
+                tuple(even),
+                members.logits if members else None,
+                self.members.paints,
+            )
+
+    def plans(self, latents: Latents) -> Iterator[Plan]:
+        """The plans of the variants, in chunks, on the CPU."""
+        return self.variants.plans(latents)
