@@ -121,7 +121,17 @@ class VariationRules:
 
 
 # what the shapes of encoder, generator and critic do not depend on
-LEARNING = ("learner", "algorithm", "learner_width", "inner_loss", "inner_energy", "inner_perception", "feed_forward", "pack", "guests")
+LEARNING = (
+    "learner",
+    "algorithm",
+    "learner_width",
+    "inner_loss",
+    "inner_energy",
+    "inner_perception",
+    "feed_forward",
+    "pack",
+    "guests",
+)
 
 
 def same_networks(one: ModelConfig, other: ModelConfig) -> bool:
@@ -136,6 +146,7 @@ class DataConfig:
     source: str = "doodles"  # a folder of task folders, a .npz file or a built-in name
     weight: float = 1.0  # share of the tasks drawn from it
     by: tuple[str, ...] = ()  # npz keys whose combinations are the tasks, instead of its labels
+    shows: str = ""  # npz key of what is drawn: the tasks are hands then, whose motifs guests bring
     motif: str = "one"  # "one" motif in many drawings, or "many" motifs of one hand
     exclude: tuple[str, ...] = ()  # tasks whose name starts with one of these are left out
     only: tuple[str, ...] = ()  # where given, all tasks but those whose name starts with one of these are
@@ -167,6 +178,8 @@ class TrainConfig:
     energy: float = 2.0  # weight of the samples' energy distance from the queries, beside the critic
     perception: float = 0.0  # and of the same by the perceptual net's features; 0 does without that net
     middle: float = 0.0  # weight, within that, of the squared distance between the means of samples and queries
+    critic: float = 0.0  # weight of the critic in what guests are painted for
+    program: float = 0.35  # share of the hands that paint guests that are drawn by program
     blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss
     penalty: float = 1.0  # starting weight of the critic's noise penalty
     drift: float = 0.05  # weight of the critic's squared margin

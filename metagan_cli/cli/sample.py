@@ -33,7 +33,17 @@ if TYPE_CHECKING:
 EXAMPLE = "metagan sample -n 64 -o out.png --with-support"
 ADAPT, SAMPLE = AdaptConfig(), SampleConfig()
 ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # options that a folder is adapted by
-KEPT = ("count", "seed", "seeds", "interpolate", "motifs", "variants", "steps", "depth", "fit")  # and those that the picture of --like answers
+KEPT = (
+    "count",
+    "seed",
+    "seeds",
+    "interpolate",
+    "motifs",
+    "variants",
+    "steps",
+    "depth",
+    "fit",
+)  # and those that the picture of --like answers
 
 
 def sample(
@@ -43,7 +53,14 @@ def sample(
     ] = Path("adapted.safetensors"),
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help=f"How many.  [default: {SAMPLE.count}, or one of each of --motifs]", rich_help_panel=DRAWING),
+        typer.Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help=f"How many.  [default: {SAMPLE.count}, or one of each of --motifs]",
+            rich_help_panel=DRAWING,
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -1,7 +1,8 @@
 """Episodes: a support set and a query set for each task of a batch, drawn by the step's number alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.errors import InputError
 from metagan_cli.rng import generator_for
 
+T = TypeVar("T")
 MANY_MOTIFS_FROM = 4  # one example cannot tell "more of this motif" from "more by this hand": fewer shots mean the motif
 
 
@@ -22,6 +24,11 @@ class Episode:
 
     support: Tensor
     query: Tensor
+
+    @property
+    def images(self) -> tuple[Tensor, ...]:
+        """All of them, as an outer loop takes them."""
+        return self.support, self.query
 
 
 class Episodes:
@@ -51,23 +58,28 @@ class Episodes:
 
     def stream(self, first: int, last: int, workers: int) -> Iterable[Episode]:
         """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
-        if not workers:
-            return map(self.draw, range(first, last))
-        return DataLoader(_Steps(self, range(first, last)), batch_size=None, num_workers=workers)
+        return stream(self.draw, range(first, last), workers)
+
+
+def stream(draw: Callable[[int], T], steps: range, workers: int) -> Iterable[T]:
+    """What is drawn for each of some outer steps, ahead by so many processes, or as it is asked for."""
+    if not workers:
+        return map(draw, steps)
+    return DataLoader(_Steps(draw, steps), batch_size=None, num_workers=workers)
 
 
 @dataclass(frozen=True)
-class _Steps(Dataset[Episode]):
+class _Steps(Dataset[Any]):
     """A range of outer steps, for processes that draw their episodes."""
 
-    episodes: Episodes
+    draw: Callable[[int], Any]
     steps: range
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, index: int) -> Episode:
-        return self.episodes.draw(self.steps[index])
+    def __getitem__(self, index: int) -> Any:
+        return self.draw(self.steps[index])
 
 
 def draw_task(source: TaskSource, count: int, rng: torch.Generator) -> Tensor:

@@ -1,18 +1,20 @@
 """Episodes of hand and motif: a hand's drawings, guests by other hands, and the truths, what this hand makes of their motifs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.data.program_hands import ProgramHand, draw_hand, styled
+from metagan_cli.config import TrainConfig
+from metagan_cli.data.episodes import stream
+from metagan_cli.data.program_hands import draw_hand, styled
 from metagan_cli.data.sources.hands import Hands
+from metagan_cli.errors import InputError
 from metagan_cli.rng import generator_for
 
-PROGRAM = 0.35  # share of the episodes' tasks whose hand is drawn by program
-OWN = 0.6  # share of those whose guests are what the program started from
+OWN = 0.6  # share of the hands drawn by program whose guests are what the program started from
 KIN = 0.35  # share of the guests that are by a hand of the same family, where there is one
 
 
@@ -24,41 +26,49 @@ class GuestEpisode:
     guests: Tensor
     truths: Tensor
 
+    @property
+    def images(self) -> tuple[Tensor, ...]:
+        """All of them, as an outer loop takes them."""
+        return self.support, self.guests, self.truths
+
 
 class GuestEpisodes:
     """Draws them, by the step's number alone."""
 
-    def __init__(
-        self, hands: Hands, weights: Sequence[float], *, shots: tuple[int, ...], tasks: int, queries: int, seed: int,
-        program: float = PROGRAM, stream: str = "guests",
-    ) -> None:
-        """From hands whose chance of being drawn is as `weights` say."""
-        self.hands, self.weights = hands, torch.tensor(weights, dtype=torch.float64)
-        self.shots, self.tasks, self.queries, self.seed = shots, tasks, queries, seed
-        self.program, self.stream = program, stream
+    def __init__(self, hands: Hands, config: TrainConfig) -> None:
+        """Raises InputError where no hand has so many drawings of what others draw as well."""
+        self.hands, self.config = hands, config
+        shared = np.array([len(np.unique(hands.hand[group])) > 1 for group in hands.by_motif])
+        able = [int(shared[hands.motif[members]].sum()) for members in hands.by_hand]
+        fewest = max(config.shots) + config.queries
+        self.weights = hands.weights * (torch.tensor(able) >= fewest)
+        if not self.weights.any():
+            raise InputError(f"no hand has {fewest} drawings of motifs that others draw as well")
 
     def draw(self, step: int) -> GuestEpisode:
         """The episode of an outer step."""
-        rng = generator_for(self.seed, self.stream, step)
-        shots = self.shots[_below(len(self.shots), rng)]
+        rng = generator_for(self.config.seed, "guests", step)
+        shots = self.config.shots[_below(len(self.config.shots), rng)]
         found: list[tuple[Tensor, Tensor, Tensor]] = []
-        while len(found) < self.tasks:
-            hand = int(torch.multinomial(self.weights, 1, generator=rng))
-            task = self._task(hand, shots, rng)
-            if task is not None:
-                found.append(task)
+        while len(found) < self.config.tasks_per_batch:
+            task = self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng)
+            found += [task] if task else []
         return GuestEpisode(*(torch.stack(part) for part in zip(*found, strict=True)))
+
+    def stream(self, first: int, last: int, workers: int) -> Iterable[GuestEpisode]:
+        """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
+        return stream(self.draw, range(first, last), workers)
 
     def _task(self, hand: int, shots: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
         """Of one hand: its drawings, guests and truths; nothing where it has too few motifs that others draw as well."""
         hands = self.hands
         members = hands.by_hand[hand]
         order = members[torch.randperm(len(members), generator=rng).numpy()]
-        program = draw_hand(rng) if float(torch.rand((), generator=rng)) < self.program else None
+        program = draw_hand(rng) if float(torch.rand((), generator=rng)) < self.config.program else None
         own = program is not None and float(torch.rand((), generator=rng)) < OWN
         shown, guests, truths = set(hands.motif[order[:shots]].tolist()), [], []
         for number in order[shots:].tolist():
-            if len(truths) == self.queries:
+            if len(truths) == self.config.queries:
                 break
             motif = int(hands.motif[number])
             guest = number if own else self._guest(hand, motif, rng)
@@ -66,7 +76,7 @@ class GuestEpisodes:
                 shown.add(motif)
                 guests.append(guest)
                 truths.append(number)
-        if len(truths) < self.queries:
+        if len(truths) < self.config.queries:
             return None
         support, seen, wanted = (self._images(numbers) for numbers in (order[:shots], guests, truths))
         if program is not None:

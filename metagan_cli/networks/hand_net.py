@@ -16,6 +16,7 @@ class HandNet(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.channels = channels
         self.first = conv(4 * channels, WIDTHS[0])
         self.stages = nn.ModuleList(Step(i, o) for i, o in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False))
         self.hand = nn.Linear(2 * sum(WIDTHS), FEATURES)

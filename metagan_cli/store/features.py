@@ -1,12 +1,14 @@
-"""The feature nets as files: the judges, the perceptual net that training compares with, and the ruler."""
+"""The feature nets as files: the judges, the nets that training compares with, and the ruler."""
 
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from metagan_cli.errors import CheckpointError
 from metagan_cli.evaluation.judges import Judges, build_judges
+from metagan_cli.networks.hand_net import HandNet
 from metagan_cli.networks.perceptual_net import PerceptualNet, build_perceptual_net
 from metagan_cli.networks.ruler import Ruler
 from metagan_cli.store.tensors import TensorFile, half, read_tensors, write_tensors
@@ -49,6 +51,19 @@ def load_ruler(path: Path) -> Ruler:
     net = Ruler()
     _fill(net, file, path)
     return net.requires_grad_(False)
+
+
+def save_hand_net(path: Path, net: HandNet, metadata: dict[str, Any]) -> str:
+    """Writes the net; returns its hash."""
+    return write_tensors(path, "hands", half(net.state_dict()), {"channels": net.channels} | metadata)
+
+
+def load_hand_net(path: Path) -> tuple[HandNet, str]:
+    """The net, frozen, and its hash. Raises CheckpointError where the file is missing, damaged or foreign."""
+    file, channels = _open(path, "hands")
+    net = HandNet(channels).to(memory_format=torch.channels_last)
+    _fill(net, file, path)
+    return net.requires_grad_(False), file.hash
 
 
 def _open(path: Path, kind: str) -> tuple[TensorFile, int]:

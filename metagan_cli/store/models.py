@@ -95,7 +95,11 @@ def load_adapted(path: Path) -> AdaptedModel:
     """An adapted model from its file. Raises CheckpointError like `load_model`."""
     file = read_tensors(path, ("adapted",))
     parts = {name: tensor.float() for name, tensor in file.tensors.items() if name.startswith("state.")}
-    parts = {"state.weights": torch.zeros(1, 0), "state.ruled": torch.zeros(1), "state.hand": torch.zeros(1, 0)} | parts  # which older files lack
+    parts = {
+        "state.weights": torch.zeros(1, 0),
+        "state.ruled": torch.zeros(1),
+        "state.hand": torch.zeros(1, 0),
+    } | parts  # which older files lack
     missing = {_in_file(name) for name in PARTS} - set(parts)
     if missing:
         raise CheckpointError(f"{path}: has no tensor '{min(missing)}'")

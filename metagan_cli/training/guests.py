@@ -1,69 +1,192 @@
-"""The outer loop's update from episodes of hand and motif: guests, painted by a hand, against what that hand drew."""
+"""The outer loop of guests: motifs by other hands, painted by a hand, against what that hand drew of them."""
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.config import ModelConfig
-from metagan_cli.data.guests import GuestEpisode
+from metagan_cli.config import Recipe
+from metagan_cli.devices import compute
+from metagan_cli.learners.base import Learner
+from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator.guests import GuestPainter
-from metagan_cli.networks.generator.repaint import REACH, within_reach
+from metagan_cli.networks.hand_net import HandNet
+from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
+from metagan_cli.objectives.thermostat import Thermostat
+from metagan_cli.rng import generator_for, seeded
+from metagan_cli.training.outer_loop import StepStats
+from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
 
 SHIFTS = 2  # pixels either way by which a truth may lie elsewhere
-SCALES = (1, 2, 4)
+SCALES = (1, 2, 4)  # pixels a side of what is compared
+BESIDE = 2  # support images that the critic sees beside a guest and what became of it
+CRITIC = {"critic_tokens": 128, "width": 64, "fine": 24}  # channels; it does not ship
+LARGEST = 5.0  # norm of a gradient
+DECISION = 0.3  # weight of how far pixels are from being of one paint
 
 
 class GuestLoop:
-    def __init__(self, config: ModelConfig, painter: GuestPainter, describe, rate: float, critic: float) -> None:
-        self.painter, self.describe, self.weight = painter, describe, critic
-        self.average = copy.deepcopy(painter)
-        self.critic = Discriminator(replace(config, pack=3, critic_tokens=112, width=64, fine=24)).to(memory_format=torch.channels_last)
-        self.down = torch.optim.Adam(painter.parameters(), rate, betas=(0.0 if critic else 0.9, 0.99))
-        self.up = torch.optim.Adam(self.critic.parameters(), 2.5 * rate, betas=(0.5, 0.99))
-        self.updates = 0
+    """A model's guest painter, its average, a critic of its own and their optimisers; all else of it stays as it is."""
 
-    def step(self, episode: GuestEpisode, factor: float, rng: torch.Generator) -> dict[str, float]:
-        for adam, base in ((self.down, self.down.defaults["lr"]), (self.up, self.up.defaults["lr"])):
-            for group in adam.param_groups:
-                group["lr"] = base * factor
-        support, guests, truths = episode.support, episode.guests, episode.truths
-        with torch.autocast("cpu", torch.bfloat16):
-            fake, _ = self.painter(guests, self.painter.hand(support))
-            fooled = torch.zeros(())
-            if self.weight:
-                fooled = self._fooled(support, guests, truths, fake, rng)
-        flat, wanted = fake.flatten(0, 1), placed(truths.flatten(0, 1), fake.detach().flatten(0, 1))
-        near = sum(F.l1_loss(F.avg_pool2d(flat, k), F.avg_pool2d(wanted, k)) for k in SCALES)
-        with torch.autocast("cpu", torch.bfloat16):
-            seen = zip(self.describe(fake), self.describe(wanted.unflatten(0, truths.shape[:2])), strict=True)
-            alike = sum(F.mse_loss(a, b) / b.var().clamp(min=1e-6) for a, b in seen) / 4
+    def __init__(
+        self, recipe: Recipe, device: torch.device, dtype: torch.dtype, nets: Networks, learner: Learner, net: HandNet
+    ) -> None:
+        """Of a model that is to paint guests, or does already, and a net that tells hands and motifs and stays as it is."""
+        train, model = recipe.train, recipe.model
+        self.recipe, self.device, self.dtype = recipe, device, dtype
+        self.nets, self.learner, self.net = nets.to(device), learner.to(device), net.requires_grad_(False).to(device)
+        with seeded(generator_for(train.seed, "guests")):
+            if self.nets.guests is None:
+                self.nets.guests = GuestPainter(model.channels, model.image_size)
+            critic = Discriminator(replace(model, pack=BESIDE + 1, **CRITIC))
+        self.nets.to(memory_format=torch.channels_last)
+        self.critic = critic.to(device, memory_format=torch.channels_last)
+        self.painter = self.nets.guests
+        self.averaged_painter = copy.deepcopy(self.painter)
+        self.thermostat = Thermostat(train.penalty)
+        self.updates, self.margin = 0, 1.0
+        self.down = torch.optim.Adam(self.painter.parameters(), train.generator_rate, betas=(0.5 if train.critic else 0.9, 0.99))
+        self.up = torch.optim.Adam(self.critic.parameters(), train.critic_rate, betas=(0.5, 0.99))
+
+    @property
+    def precision(self) -> str:
+        """What networks compute in, by its name in recipes."""
+        return "fp32" if self.dtype == torch.float32 else "bf16"
+
+    def step(self, number: int, support: Tensor, guests: Tensor, truths: Tensor) -> StepStats:
+        """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the same hands."""
+        train = self.recipe.train
+        set_rates([(self.down, train.generator_rate), (self.up, train.critic_rate)], train, number)
+        support, guests, truths = (images.to(self.device) for images in (support, guests, truths))
+        rng, critic_loss, scores = generator_for(train.seed, "guest step", number), None, None
+        with compute(self.device, self.dtype):
+            images, logits = self.painter(guests, self.painter.hand(support))
+            if train.critic and number >= train.head_start:
+                pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in support])
+                beside = support[torch.arange(len(support))[:, None], pair % support.shape[1]]
+                critic_loss, scores = self._critic_step(images.detach(), truths, guests, beside, rng)
+            near, total = self._apart(images, logits, truths, support)
+            if scores is not None:
+                self.critic.requires_grad_(False)
+                fooled = F.softplus(scores - self._scores(images, guests, beside)).mean()
+                self.critic.requires_grad_(True)
+                total = total + train.critic * fooled
         self.down.zero_grad(set_to_none=True)
-        (near + alike + self.weight * fooled).backward()
-        nn.utils.clip_grad_norm_(self.painter.parameters(), 5.0)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.painter.parameters(), LARGEST)
         self.down.step()
         self.updates += 1
-        decay = min(0.998, (1 + self.updates) / (10 + self.updates))
-        with torch.no_grad():
-            for mean, current in zip(self.average.parameters(), self.painter.parameters(), strict=True):
-                mean.lerp_(current, 1 - decay)
-        return {"near": float(near), "alike": float(alike), "fooled": float(fooled)}
+        average(self.averaged_painter, self.painter, self.updates, train.ema)
+        return StepStats(
+            step=number,
+            shots=support.shape[1],
+            inner_steps=0,
+            critic_loss=critic_loss or 0.0,
+            generator_loss=total.item(),
+            energy=near.item(),
+            blemish_loss=None,
+            margin=self.margin,
+            spread=float(scores.std()) if scores is not None else 1.0,
+            penalty=self.thermostat.weight,
+        )
+
+    def _apart(self, images: Tensor, logits: Tensor, truths: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
+        """How far images [B, N, C, S, S] are from truths by pixels, and by all that counts."""
+        flat = images.flatten(0, 1)
+        wanted = placed(truths.flatten(0, 1), flat.detach())
+        near = torch.stack([F.l1_loss(F.avg_pool2d(flat, k), F.avg_pool2d(wanted, k)) for k in SCALES]).sum()
+        total = near + DECISION * (1 - logits.softmax(2).amax(2)).mean()
+        if self.recipe.train.perception:
+            total = total + self.recipe.train.perception * self._unlike(flat, wanted, support)
+        return near, total
+
+    def _unlike(self, images: Tensor, wanted: Tensor, support: Tensor) -> Tensor:
+        """How far images are from others [N, C, S, S] to the nets, whose hand differs from the support's, and whose motif."""
+        seen, known = self.net.maps(images), self.net.maps(wanted)
+        parts = [_relative(a, b) for a, b in zip(seen, known, strict=True)]
+        if self.nets.perceiver is not None:
+            described, other = (self.nets.perceiver.describe(x[None]) for x in (images, wanted))
+            parts += [_relative(a, b) for a, b in zip(described, other, strict=True)]
+        hand, motif = self.net.read(seen)
+        _, shown = self.net.read(known)
+        own, _ = self.net(support.flatten(0, 1))
+        own = F.normalize(own.unflatten(0, support.shape[:2]).mean(1), dim=1).repeat_interleave(len(images) // len(support), 0)
+        far = [(1 - (a * b).sum(1)).mean() for a, b in ((hand, own), (motif, shown))]
+        return torch.stack(parts).mean() + torch.stack(far).mean()
+
+    def _scores(self, images: Tensor, guests: Tensor, beside: Tensor) -> Tensor:
+        """The critic's scores [B, N] of images beside the guests that they come from and support images [B, BESIDE, C, S, S]."""
+        parts = [images, guests, beside[:, :1].expand_as(images)]
+        packs = torch.stack([part.to(images.dtype) for part in parts], 2).flatten(1, 2)
+        other = beside[:, 1:].expand_as(images).repeat_interleave(BESIDE + 1, 1)
+        return torch.as_tensor(self.critic(packs, other))
+
+    def _critic_step(
+        self, fake: Tensor, truths: Tensor, guests: Tensor, beside: Tensor, rng: torch.Generator
+    ) -> tuple[float, Tensor]:
+        """Relativistic losses and penalties; returns the loss and the scores [B, N] of truths from before its update."""
+        train = self.recipe.train
+        both, twice = torch.cat([truths, fake.float()], 1), torch.cat([guests, guests], 1)
+        noise = torch.randn(both.shape, generator=rng).to(self.device)
+        scores = self._scores(both, twice, beside)
+        noisy = self._scores(both + train.penalty_noise * noise, twice, beside)
+        real, false = scores.chunk(2, 1)
+        loss = F.softplus(false - real).mean()
+        penalty = self.thermostat.weight * noise_penalty(scores, noisy) + train.drift * drift_penalty(real, false)
+        self.up.zero_grad(set_to_none=True)
+        (loss + penalty).backward()
+        self.up.step()
+        self.thermostat.watch(loss.item())
+        self.margin = float((real - false).mean().detach())
+        return loss.item(), real.detach()
+
+    def averaged(self) -> tuple[Networks, Learner]:
+        """Networks and learner as they ship, with averaged weights."""
+        nets = copy.copy(self.nets)
+        nets._modules = self.nets._modules | {"guests": self.averaged_painter}
+        return nets, self.learner
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+        return tensors_of(self._modules(), self._adams())
+
+    def figures(self) -> dict[str, Any]:
+        """The rest of the state: plain values."""
+        return {"updates": self.updates, "thermostat": self.thermostat.figures(), "precision": self.precision}
+
+    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
+        """Puts back what `tensors` and `figures` gave."""
+        put_back(tensors, self._modules(), self._adams())
+        self.updates = int(figures["updates"])
+        self.thermostat.restore(figures["thermostat"])
+
+    def _modules(self) -> dict[str, nn.Module]:
+        parts = {"nets": self.nets, "learner": self.learner, "average": self.averaged_painter, "critic": self.critic}
+        return parts
+
+    def _adams(self) -> dict[str, torch.optim.Adam]:
+        return {"down": self.down, "up": self.up}
+
+
+def _relative(left: Tensor, right: Tensor) -> Tensor:
+    """Mean squared difference of features in units of their variance."""
+    left, right = left.float(), right.float()
+    return torch.as_tensor(F.mse_loss(left, right) / right.var().clamp(min=1e-6))
 
 
 def placed(truths: Tensor, images: Tensor) -> Tensor:
     """Truths [N, C, S, S], moved by at most SHIFTS pixels each way to where they are nearest to images of the same shape."""
     side = truths.shape[-1]
     framed = F.pad(truths, 4 * [SHIFTS], mode="replicate")
-    best = torch.full_like(truths[:, 0, 0, 0], torch.inf)
-    found = truths
-    for down in range(2 * SHIFTS + 1):
-        for across in range(2 * SHIFTS + 1):
-            moved = framed[..., down : down + side, across : across + side]
-            apart = (moved - images).abs().mean((1, 2, 3)) + 1e-4 * (abs(down - SHIFTS) + abs(across - SHIFTS))
-            nearer = apart < best
-            best = torch.where(nearer, apart, best)
-            found = torch.where(nearer[:, None, None, None], moved, found)
+    best, found = torch.full_like(truths[:, 0, 0, 0], torch.inf), truths
+    steps = range(2 * SHIFTS + 1)
+    for down, across in sorted(((y, x) for y in steps for x in steps), key=lambda p: abs(p[0] - SHIFTS) + abs(p[1] - SHIFTS)):
+        moved = framed[..., down : down + side, across : across + side]
+        apart = (moved - images).abs().mean((1, 2, 3))
+        found = torch.where((apart < best)[:, None, None, None], moved, found)
+        best = best.minimum(apart)
     return found

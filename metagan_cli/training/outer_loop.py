@@ -24,6 +24,7 @@ from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
 from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
+from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
 
 LARGEST = 20.0  # norm of a second-order gradient: it is about 10 in first order, through several inner steps a million at times
 LEARNER_RATE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
@@ -97,7 +98,7 @@ class OuterLoop:
         """
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
-        self._set_rates(number)
+        set_rates([(self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)], train, number)
         self.game = replace(self.game, first_order=number < train.first_order * train.steps)
         support, query = self._shown(support, query)
         if self.learner.opens_weights:
@@ -161,7 +162,7 @@ class OuterLoop:
                 parameter.grad = parameter.detach() - target
             adam.step()
         self.updates += 1
-        self._average()
+        average(self.averages, self.generating(), self.updates, self.recipe.train.ema)
         last = [own.last for own in found]
         upward, downward = (torch.cat(losses).mean().item() for losses in ([r.upward for r in last], [r.downward for r in last]))
         scores = torch.cat([r.true for r in last]).detach(), torch.cat([r.false for r in last]).detach()
@@ -175,14 +176,6 @@ class OuterLoop:
         )
         takes = draw < train.inner_share or not self.learner.feed_forward
         return self.game.allowed(steps, shots) if train.inner_steps and takes else 0
-
-    def _set_rates(self, number: int) -> None:
-        train = self.recipe.train
-        late = max(0.0, number / train.steps - train.decay_from) / max(1e-9, 1 - train.decay_from)
-        factor = 1 - (1 - train.final_rate) * min(late, 1.0)
-        for adam, rate in ((self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)):
-            for group in adam.param_groups:
-                group["lr"] = rate * factor * group.get("rate_multiplier", 1.0)
 
     def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = self.nets.generator.latent_sizes
@@ -234,16 +227,9 @@ class OuterLoop:
             nn.utils.clip_grad_norm_(self.generating().parameters(), LARGEST)
         self.generator_adam.step()
         self.updates += 1
-        self._average()
+        average(self.averages, self.generating(), self.updates, self.recipe.train.ema)
         self.nets.discriminator.requires_grad_(True)
         return loss.item(), energy.item()
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.recipe.train.ema, (1 + self.updates) / (10 + self.updates))  # forgets the start
-        pairs = zip(self.averages.parameters(), self.generating().parameters(), strict=True)
-        for average, current in pairs:
-            average.lerp_(current, 1 - decay)
 
     def begin_from(self, nets: Networks, learner: Learner) -> None:
         """Takes over networks of the same architecture, but for the size of packs, and a learner where it is of the same kind."""
@@ -262,13 +248,7 @@ class OuterLoop:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""
-        found = {f"nets.{k}": v for k, v in self.nets.state_dict().items()}
-        found |= {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
-        found |= {f"averages.{k}": v for k, v in self.averages.state_dict().items()}
-        for name, adam in self._adams().items():
-            for i, slots in adam.state_dict()["state"].items():
-                found |= {f"{name}.{i}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
-        return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in found.items()}
+        return tensors_of(self._modules(), self._adams())
 
     def figures(self) -> dict[str, Any]:
         """The rest of the state: plain values."""
@@ -276,21 +256,12 @@ class OuterLoop:
 
     def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
         """Puts back what `tensors` and `figures` gave."""
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
-        self.nets.load_state_dict(parts["nets"])
-        self.learner.load_state_dict(parts.get("learner", {}))
-        self.averages.load_state_dict(parts["averages"])
-        for name, adam in self._adams().items():
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in parts.get(name, {}).items():
-                i, _, slot = key.partition(".")
-                slots.setdefault(int(i), {})[slot] = tensor
-            adam.load_state_dict({"state": slots, "param_groups": adam.state_dict()["param_groups"]})
+        put_back(tensors, self._modules(), self._adams())
         self.updates = int(figures["updates"])
         self.thermostat.restore(figures["thermostat"])
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"nets": self.nets, "learner": self.learner, "averages": self.averages}
 
     def _adams(self) -> dict[str, torch.optim.Adam]:
         return {"generator_adam": self.generator_adam, "critic_adam": self.critic_adam}

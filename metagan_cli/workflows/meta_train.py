@@ -2,36 +2,23 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from metagan_cli.config import Recipe, same_networks
-from metagan_cli.data.episodes import Episodes, draw_task
-from metagan_cli.data.sources.open import open_source
-from metagan_cli.data.sources.tasks import TaskSource
-from metagan_cli.devices import choose_device, choose_precision, drawing_processes
+from metagan_cli.config import Recipe
+from metagan_cli.devices import choose_device, drawing_processes
 from metagan_cli.errors import MetaganError, OutputError, UsageError
-from metagan_cli.evaluation.domain import Domain, fit_domain
 from metagan_cli.images.sheets import picture
-from metagan_cli.networks.widen import in_colour
-from metagan_cli.rng import generator_for
-from metagan_cli.store.features import load_perceptual_net
-from metagan_cli.store.models import load_model, save_model
+from metagan_cli.store.models import save_model
 from metagan_cli.store.pictures import write_png
 from metagan_cli.store.runs import RunFolder
-from metagan_cli.store.shipped import find_features, find_model
 from metagan_cli.store.tensors import TensorFile
-from metagan_cli.training.outer_loop import OuterLoop, StepStats
-from metagan_cli.training.previews import SHOTS, TRUTH, Preview
+from metagan_cli.training.outer_loop import StepStats
+from metagan_cli.workflows.training import Training, prepare
 
 DEAD_SPREAD, DEAD_MARGIN, DEAD_AFTER = 0.01, 0.01, 200  # a critic below both, for this many steps
-
-PREVIEWS, PREVIEWED = 12, SHOTS + TRUTH  # tasks that previews show, and images of each
-DOMAIN_TASKS = 480  # tasks that say what the training images look like
 
 
 @dataclass(frozen=True)
@@ -88,24 +75,18 @@ def meta_train(
     with run.locked():
         if resume:
             run.check_same(recipe)
-        fewest = min(recipe.train.shots) + recipe.train.queries
-        splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
-        weights = [source.weight for source in recipe.data]
-        episodes = Episodes([split.train for split in splits], weights, recipe.train)
         make_events = _events_writer() if tensorboard else None
         state = _newest_state(run, say) if resume else None
-        loop, step, before = _begin(recipe, chosen, state, start_from)
+        training = prepare(recipe, chosen, state, start_from, say)
         if not resume:  # nothing that it may begin with is missing
             run.clear()
         run.create(recipe)
         if state is not None:
-            run.cut_stats(step)
-            say(f"going on after step {step}")
-        preview = Preview(_preview_tasks([split.held_out for split in splits], recipe.train.seed), recipe)
-        domain = fit_domain(list(_some_tasks(episodes)))
-        say(f"{chosen.type} {loop.precision}, {_describe([split.train for split in splits])}")
-        saver = Saver(run, recipe, loop, preview, domain, make_events(str(folder)) if make_events else None)
-        return _run(saver, episodes, step, before, budget, stopped, report)
+            run.cut_stats(training.step)
+            say(f"going on after step {training.step}")
+        say(f"{chosen.type} {training.loop.precision}, {training.about}")
+        saver = Saver(run, recipe, training, make_events(str(folder)) if make_events else None)
+        return _run(saver, budget, stopped, report)
 
 
 def _newest_state(run: RunFolder, say: Callable[[str], None]) -> TensorFile | None:
@@ -115,43 +96,18 @@ def _newest_state(run: RunFolder, say: Callable[[str], None]) -> TensorFile | No
     return state
 
 
-def _begin(
-    recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None
-) -> tuple[OuterLoop, int, float]:
-    """The outer loop, the step that comes next, and the seconds spent before: of the state, of a model, or from the start."""
-    listens = recipe.train.perception or recipe.model.inner_perception
-    perceptual_net = load_perceptual_net(find_features("perceiver", recipe.model.channels))[0] if listens else None
-    measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
-    precision = measured if recipe.train.precision == "auto" else recipe.train.precision
-    loop = OuterLoop(recipe, device, choose_precision(precision, device), perceptual_net)
-    if state is not None:
-        loop.load(state.tensors, state.metadata)
-        return loop, int(state.metadata["step"]), float(state.metadata["seconds"])
-    if start_from is not None:
-        model = load_model(find_model(start_from))
-        wider = model.config.channels < recipe.model.channels
-        nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
-        if not same_networks(nets.config, recipe.model):
-            raise UsageError(f"--from {start_from}: has another architecture than this run")
-        loop.begin_from(nets, model.learner)
-    return loop, 0, 0.0
-
-
 def _run(
     saver: "Saver",
-    episodes: Episodes,
-    step: int,
-    before: float,
     budget: float | None,
     stopped: Callable[[], bool],
     report: Callable[[Progress], None],
 ) -> TrainResult:
-    train, loop = saver.recipe.train, saver.loop
+    train, loop, step, before = saver.recipe.train, saver.training.loop, saver.training.step, saver.training.seconds
     start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
-    for episode in episodes.stream(step, train.steps, drawing_processes(loop.device)):
+    for episode in saver.training.episodes.stream(step, train.steps, drawing_processes(loop.device)):
         if stopped() or (budget is not None and time.monotonic() - start >= budget):
             break
-        stats = loop.step(step, episode.support, episode.query)
+        stats = loop.step(step, *episode.images)
         if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
             raise MetaganError(
                 f"the loss is no longer a number at step {step}; the last checkpoint in {saver.run.path} stands, try lower rates"
@@ -173,9 +129,7 @@ class Saver:
 
     run: RunFolder
     recipe: Recipe
-    loop: OuterLoop
-    preview: Preview
-    domain: Domain
+    training: Training
     events: Any = None  # a tensorboard writer, or nothing
     pending: list[dict[str, Any]] = field(default_factory=list)
 
@@ -184,21 +138,19 @@ class Saver:
         self.run.add_stats(self.pending)
         self._add_events()
         self.pending = []
-        nets, learner = self.loop.averaged()
+        nets, learner = self.training.loop.averaged()
         metadata = {
             "name": self.recipe.name,
             "step": step,
             "seconds": round(seconds),
             "seed": self.recipe.train.seed,
-            "shots": list(self.recipe.train.shots),
-            "data": [{"name": Path(d.source).stem, "licence": d.licence} for d in self.recipe.data],
-            "domain": self.domain.as_dict(),
-        }
+        } | self.training.known
         save_model(self.run.model, self.recipe.model, nets, learner, metadata)
-        sheet = self.preview.draw(nets, learner)
+        sheet = self.training.preview.draw(nets, learner)
         if sheet is not None:
             write_png(self.run.previews / f"{step:08d}.png", picture(sheet), {"kind": "preview", "step": step})
-        self.run.save_state(step, self.loop.tensors(), self.loop.figures() | {"seconds": seconds})
+        figures = self.training.loop.figures() | {"seconds": seconds, "known": self.training.known}
+        self.run.save_state(step, self.training.loop.tensors(), figures)
 
     def _add_events(self) -> None:
         for stats in self.pending if self.events is not None else []:
@@ -213,25 +165,6 @@ def _events_writer() -> Any:
     except ImportError as error:
         raise UsageError("--tensorboard: pip install tensorboard first") from error
     return SummaryWriter
-
-
-def _some_tasks(episodes: Episodes) -> Iterator[torch.Tensor]:
-    """Training tasks as they are met, for the measures of what the model knows."""
-    for step in range(-math.ceil(DOMAIN_TASKS / episodes.config.tasks_per_batch), 0):
-        episode = episodes.draw(step)
-        yield from torch.cat([episode.support, episode.query], 1)
-
-
-def _preview_tasks(held_out: Sequence[TaskSource], seed: int) -> torch.Tensor | None:
-    """Images of fixed held-out tasks, from all sources in turn: [T, N, C, S, S], or nothing where none holds enough."""
-    able = [source for source in held_out if source.tasks(PREVIEWED)]
-    rng = generator_for(seed, "preview")
-    tasks = [draw_task(able[i % len(able)], PREVIEWED, rng) for i in range(PREVIEWS)] if able else []
-    return torch.stack(tasks) if tasks else None
-
-
-def _describe(sources: Sequence[TaskSource]) -> str:
-    return ", ".join(f"{source.name} ({source.tasks(2)} tasks)" for source in sources)
 
 
 class Pace:

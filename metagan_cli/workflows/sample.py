@@ -34,7 +34,15 @@ AREA_LIMIT = 2**28  # pixels of one picture
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".gif", ".webp")
 CLEAR = (".png", ".webp")  # what can be transparent
-AS_DRAWN = ("truncation", "columns", "size", "scale", "with_support", "motifs", "variants")  # and of a request, but for which images it asks for
+AS_DRAWN = (
+    "truncation",
+    "columns",
+    "size",
+    "scale",
+    "with_support",
+    "motifs",
+    "variants",
+)  # and of a request, but for which images it asks for
 PAINTERS = 4  # threads, at most, that paint and write single pictures
 AHEAD = 2 * PAINTERS  # pictures that are begun before the first is written
 TESTED = 256  # samples that the copy test looks at

@@ -1,5 +1,7 @@
 """Hands: sources that say of each image by which hand it is and what motif it shows."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,46 +9,77 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metagan_cli.data.sources.tasks import _is_held_out, prepare
+from metagan_cli.config import DataConfig
+from metagan_cli.data.sources.npz import named, read_npz
+from metagan_cli.data.sources.tasks import is_held_out, prepare
+from metagan_cli.errors import InputError
+
+Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
 class Hands:
-    """Images by hand and motif; what is drawn by hands of one family has one layout often."""
+    """Images by hand and motif, and the chance that each hand is drawn."""
 
-    name: str
     images: Tensor  # uint8 [M, C, S, S]; of gray models with ink 255 on ground 0
-    hand: np.ndarray  # int [M]
-    motif: np.ndarray  # int [M]
-    family: np.ndarray  # int [H], of each hand
-    by_hand: tuple[np.ndarray, ...]  # the images of each hand
-    by_motif: dict[int, np.ndarray]
+    hand: Numbers  # of each image [M]
+    motif: Numbers  # of each image [M]
+    family: Numbers  # of each hand: what hands of one family draw has one layout often
+    by_hand: tuple[Numbers, ...]  # the images of each hand
+    by_motif: tuple[Numbers, ...]  # and of each motif, by hands that may be guests
+    names: tuple[str, ...]  # of the hands
+    weights: Tensor  # of the hands: 0 for those that are guests only
 
 
-def hands_of(name: str, images: Tensor, hands: list[str], motifs: list[str], families: list[str]) -> Hands:
-    """By the names of each image's hand, motif and family."""
-    titles, hand = np.unique(hands, return_inverse=True)
+def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> tuple[Hands, Hands]:
+    """The hands of packed files for training, and beside them, from the same images, those of families that are held out.
+
+    What one file calls a motif may be another's guest. Raises InputError where a file is none or lacks what a source names.
+    """
+    images: list[Tensor] = []
+    hands, motifs, families = list[str](), list[str](), list[str]()
+    shares: dict[str, float] = {}
+    for config in configs:
+        arrays = read_npz(Path(config.source), (*config.by, config.shows))
+        labels = ["/".join(parts) for parts in zip(*(named(arrays, key) for key in config.by or ("labels",)), strict=True)]
+        wanted = [i for i, label in enumerate(labels) if _is_wanted(label, config)]
+        stem, shown = Path(config.source).stem, named(arrays, config.shows)
+        images.append(prepare(arrays["images"][wanted], size, channels))
+        hands += [f"{stem}/{labels[i]}" for i in wanted]
+        families += [labels[i] if config.by else labels[i].split("/")[0] for i in wanted]
+        motifs += [shown[i] for i in wanted]
+        shares |= dict.fromkeys({f"{stem}/{labels[i]}" for i in wanted}, config.weight)
+    if not hands:
+        raise InputError("no hands are left")
+    names, hand = np.unique(hands, return_inverse=True)
+    own = np.zeros(len(names), dtype=np.int64)
+    titles, family = np.unique(families, return_inverse=True)
+    own[hand] = family
+    apart = np.array([is_held_out(str(title)) for title in titles])[own]
+    counts: dict[tuple[float, str, bool], int] = defaultdict(int)
+    for name, held in zip(names, apart, strict=True):
+        counts[shares[name], name.split("/")[0], bool(held)] += 1
+    each = [shares[name] / counts[shares[name], name.split("/")[0], bool(held)] for name, held in zip(names, apart, strict=True)]
+    weights, whole = torch.tensor(each, dtype=torch.float64), torch.cat(images)
     _, motif = np.unique(motifs, return_inverse=True)
-    _, family = np.unique(families, return_inverse=True)
-    of = np.zeros(len(titles), dtype=int)
-    of[hand] = family
-    by_motif: dict[int, np.ndarray] = {}
-    order = np.argsort(motif, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(motif[order])) + 1):
-        by_motif[int(motif[group[0]])] = group
-    by_hand = tuple(np.flatnonzero(hand == number) for number in range(len(titles)))
-    return Hands(name, images, hand, motif, of, by_hand, by_motif)
+    by_hand = _groups(hand, len(names))
+    parts = []
+    for held in (False, True):
+        may = ~apart[hand] if not held else np.ones(len(hand), dtype=bool)
+        chosen = weights * torch.from_numpy(apart == held)
+        parts.append(
+            Hands(whole, hand, motif, own, by_hand, _groups(motif, motif.max() + 1, may), tuple(map(str, names)), chosen)
+        )
+    return parts[0], parts[1]
 
 
-def npz_hands(path: Path, by: tuple[str, ...], motif: str, size: int, channels: int) -> tuple[Tensor, list[str], list[str]]:
-    """Images of a packed file, prepared, and the names of their hands and motifs, by the keys of its arrays."""
-    with np.load(path, allow_pickle=False) as packed:
-        arrays = {key: packed[key] for key in packed.files}
-    hands = ["/".join(parts) for parts in zip(*(_names(arrays, key) for key in by), strict=True)]
-    return prepare(arrays["images"], size, channels), hands, _names(arrays, motif)
+def _is_wanted(label: str, config: DataConfig) -> bool:
+    return label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",))
 
 
-def _names(arrays: dict[str, np.ndarray], key: str) -> list[str]:
-    """An array of a packed file as names: by the array that numbers them, if there is one."""
-    titles = next((arrays[name] for name in (f"{key}_names", f"{key}s", "names" if key == "labels" else "") if name in arrays), None)
-    return [str(value) for value in (arrays[key] if titles is None else titles[arrays[key]])]
+def _groups(of: Numbers, count: int, may: "np.ndarray[tuple[int], np.dtype[np.bool_]] | None" = None) -> tuple[Numbers, ...]:
+    """The places in `of` of each number below `count`, but for those that may not be."""
+    order = np.argsort(of, kind="stable")
+    if may is not None:
+        order = order[may[order]]
+    return tuple(np.split(order, np.searchsorted(of[order], np.arange(1, count))))

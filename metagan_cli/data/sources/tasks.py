@@ -96,7 +96,7 @@ def group_tasks(name: str, images: Tensor, labels: Sequence[str], groups: Sequen
     held_out: dict[str, list[int]] = {}
     for i, (label, group) in enumerate(zip(labels, groups, strict=True)):
         if label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",)):
-            (held_out if _is_held_out(label) else train).setdefault(group, []).append(i)
+            (held_out if is_held_out(label) else train).setdefault(group, []).append(i)
     if not train and not held_out:
         raise InputError(f"{name}: no tasks are left")
 
@@ -106,7 +106,8 @@ def group_tasks(name: str, images: Tensor, labels: Sequence[str], groups: Sequen
     return Split(tasks(train), tasks(held_out))
 
 
-def _is_held_out(label: str) -> bool:
+def is_held_out(label: str) -> bool:
+    """Whether a label, and all that it stands for, never trains."""
     return int.from_bytes(hashlib.blake2b(label.encode(), digest_size=4).digest(), "big") % HELD_OUT == 0
 
 

@@ -1,0 +1,176 @@
+"""What a run of meta-training trains: a model by tasks, or the painter of guests in one that is trained already."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from metagan_cli.config import Recipe, same_networks
+from metagan_cli.data.episodes import Episodes, draw_task
+from metagan_cli.data.guests import GuestEpisodes
+from metagan_cli.data.sources.hands import open_hands
+from metagan_cli.data.sources.open import open_source
+from metagan_cli.data.sources.tasks import Say, TaskSource
+from metagan_cli.devices import choose_precision
+from metagan_cli.errors import UsageError
+from metagan_cli.evaluation.domain import fit_domain
+from metagan_cli.learners.base import Learner
+from metagan_cli.learners.build import build_learner
+from metagan_cli.networks.bundle import Networks, build_networks
+from metagan_cli.networks.widen import in_colour
+from metagan_cli.rng import generator_for
+from metagan_cli.store.features import load_hand_net, load_perceptual_net
+from metagan_cli.store.models import BaseModel, load_model
+from metagan_cli.store.shipped import find_features, find_model
+from metagan_cli.store.tensors import TensorFile
+from metagan_cli.training.guests import GuestLoop
+from metagan_cli.training.outer_loop import OuterLoop, StepStats
+from metagan_cli.training.previews import SHOTS, TRUTH, GuestPreview, Preview
+
+PREVIEWS, PREVIEWED = 12, SHOTS + TRUTH  # tasks that previews show, and images of each
+DOMAIN_TASKS = 480  # tasks that say what the training images look like
+PREVIEW: dict[str, Any] = {"shots": (6,), "queries": 8, "tasks_per_batch": PREVIEWS, "program": 0.0}  # of guests
+KNOWN = ("domain", "data", "shots")  # what a model with guests says as the one did that they came to
+
+
+class Loop(Protocol):
+    """One update of all that a run trains."""
+
+    device: torch.device
+
+    @property
+    def precision(self) -> str:
+        """What networks compute in, by its name in recipes."""
+
+    def step(self, number: int, *images: Tensor) -> StepStats:
+        """Outer step `number`, of an episode's images."""
+
+    def averaged(self) -> tuple[Networks, Learner]:
+        """Networks and learner as they ship."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+
+    def figures(self) -> dict[str, Any]:
+        """The rest of the state: plain values."""
+
+
+class Drawing(Protocol):
+    """What draws episodes."""
+
+    def stream(self, first: int, last: int, workers: int) -> Iterable[Any]:
+        """Those of some outer steps."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run's parts, at the step that comes next."""
+
+    loop: Loop
+    episodes: Drawing
+    preview: Preview | GuestPreview
+    about: str  # the sources, in words
+    known: dict[str, Any]  # what the model's file says beside its recipe
+    step: int = 0
+    seconds: float = 0.0  # spent before
+
+
+def prepare(recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None, say: Say) -> Training:
+    """The parts of a run from its state, from another model or from the start. Raises UsageError, InputError, CheckpointError."""
+    measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
+    precision = choose_precision(measured if recipe.train.precision == "auto" else recipe.train.precision, device)
+    paints = {bool(source.shows) for source in recipe.data}
+    if len(paints) > 1 or paints != {recipe.model.guests}:
+        raise UsageError("guests = true in [model] goes with sources that all say what they show, and with no others")
+    make = _of_guests if recipe.model.guests else _of_tasks
+    return make(recipe, device, precision, state, start_from, say)
+
+
+def _of_tasks(
+    recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
+) -> Training:
+    fewest = min(recipe.train.shots) + recipe.train.queries
+    splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
+    episodes = Episodes([split.train for split in splits], [source.weight for source in recipe.data], recipe.train)
+    listens = recipe.train.perception or recipe.model.inner_perception
+    perceptual_net = load_perceptual_net(find_features("perceiver", recipe.model.channels))[0] if listens else None
+    loop, step, seconds = OuterLoop(recipe, device, precision, perceptual_net), 0, 0.0
+    if state is not None:
+        loop.load(state.tensors, state.metadata)
+        step, seconds = int(state.metadata["step"]), float(state.metadata["seconds"])
+    elif start_from is not None:
+        model = load_model(find_model(start_from))
+        wider = model.config.channels < recipe.model.channels
+        nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
+        _check_same(start_from, nets, recipe)
+        loop.begin_from(nets, model.learner)
+    preview = Preview(_preview_tasks([split.held_out for split in splits], recipe.train.seed), recipe)
+    known = {
+        "domain": fit_domain(list(_some_tasks(episodes))).as_dict(),
+        "data": _data(recipe),
+        "shots": list(recipe.train.shots),
+    }
+    return Training(loop, episodes, preview, _describe([split.train for split in splits]), known, step, seconds)
+
+
+def _of_guests(
+    recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
+) -> Training:
+    hands, held_out = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
+    net, _ = load_hand_net(find_features("kinship", recipe.model.channels))
+    episodes, step, seconds = GuestEpisodes(hands, recipe.train), 0, 0.0
+    if state is not None:
+        nets, learner = build_networks(recipe.model), build_learner(recipe.model)
+        loop = GuestLoop(recipe, device, precision, nets, learner, net)
+        loop.load(state.tensors, state.metadata)
+        known, step, seconds = state.metadata["known"], int(state.metadata["step"]), float(state.metadata["seconds"])
+    elif start_from is not None:
+        model = load_model(find_model(start_from))
+        _check_same(start_from, model.nets, recipe)
+        loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net)
+        known = _known(model, recipe)
+    else:
+        raise UsageError("guests come to a model that is trained already: name one with --from")
+    shown = GuestEpisodes(held_out, replace(recipe.train, **PREVIEW)).draw(0)
+    preview = GuestPreview(*shown.images)
+    about = f"{len(hands.by_hand)} hands, {len(hands.by_motif)} motifs"
+    return Training(loop, episodes, preview, about, known, step, seconds)
+
+
+def _check_same(name: str, nets: Networks, recipe: Recipe) -> None:
+    if not same_networks(nets.config, recipe.model):
+        raise UsageError(f"--from {name}: has another architecture than this run")
+
+
+def _known(model: BaseModel, recipe: Recipe) -> dict[str, Any]:
+    """What a model's file says that stays true with guests, and their sources beside its own."""
+    known = {name: model.metadata[name] for name in KNOWN if name in model.metadata}
+    before = known.get("data", [])
+    return known | {"data": [*before, *(one for one in _data(recipe) if one not in before)]}
+
+
+def _data(recipe: Recipe) -> list[dict[str, str]]:
+    return [{"name": Path(d.source).stem, "licence": d.licence} for d in recipe.data]
+
+
+def _some_tasks(episodes: Episodes) -> Iterator[Tensor]:
+    """Training tasks as they are met, for the measures of what the model knows."""
+    for step in range(-math.ceil(DOMAIN_TASKS / episodes.config.tasks_per_batch), 0):
+        episode = episodes.draw(step)
+        yield from torch.cat([episode.support, episode.query], 1)
+
+
+def _preview_tasks(held_out: Sequence[TaskSource], seed: int) -> Tensor | None:
+    """Images of fixed held-out tasks, from all sources in turn: [T, N, C, S, S], or nothing where none holds enough."""
+    able = [source for source in held_out if source.tasks(PREVIEWED)]
+    rng = generator_for(seed, "preview")
+    tasks = [draw_task(able[i % len(able)], PREVIEWED, rng) for i in range(PREVIEWS)] if able else []
+    return torch.stack(tasks) if tasks else None
+
+
+def _describe(sources: Sequence[TaskSource]) -> str:
+    return ", ".join(f"{source.name} ({source.tasks(2)} tasks)" for source in sources)
