@@ -66,7 +66,7 @@ class GuestEpisodes:
         order = members[torch.randperm(len(members), generator=rng).numpy()]
         program = draw_hand(rng) if float(torch.rand((), generator=rng)) < self.config.program else None
         own = program is not None and float(torch.rand((), generator=rng)) < OWN
-        shown, guests, truths = set(hands.motif[order[:shots]].tolist()), [], []
+        shown, guests, truths = set(hands.motif[order[:shots]].tolist()), list[int](), list[int]()
         for number in order[shots:].tolist():
             if len(truths) == self.config.queries:
                 break

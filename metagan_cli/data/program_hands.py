@@ -80,14 +80,10 @@ def styled(coverage: Tensor, hand: ProgramHand, rng: torch.Generator) -> Tensor:
     half = hand.line + 0.5 * max(0.0, hand.weight)
     ring = torch.maximum(_cover(half - (solid - half).abs()), _cover(inner + 0.5 * hand.weight))
     whole = _cover(solid + hand.weight)
-    ink, tone = {
-        "keep": lambda: (_cover(field + hand.weight), None),
-        "solid": lambda: (whole * (1 - _cover(inner - 0.3 * hand.weight)), None),
-        "outline": lambda: (ring, None),
-        "duotone": lambda: (ring, whole),
-        "tinted": lambda: (_cover(field + hand.weight), whole),
-        "hatch": lambda: (torch.maximum(ring, whole * stripes(side, hand)), None),
-    }[hand.form]()
+    plain, hatched = _cover(field + hand.weight), torch.maximum(ring, whole * stripes(side, hand))
+    opened = whole * (1 - _cover(inner - 0.3 * hand.weight))
+    ink = {"keep": plain, "solid": opened, "outline": ring, "duotone": ring, "tinted": plain, "hatch": hatched}[hand.form]
+    tone = whole if hand.form in ("duotone", "tinted") else None
     image = torch.full_like(ink, -1.0)
     if hand.shadow[2] > -1:
         across, down = (round(x) for x in hand.shadow[:2])

@@ -53,7 +53,8 @@ PARTS = tuple(f.name for f in fields(TaskState) if f.name != "memory")
 
 def state_of(parts: Mapping[str, Tensor]) -> TaskState:
     """A finished state from its tensors by name."""
-    return TaskState(*(parts[name] for name in PARTS))
+    bases, tokens, code, modulation, critic_modulation, weights, ruled, hand = (parts[name] for name in PARTS)
+    return TaskState(bases, tokens, code, modulation, critic_modulation, weights, ruled, hand)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
 SHIFTS = 2  # pixels either way by which a truth may lie elsewhere
 SCALES = (1, 2, 4)  # pixels a side of what is compared
 BESIDE = 2  # support images that the critic sees beside a guest and what became of it
-CRITIC = {"critic_tokens": 128, "width": 64, "fine": 24}  # channels; it does not ship
+CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
 DECISION = 0.3  # weight of how far pixels are from being of one paint
 
@@ -42,9 +42,9 @@ class GuestLoop:
         with seeded(generator_for(train.seed, "guests")):
             if self.nets.guests is None:
                 self.nets.guests = GuestPainter(model.channels, model.image_size)
-            critic = Discriminator(replace(model, pack=BESIDE + 1, **CRITIC))
+            critic = Discriminator(replace(model, pack=BESIDE + 1, critic_tokens=CRITIC[0], width=CRITIC[1], fine=CRITIC[2]))
         self.nets.to(memory_format=torch.channels_last)
-        self.critic = critic.to(device, memory_format=torch.channels_last)
+        self.critic = critic.to(device).to(memory_format=torch.channels_last)
         self.painter = self.nets.guests
         self.averaged_painter = copy.deepcopy(self.painter)
         self.thermostat = Thermostat(train.penalty)

@@ -1,7 +1,7 @@
 """What a run of meta-training trains: a model by tasks, or the painter of guests in one that is trained already."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,8 +46,9 @@ class Loop(Protocol):
     def precision(self) -> str:
         """What networks compute in, by its name in recipes."""
 
-    def step(self, number: int, *images: Tensor) -> StepStats:
-        """Outer step `number`, of an episode's images."""
+    @property
+    def step(self) -> Callable[..., StepStats]:
+        """Outer step of a number, and of an episode's images."""
 
     def averaged(self) -> tuple[Networks, Learner]:
         """Networks and learner as they ship."""

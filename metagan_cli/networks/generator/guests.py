@@ -141,7 +141,7 @@ class GuestPainter(nn.Module):
 
     def _styled(self, block: Modulated, x: Tensor, style: Tensor) -> Tensor:
         none = x.new_zeros(1)
-        return block(x, style, (none, none), none)
+        return torch.as_tensor(block(x, style, (none, none), none))
 
     def _grid(self, low: Tensor, style: Tensor, side: int) -> Tensor:
         flow = F.adaptive_avg_pool2d(as_float32(self.flow(activate(low))), FLOW_CELLS)
