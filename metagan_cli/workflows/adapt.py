@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.store.shipped import find_model
+from metagan_cli.workflows.kinship import Family, family_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.suited import Source, read_for, suited_model
 
@@ -58,6 +59,7 @@ class Adapted:
     warnings: tuple[str, ...]
     metadata: dict[str, Any] = field(default_factory=dict)
     natives: Natives | None = None  # the examples at their own size, where that is larger than the model's and wanted
+    family: Family | None = None  # what the images are to each other, where the model draws new members
 
 
 def adapt_images(
@@ -81,6 +83,7 @@ def adapt_images(
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far, report)
     report("test samples", 0, TRIED)
     copies = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
+    family = family_of(images) if base.nets.guests is not None else None
     warnings = (
         *support.warnings,
         *_budget_warning(taken, settings.steps),
@@ -96,6 +99,7 @@ def adapt_images(
         "seed": settings.seed,
         "copies": copies.as_dict(),
         "distance": distance,
+        "family": asdict(family) if family else None,
     }
     return Adapted(
         state,
@@ -111,6 +115,7 @@ def adapt_images(
         warnings,
         metadata,
         natives,
+        family,
     )
 
 

@@ -8,14 +8,18 @@ from pathlib import Path
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig
+from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
+from metagan_cli.rng import generator_for
 from metagan_cli.store.motifs import GROUPS, Motif, bank
+from metagan_cli.workflows.kinship import family_of, kindred
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
+INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
 COMPARED = 24  # motifs whose drawings say which of two plain hands is nearer to a folder's
 
 
@@ -58,6 +62,20 @@ def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
         return ink if config.channels == 1 else -ink.expand(3, -1, -1)
 
     return Guests(tuple(motif.name for motif in motifs), draw)
+
+
+def akin(ready: Ready) -> Guests:
+    """What comes next in a folder's set: motifs by kinship; characters drawn by program where the folder's own are invented."""
+    config = ready.base.config
+    if not family_of(ready.examples).invented:
+        return of_bank(ready, kindred(ready.examples))
+
+    def draw(number: int, again: int) -> Tensor:
+        drawn = Doodles(config.image_size).draw(number, 1, generator_for(again, "invented", number))
+        ink = drawn.float() / 127.5 - 1
+        return ink if config.channels == 1 else -ink.expand(3, -1, -1)
+
+    return Guests(tuple(f"invented {number}" for number in range(INVENTED)), draw)
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:

@@ -19,11 +19,12 @@ from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.images.copies import CopyReport, copy_report
 from metagan_cli.images.sheets import picture, tile
 from metagan_cli.sampling.drawn import Drawn, SampleSource
-from metagan_cli.sampling.members import MemberSampler
+from metagan_cli.sampling.members import HalfAndHalf, MemberSampler
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
-from metagan_cli.workflows.guests import Guests, guests_for
+from metagan_cli.workflows.guests import Guests, akin, guests_for
+from metagan_cli.workflows.kinship import family_of
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
@@ -180,10 +181,16 @@ def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: 
     New members of these guests, where there are any; without them by what the folder's images are. Raises UsageError where guests
     are wanted and the model paints none.
     """
-    sampler = Sampler(ready.base.nets, ready.state, truncation)
-    if guests is None:
-        return sampler
-    return MemberSampler(ready.base.nets, ready.state, guests)
+    nets = ready.base.nets
+    if guests is not None:
+        if nets.guests is None:
+            raise UsageError(f"--motifs: {ready.base.name} draws variants alone; adapt with a model that draws new members")
+        return MemberSampler(nets, ready.state, guests)
+    brings = "variants" if variants or nets.guests is None else family_of(ready.examples).brings
+    if brings == "members":
+        return MemberSampler(nets, ready.state, akin(ready))
+    sampler = Sampler(nets, ready.state, truncation)
+    return sampler if brings == "variants" else HalfAndHalf(MemberSampler(nets, ready.state, akin(ready)), sampler)
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:

@@ -23,7 +23,8 @@ from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.widen import in_colour
 from metagan_cli.rng import generator_for
-from metagan_cli.store.features import load_hand_net, load_perceptual_net
+from metagan_cli.store.features import load_perceptual_net
+from metagan_cli.store.kinship import load_kinship
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.shipped import find_features, find_model
 from metagan_cli.store.tensors import TensorFile
@@ -122,7 +123,7 @@ def _of_guests(
     recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
 ) -> Training:
     hands, held_out = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
-    net, _ = load_hand_net(find_features("kinship", recipe.model.channels))
+    net = load_kinship(find_features("kinship", recipe.model.channels)).net
     episodes, step, seconds = GuestEpisodes(hands, recipe.train), 0, 0.0
     if state is not None:
         nets, learner = build_networks(recipe.model), build_learner(recipe.model)

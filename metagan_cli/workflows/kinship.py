@@ -1,0 +1,86 @@
+"""What a folder's images are to each other, one motif or many, and which motifs are akin to them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from metagan_cli.images.ink import ink_of
+from metagan_cli.networks.generator.flat import palette_of
+from metagan_cli.store.kinship import Kinship, load_kinship
+from metagan_cli.store.motifs import KINDS, Motif, bank
+from metagan_cli.store.shipped import find_features
+
+ONE, MANY = 0.58, 0.46  # mean likeness of images from which they are one motif, and up to which they are many
+HELD = 0.75  # likeness from which a motif is one of the folder's
+INVENTED = 0.66  # likeness of most images to any motif, below which they are none that has a name, as runes are
+SHARPNESS = 20.0  # of likeness as evidence that a motif is of one kind
+NEAREST = 3  # images that say how akin a motif is
+STEP = 0.1  # of likeness, within which motifs are equally akin
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a folder's images are to each other."""
+
+    kind: str  # "one motif", "many motifs", "perhaps many motifs", or "pictures", to which no motifs can be brought
+    likeness: float  # the mean between two images, in [-1, 1]; 1 of a single one
+    invented: bool  # whether its motifs are none that have names
+
+    @property
+    def brings(self) -> str:
+        """What its samples are unless told otherwise: "members", "variants", or "both"."""
+        return {"many motifs": "members", "perhaps many motifs": "both"}.get(self.kind, "variants")
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        seen = {
+            "one motif": "one motif, so samples are variants",
+            "many motifs": "different motifs by one hand, so samples are new members",
+            "perhaps many motifs": "perhaps different motifs, so half of the samples are new members",
+            "pictures": "pictures to which no motif can be brought, so samples are variants",
+        }[self.kind]
+        return f"{seen} (likeness {self.likeness:.2f})"
+
+
+def family_of(examples: Tensor) -> Family:
+    """Of examples [K, C, S, S] in [-1, 1]."""
+    seen = _seen(examples)
+    count = len(seen)
+    likeness = float((seen @ seen.T).sum() - count) / max(1, count * (count - 1)) if count > 1 else 1.0
+    invented = float((_shipped().bank @ seen.T).amax(0).median()) < INVENTED
+    if examples.shape[1] == 3 and not bool(palette_of(examples[None]).flat):
+        return Family("pictures", likeness, invented)
+    kind = "one motif" if likeness > ONE else "many motifs" if likeness < MANY else "perhaps many motifs"
+    return Family(kind, likeness, invented)
+
+
+def kindred(examples: Tensor) -> list[Motif]:
+    """The bank's motifs by kinship with examples [K, C, S, S] in [-1, 1], but for those that these show.
+
+    The kind that they are of comes first, as letters do for letters; within it those that are most like some of them, and of
+    equally like ones the commonest.
+    """
+    seen, motifs = _seen(examples), bank().motifs
+    likeness = _shipped().bank @ seen.T
+    number = torch.tensor([KINDS.index(motif.kind) for motif in motifs])
+    evidence = torch.stack([(SHARPNESS * likeness[number == kind]).exp().mean(0) for kind in range(len(KINDS))])
+    votes = (evidence / evidence.sum(0)).mean(1)
+    akin = likeness.topk(min(NEAREST, len(seen)), 1).values.mean(1)
+    shown = likeness.amax(1) > HELD
+    steps = (akin / STEP).round()
+    order = sorted((-float(votes[number[i]]), -float(steps[i]), i) for i in range(len(motifs)) if not shown[i])
+    return [motifs[i] for _, _, i in order]
+
+
+@torch.no_grad()
+def _seen(examples: Tensor) -> Tensor:
+    """Unit vectors [K, 128] of what examples [K, C, S, S] show."""
+    return _shipped().net(ink_of(examples.float().cpu()))[1]
+
+
+@cache
+def _shipped() -> Kinship:
+    return load_kinship(find_features("kinship", 1), len(bank().motifs))
