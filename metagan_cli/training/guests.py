@@ -69,7 +69,7 @@ class GuestLoop:
                 pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in support])
                 beside = support[torch.arange(len(support))[:, None], pair % support.shape[1]]
                 critic_loss, scores = self._critic_step(images.detach(), truths, guests, beside, rng)
-            near, total = self._apart(images, logits, truths, support)
+            near, total = self._apart(images, logits, truths)
             if scores is not None:
                 self.critic.requires_grad_(False)
                 fooled = F.softplus(scores - self._scores(images, guests, beside)).mean()
@@ -94,27 +94,23 @@ class GuestLoop:
             penalty=self.thermostat.weight,
         )
 
-    def _apart(self, images: Tensor, logits: Tensor, truths: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
+    def _apart(self, images: Tensor, logits: Tensor, truths: Tensor) -> tuple[Tensor, Tensor]:
         """How far images [B, N, C, S, S] are from truths by pixels, and by all that counts."""
         flat = images.flatten(0, 1)
         wanted = placed(truths.flatten(0, 1), flat.detach())
         near = torch.stack([F.l1_loss(F.avg_pool2d(flat, k), F.avg_pool2d(wanted, k)) for k in SCALES]).sum()
         total = near + DECISION * (1 - logits.softmax(2).amax(2)).mean()
         if self.recipe.train.perception:
-            total = total + self.recipe.train.perception * self._unlike(flat, wanted, support)
+            total = total + self.recipe.train.perception * self._unlike(flat, wanted, len(images))
         return near, total
 
-    def _unlike(self, images: Tensor, wanted: Tensor, support: Tensor) -> Tensor:
-        """How far images are from others [N, C, S, S] to the nets, whose hand differs from the support's, and whose motif."""
+    def _unlike(self, images: Tensor, wanted: Tensor, tasks: int) -> Tensor:
+        """How far images are from others [N, C, S, S], of so many hands, to the net: by what it sees, by hand and by motif."""
         seen, known = self.net.maps(images), self.net.maps(wanted)
         parts = [_relative(a, b) for a, b in zip(seen, known, strict=True)]
-        if self.nets.perceiver is not None:
-            described, other = (self.nets.perceiver.describe(x[None]) for x in (images, wanted))
-            parts += [_relative(a, b) for a, b in zip(described, other, strict=True)]
         hand, motif = self.net.read(seen)
-        _, shown = self.net.read(known)
-        own, _ = self.net(support.flatten(0, 1))
-        own = F.normalize(own.unflatten(0, support.shape[:2]).mean(1), dim=1).repeat_interleave(len(images) // len(support), 0)
+        own, shown = self.net.read(known)
+        own = F.normalize(own.unflatten(0, (tasks, -1)).mean(1), dim=1).repeat_interleave(len(images) // tasks, 0)
         far = [(1 - (a * b).sum(1)).mean() for a, b in ((hand, own), (motif, shown))]
         return torch.stack(parts).mean() + torch.stack(far).mean()
 

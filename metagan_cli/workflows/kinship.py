@@ -78,7 +78,7 @@ def kindred(examples: Tensor) -> list[Motif]:
 @torch.no_grad()
 def _seen(examples: Tensor) -> Tensor:
     """Unit vectors [K, 128] of what examples [K, C, S, S] show."""
-    return _shipped().net(ink_of(examples.float().cpu()))[1]
+    return torch.as_tensor(_shipped().net(ink_of(examples.float().cpu()))[1])
 
 
 @cache
