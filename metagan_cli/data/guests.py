@@ -12,6 +12,7 @@ from metagan_cli.data.episodes import stream
 from metagan_cli.data.program_hands import draw_hand, styled
 from metagan_cli.data.sources.hands import Hands
 from metagan_cli.errors import InputError
+from metagan_cli.images.ink import ink_of
 from metagan_cli.rng import generator_for
 
 OWN = 0.6  # share of the hands drawn by program whose guests are what the program started from
@@ -64,7 +65,7 @@ class GuestEpisodes:
         hands = self.hands
         members = hands.by_hand[hand]
         order = members[torch.randperm(len(members), generator=rng).numpy()]
-        program = draw_hand(rng) if float(torch.rand((), generator=rng)) < self.config.program else None
+        program = draw_hand(rng, hands.images.shape[1]) if float(torch.rand((), generator=rng)) < self.config.program else None
         own = program is not None and float(torch.rand((), generator=rng)) < OWN
         shown, guests, truths = set(hands.motif[order[:shots]].tolist()), list[int](), list[int]()
         for number in order[shots:].tolist():
@@ -80,7 +81,7 @@ class GuestEpisodes:
             return None
         support, seen, wanted = (self._images(numbers) for numbers in (order[:shots], guests, truths))
         if program is not None:
-            both = styled((torch.cat([support, wanted]) + 1) / 2, program, rng)
+            both = styled((ink_of(torch.cat([support, wanted])) + 1) / 2, program, rng)
             support, wanted = both[:shots], both[shots:]
         return support, seen, wanted
 
