@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.data.sources.hands import Hands, open_hands
+from metagan_cli.data.sources.hands import Hands, for_training, of_names, open_hands
 from metagan_cli.devices import choose_device, choose_precision, compute
 from metagan_cli.images.resampling import sample_bilinear
 from metagan_cli.networks.hand_net import HandNet
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     recipe = read_recipe(RECIPES[options.channels])
-    hands, held_out = open_hands(recipe.data, recipe.model.image_size, options.channels)
+    every = open_hands(recipe.data, recipe.model.image_size, options.channels)
+    hands, held_out = for_training(every), of_names(every, ())
     torch.manual_seed(options.seed)
     device = choose_device("cpu")
     precision = choose_precision("auto", device)

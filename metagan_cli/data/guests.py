@@ -33,6 +33,49 @@ class GuestEpisode:
         return self.support, self.guests, self.truths
 
 
+@dataclass(frozen=True)
+class Members:
+    """A hand's drawings, and motifs by it and by others: what new members of its set are judged by; [., C, S, S] in [-1, 1]."""
+
+    title: str
+    support: Tensor
+    guests: Tensor
+    truths: Tensor
+    others: Tensor  # the same motifs by third hands; where there is none, the guests
+
+
+def draw_members(hands: Hands, shots: int, count: int, most: int, seed: int) -> list[Members]:
+    """At most so many hands, evenly chosen from those that have `shots` drawings and `count` that others drew as well.
+
+    Raises InputError where fewer than two have.
+    """
+    found = list[Members]()
+    for hand in torch.nonzero(hands.weights).flatten().tolist():
+        rng = generator_for(seed, "members", hand)
+        members = hands.by_hand[hand]
+        order = members[torch.randperm(len(members), generator=rng).numpy()]
+        rows, shown = list[tuple[int, int, int]](), set(hands.motif[order[:shots]].tolist())
+        for number in order[shots:].tolist():
+            motif = int(hands.motif[number])
+            group = hands.by_motif[motif]
+            others = group[hands.family[hands.hand[group]] != hands.family[hand]]
+            if motif not in shown and len(others) and len(rows) < count:
+                shown.add(motif)
+                pair = others[torch.randperm(len(others), generator=rng)[:2].numpy()]
+                rows.append((int(pair[0]), number, int(pair[-1])))
+        if len(rows) == count:
+            parts = (images_of(hands, numbers) for numbers in (order[:shots], *zip(*rows, strict=True)))
+            found.append(Members(hands.names[hand], *parts))
+    if len(found) < 2:
+        raise InputError(f"fewer than two hands have {shots} drawings, and {count} of motifs that others draw as well")
+    return [found[i] for i in torch.linspace(0, len(found) - 1, min(most, len(found))).round().long().tolist()]
+
+
+def images_of(hands: Hands, numbers: Sequence[int]) -> Tensor:
+    """Drawings [N, C, S, S] in [-1, 1]."""
+    return hands.images[torch.as_tensor(np.asarray(numbers))].float() / 127.5 - 1
+
+
 class GuestEpisodes:
     """Draws them, by the step's number alone."""
 
@@ -79,7 +122,7 @@ class GuestEpisodes:
                 truths.append(number)
         if len(truths) < self.config.queries:
             return None
-        support, seen, wanted = (self._images(numbers) for numbers in (order[:shots], guests, truths))
+        support, seen, wanted = (images_of(hands, numbers) for numbers in (order[:shots], guests, truths))
         if program is not None:
             both = styled((ink_of(torch.cat([support, wanted])) + 1) / 2, program, rng)
             support, wanted = both[:shots], both[shots:]
@@ -93,9 +136,6 @@ class GuestEpisodes:
         kin, strangers = others[families], others[~families]
         some = kin if len(kin) and (float(torch.rand((), generator=rng)) < KIN or not len(strangers)) else strangers
         return int(some[_below(len(some), rng)]) if len(some) else None
-
-    def _images(self, numbers: Sequence[int]) -> Tensor:
-        return self.hands.images[torch.as_tensor(np.asarray(numbers))].float() / 127.5 - 1
 
 
 def _below(count: int, rng: torch.Generator) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from metagan_cli.config import Recipe
 from metagan_cli.devices import compute
+from metagan_cli.images.shifts import placed
 from metagan_cli.learners.base import Learner
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.discriminator import Discriminator
@@ -21,7 +22,6 @@ from metagan_cli.rng import generator_for, seeded
 from metagan_cli.training.outer_loop import StepStats
 from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
 
-SHIFTS = 2  # pixels either way by which a truth may lie elsewhere
 SCALES = (1, 2, 4)  # pixels a side of what is compared
 BESIDE = 2  # support images that the critic sees beside a guest and what became of it
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
@@ -172,17 +172,3 @@ def _relative(left: Tensor, right: Tensor) -> Tensor:
     """Mean squared difference of features in units of their variance."""
     left, right = left.float(), right.float()
     return torch.as_tensor(F.mse_loss(left, right) / right.var().clamp(min=1e-6))
-
-
-def placed(truths: Tensor, images: Tensor) -> Tensor:
-    """Truths [N, C, S, S], moved by at most SHIFTS pixels each way to where they are nearest to images of the same shape."""
-    side = truths.shape[-1]
-    framed = F.pad(truths, 4 * [SHIFTS], mode="replicate")
-    best, found = torch.full_like(truths[:, 0, 0, 0], torch.inf), truths
-    steps = range(2 * SHIFTS + 1)
-    for down, across in sorted(((y, x) for y in steps for x in steps), key=lambda p: abs(p[0] - SHIFTS) + abs(p[1] - SHIFTS)):
-        moved = framed[..., down : down + side, across : across + side]
-        apart = (moved - images).abs().mean((1, 2, 3))
-        found = torch.where((apart < best)[:, None, None, None], moved, found)
-        best = best.minimum(apart)
-    return found

@@ -12,7 +12,7 @@ from torch import Tensor
 from metagan_cli.config import Recipe, same_networks
 from metagan_cli.data.episodes import Episodes, draw_task
 from metagan_cli.data.guests import GuestEpisodes
-from metagan_cli.data.sources.hands import open_hands
+from metagan_cli.data.sources.hands import for_training, of_names, open_hands
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.tasks import Say, TaskSource
 from metagan_cli.devices import choose_precision
@@ -122,7 +122,8 @@ def _of_tasks(
 def _of_guests(
     recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
 ) -> Training:
-    hands, held_out = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
+    every = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
+    hands = for_training(every)
     net = load_kinship(find_features("kinship", recipe.model.channels)).net
     episodes, step, seconds = GuestEpisodes(hands, recipe.train), 0, 0.0
     if state is not None:
@@ -137,7 +138,7 @@ def _of_guests(
         known = _known(model, recipe)
     else:
         raise UsageError("guests come to a model that is trained already: name one with --from")
-    shown = GuestEpisodes(held_out, replace(recipe.train, **PREVIEW)).draw(0)
+    shown = GuestEpisodes(of_names(every, ()), replace(recipe.train, **PREVIEW)).draw(0)
     preview = GuestPreview(*shown.images)
     about = f"{len(hands.by_hand)} hands, {len(hands.by_motif)} motifs"
     return Training(loop, episodes, preview, about, known, step, seconds)

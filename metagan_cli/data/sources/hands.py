@@ -1,8 +1,7 @@
 """Hands: sources that say of each image by which hand it is and what motif it shows."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +26,15 @@ class Hands:
     family: Numbers  # of each hand: what hands of one family draw has one layout often
     by_hand: tuple[Numbers, ...]  # the images of each hand
     by_motif: tuple[Numbers, ...]  # and of each motif, by hands that may be guests
-    names: tuple[str, ...]  # of the hands
+    names: tuple[str, ...]  # of the hands, after their file's
     weights: Tensor  # of the hands: 0 for those that are guests only
+    held_out: "np.ndarray[tuple[int], np.dtype[np.bool_]]"  # which hands are of families that never train
 
 
-def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> tuple[Hands, Hands]:
-    """The hands of packed files for training, and beside them, from the same images, those of families that are held out.
+def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands:
+    """The hands of packed files, each file's as likely together as it weighs. What one calls a motif may be another's guest.
 
-    What one file calls a motif may be another's guest. Raises InputError where a file is none or lacks what a source names.
+    Raises InputError where a file is none or lacks what a source names.
     """
     images: list[Tensor] = []
     hands, motifs, families = list[str](), list[str](), list[str]()
@@ -42,44 +42,46 @@ def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> tuple
     for config in configs:
         arrays = read_npz(Path(config.source), (*config.by, config.shows))
         labels = ["/".join(parts) for parts in zip(*(named(arrays, key) for key in config.by or ("labels",)), strict=True)]
-        wanted = [i for i, label in enumerate(labels) if _is_wanted(label, config)]
+        usual = named(arrays, "labels")
+        wanted = [i for i, both in enumerate(zip(labels, usual, strict=True)) if all(_is_wanted(name, config) for name in both)]
         stem, shown = Path(config.source).stem, named(arrays, config.shows)
         images.append(prepare(arrays["images"][wanted], size, channels))
-        hands += [f"{stem}/{labels[i]}" for i in wanted]
+        own = [f"{stem}/{labels[i]}" for i in wanted]
+        hands += own
         families += [labels[i] if config.by else labels[i].split("/")[0] for i in wanted]
         motifs += [shown[i] for i in wanted]
-        shares |= dict.fromkeys({f"{stem}/{labels[i]}" for i in wanted}, config.weight)
+        shares |= dict.fromkeys(set(own), config.weight / max(1, len(set(own))))
     if not hands:
         raise InputError("no hands are left")
     names, hand = np.unique(hands, return_inverse=True)
-    own = np.zeros(len(names), dtype=np.int64)
-    titles, family = np.unique(families, return_inverse=True)
-    own[hand] = family
-    apart = np.array([is_held_out(str(title)) for title in titles])[own]
-    counts: dict[tuple[float, str, bool], int] = defaultdict(int)
-    for name, held in zip(names, apart, strict=True):
-        counts[shares[name], name.split("/")[0], bool(held)] += 1
-    each = [shares[name] / counts[shares[name], name.split("/")[0], bool(held)] for name, held in zip(names, apart, strict=True)]
-    weights, whole = torch.tensor(each, dtype=torch.float64), torch.cat(images)
+    titles, of = np.unique(families, return_inverse=True)
+    family = np.zeros(len(names), dtype=np.int64)
+    family[hand] = of
     _, motif = np.unique(motifs, return_inverse=True)
-    by_hand = _groups(hand, len(names))
-    parts = []
-    for held in (False, True):
-        may = ~apart[hand] if not held else np.ones(len(hand), dtype=bool)
-        chosen = weights * torch.from_numpy(apart == held)
-        parts.append(
-            Hands(whole, hand, motif, own, by_hand, _groups(motif, motif.max() + 1, may), tuple(map(str, names)), chosen)
-        )
-    return parts[0], parts[1]
+    held_out = np.array([is_held_out(str(title)) for title in titles])[family]
+    weights = torch.tensor([shares[name] for name in names], dtype=torch.float64)
+    groups = _groups(hand, len(names)), _groups(motif, int(motif.max()) + 1)
+    return Hands(torch.cat(images), hand, motif, family, *groups, tuple(map(str, names)), weights, held_out)
+
+
+def for_training(hands: Hands) -> Hands:
+    """Without the families that are held out, as hands and as guests."""
+    kept = ~hands.held_out[hands.hand]
+    by_motif = tuple(group[kept[group]] for group in hands.by_motif)
+    return replace(hands, by_motif=by_motif, weights=hands.weights * torch.from_numpy(~hands.held_out))
+
+
+def of_names(hands: Hands, starts: tuple[str, ...]) -> Hands:
+    """Just those hands whose names start so, in their file, or without any the ones that are held out; all others are guests."""
+    names = [name.split("/", 1)[1].startswith(starts) for name in hands.names] if starts else hands.held_out
+    return replace(hands, weights=hands.weights * torch.tensor(np.asarray(names)))
 
 
 def _is_wanted(label: str, config: DataConfig) -> bool:
     return label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",))
 
 
-def _groups(of: Numbers, count: int, may: "np.ndarray[tuple[int], np.dtype[np.bool_]] | None" = None) -> tuple[Numbers, ...]:
-    """The places in `of` of each number below `count`, but for those that may not be."""
+def _groups(of: Numbers, count: int) -> tuple[Numbers, ...]:
+    """The places in `of` of each number below `count`."""
     order = np.argsort(of, kind="stable")
-    if may is not None:
-        order = order[may[order]]
     return tuple(np.split(order, np.searchsorted(of[order], np.arange(1, count))))

@@ -1,0 +1,89 @@
+"""New members of a set, judged: guests painted by a model in unseen hands, beside what else one might put into the set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metagan_cli.config import DataConfig, EvaluateConfig
+from metagan_cli.data.guests import Members, draw_members
+from metagan_cli.data.sources.hands import of_names, open_hands
+from metagan_cli.errors import UsageError
+from metagan_cli.evaluation.members import MemberRuler, nearest_examples, with_weight_matched
+from metagan_cli.evaluation.outside import OutsideNet
+from metagan_cli.evaluation.scores import Score
+from metagan_cli.store.features import load_hand_net
+from metagan_cli.store.models import BaseModel
+from metagan_cli.store.shipped import find_features
+from metagan_cli.workflows.progress import Report
+
+REAL, GUEST, MATCHED, NEAREST = "held-out members", "guest as it is", "guest, weight matched", "nearest example"
+QUERIES = 12  # motifs of a hand
+
+Draw = Callable[[Members], Tensor]
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """What one way of making new members is worth at one number of shots."""
+
+    name: str
+    shots: int
+    score: Score
+    images: Tensor  # [T, N, C, S, S]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, without the images."""
+        figures = {name: {k: round(v, 6) for k, v in asdict(f).items()} for name, f in self.score.figures.items()}
+        return {"name": self.name, "shots": self.shots, "figures": figures}
+
+
+def evaluate_members(
+    models: Sequence[BaseModel], data: DataConfig, settings: EvaluateConfig, outside: OutsideNet | None, report: Report
+) -> list[MemberRow]:
+    """Rows for each number of shots, of the hands that the source's `only` names, or else of those of families held out.
+
+    Guests are by all others. Raises UsageError for a model that paints no guests, InputError for the source.
+    """
+    for model in models:
+        if model.nets.guests is None:
+            raise UsageError(f"{model.name}: draws variants alone, no new members")
+    config = models[0].config
+    hands = of_names(open_hands([replace(data, only=())], config.image_size, config.channels), data.only)
+    judge, _ = load_hand_net(find_features("judges-hands", config.channels))
+    rows = []
+    for shots in settings.shots:
+        tasks = draw_members(hands, shots, QUERIES, settings.tasks, settings.seed)
+        support, truths, others = (torch.stack([getattr(t, name) for t in tasks]) for name in ("support", "truths", "others"))
+        ruler = MemberRuler(judge, support, truths, others, outside)
+        ways: dict[str, Draw] = {
+            REAL: lambda task: task.truths,
+            GUEST: lambda task: task.guests,
+            MATCHED: lambda task: with_weight_matched(task.guests, task.support),
+            NEAREST: lambda task: nearest_examples(task.guests, task.support),
+        }
+        for model in models:
+            for steps in dict.fromkeys((0, settings.steps)):
+                ways[f"{model.name}, {steps} inner steps"] = painter(model, steps, settings.seed)
+        for name, draw in ways.items():
+            images = []
+            for number, task in enumerate(tasks):
+                report(name, number, len(tasks))
+                images.append(draw(task))
+            whole = torch.stack(images)
+            rows.append(MemberRow(name, shots, ruler.measure(whole), whole))
+    return rows
+
+
+def painter(model: BaseModel, steps: int, seed: int) -> Draw:
+    """What a model makes of guests, adapted to a hand's drawings with so many inner steps."""
+
+    @torch.no_grad()
+    def draw(task: Members) -> Tensor:
+        state = model.learner.begin(model.nets, task.support[None])
+        images, _ = model.nets.paint_guests(task.guests[None], state, model.nets.hand_in(state))
+        return images[0].float().clamp(-1, 1)
+
+    return draw
