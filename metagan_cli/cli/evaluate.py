@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metagan_cli.cli.console import Console, Fact
+from metagan_cli.cli.members import judge_members
 from metagan_cli.cli.options import (
     DATA,
     OUTPUT,
@@ -67,6 +68,12 @@ def evaluate(
         list[str] | None,
         typer.Option("--only", metavar="NAME", help="Repeatable: just tasks whose names start so.", rich_help_panel=DATA),
     ] = None,
+    shows: Annotated[
+        str,
+        typer.Option(
+            "--shows", metavar="KEY", help="Of an .npz by hands, what is drawn: judges new members.", rich_help_panel=DATA
+        ),
+    ] = "",
     skip_bad: SkipBad = False,
     shots: Annotated[str, typer.Option("--shots", metavar="LIST", help="Support sizes.", rich_help_panel=DATA)] = "1,5",
     tasks: Annotated[
@@ -120,7 +127,10 @@ def evaluate(
     if not chosen or not all(1 <= k <= 32 for k in chosen):
         raise UsageError(f"--shots {shots}: numbers from 1 to 32")
     settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=seed)
-    source = DataConfig(data, only=tuple(only or ()), skip_bad=skip_bad)
+    source = DataConfig(data, only=tuple(only or ()), skip_bad=skip_bad, shows=shows)
+    if shows:
+        judge_members(console, tuple(model or ["glyph"]), source, settings, device, features)
+        return
     from metagan_cli.workflows.evaluate.leave_one_out import is_single_folder, leave_one_out
     from metagan_cli.workflows.evaluate.report import check_report
     from metagan_cli.workflows.evaluate.scoring import evaluate as workflow
