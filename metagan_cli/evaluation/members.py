@@ -13,6 +13,7 @@ from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.images.distance import distance_field
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.shifts import placed
+from metagan_cli.networks.hand_net import FEATURES as FEATURES_OF_HANDS
 from metagan_cli.networks.hand_net import HandNet
 
 THINNEST, WIDEST, HALVINGS = -3.0, 4.0, 12  # pixels that an edge is moved at most, and steps of the search between
@@ -38,7 +39,7 @@ class MemberRuler:
 
         `hand` and `motif` are shares recognised among twenty. `pixels`, `own` and `outside` are distances from the truths: of
         pixels in [0, 1] after the best shift, of the judge's features, of the outside net's; `apart` and `outside apart` are
-        shares told from them; `copies` the share that the copy test takes for copies of a support image.
+        shares told from truths of other motifs, by hand and by the outside net; `copies` the share that the copy test takes for copies of a support image.
         """
         tasks, count = images.shape[:2]
         hand, motif = self._see(images)
@@ -49,14 +50,14 @@ class MemberRuler:
         moved = placed(self.truths.flatten(0, 1), images.flatten(0, 1)).unflatten(0, (tasks, count))
         values["pixels"] = (images - moved).abs().mean((1, 2, 3, 4)) / 2
         values["own"] = (seen - self.known).norm(dim=2).mean(1)
-        values["apart"] = neighbour_accuracy(self.known, seen)
+        values["apart"] = _told_apart(self.known[..., :FEATURES_OF_HANDS], hand)
         pairs = zip(images, self.support, strict=True)
         copied = [are_copies(distances(some, examples), thresholds(examples)) for some, examples in pairs]
         values["copies"] = torch.stack(copied).float().mean(1)
         if self.real is not None:
             looked = self._look(images)
             values["outside"] = (looked - self.real).norm(dim=2).mean(1) / math.sqrt(FEATURES)
-            values["outside apart"] = neighbour_accuracy(F.normalize(self.real, dim=2), F.normalize(looked, dim=2))
+            values["outside apart"] = _told_apart(F.normalize(self.real, dim=2), F.normalize(looked, dim=2))
         return Score.of({name: value.float() for name, value in values.items()})
 
     @torch.no_grad()
@@ -69,6 +70,12 @@ class MemberRuler:
         assert self.outside is not None
         outside, side = self.outside, self.side
         return by_task(lambda some: outside.describe(some, side), images)
+
+
+def _told_apart(real: Tensor, drawn: Tensor) -> Tensor:
+    """Share told apart [T] of features [T, N, D]: half of the real ones, and what was drawn of the other half's motifs."""
+    half = real.shape[1] // 2
+    return neighbour_accuracy(real[:, :half], drawn[:, half : 2 * half])
 
 
 def with_weight_matched(guests: Tensor, support: Tensor) -> Tensor:
