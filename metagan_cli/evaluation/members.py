@@ -38,8 +38,9 @@ class MemberRuler:
         """Figures, one a hand [T], of images [T, N, C, S, S] of the motifs of the truths.
 
         `hand` and `motif` are shares recognised among twenty. `pixels`, `own` and `outside` are distances from the truths: of
-        pixels in [0, 1] after the best shift, of the judge's features, of the outside net's; `apart` and `outside apart` are
-        shares told from truths of other motifs, by hand and by the outside net; `copies` the share that the copy test takes for copies of a support image.
+        pixels in [0, 1] after the best shift, of the judge's features, of the outside net's. `apart` and `outside apart` are
+        shares told from truths of other motifs, by hand and by the outside net; `copies` the share that the copy test takes
+        for copies of a support image.
         """
         tasks, count = images.shape[:2]
         hand, motif = self._see(images)
