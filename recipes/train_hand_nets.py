@@ -1,10 +1,10 @@
 """Trains a net that tells hands and motifs: one orders motifs by kinship and teaches the painter of guests, another one judges.
 
-python -m recipes.train_hand_nets --out pretrained/kinship-gray.safetensors [--minutes 22]
-python -m recipes.train_hand_nets --out pretrained/judges-hands-gray.safetensors --seed 12    # which never trains a generator
+python -m recipes.train_hand_nets kinship [--channels 3] [--minutes 22]
+python -m recipes.train_hand_nets judges-hands [--channels 3] --seed 12    # which never trains a generator
 
-Hands by the mean of a few drawings, as prototypes (Snell et al. 2017); motifs by pairs of hands of two families, each against all
-others of the batch (as in InfoNCE: van den Oord et al. 2018). Only hands that the painter is trained on.
+Hands by the mean of a few drawings, as prototypes (Snell et al. 2017), some of them drawn by program; motifs by pairs of hands of
+two families, each against all others of the batch (as in InfoNCE: van den Oord et al. 2018). Only hands that the painter knows.
 """
 
 import argparse
@@ -15,17 +15,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metagan_cli.data.program_hands import draw_hand, styled
 from metagan_cli.data.sources.hands import Hands, for_training, of_names, open_hands
 from metagan_cli.devices import choose_device, choose_precision, compute
+from metagan_cli.images.drawings import draw_svg
+from metagan_cli.images.ink import ink_of
 from metagan_cli.images.resampling import sample_bilinear
 from metagan_cli.networks.hand_net import HandNet
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import save_hand_net
+from metagan_cli.store.kinship import Kinship, save_kinship
+from metagan_cli.store.motifs import bank
 from metagan_cli.store.recipes import read_recipe
+from metagan_cli.store.shipped import features_name
 from recipes.train_judges import fit
 
 RECIPES = {1: Path("recipes/guests-gray-1.toml"), 3: Path("recipes/guests-colour-1.toml")}  # whose sources are taken
 WAYS, EACH, PAIRS = 32, 4, 64  # hands of a batch, drawings of each, half of which make its prototype; and motifs
+PROGRAM = 0.35  # share of the hands that are drawn by program
+SIDE = 64  # pixels
 FAMILIES = 3  # that draw a motif, at least
 SCALED, MOVED = 0.06, 0.06  # deviations of size, and of place in half sides
 RATE, SHARPNESS = 2e-3, 2.3  # Adam's, and the logarithm of the scale of cosines at first
@@ -36,10 +44,11 @@ WAYS_TESTED = 20
 def main() -> None:
     """Trains the net, says how well it tells held-out hands, and writes it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("kind", choices=("kinship", "judges-hands"))
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--minutes", type=float, default=22)
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     recipe = read_recipe(RECIPES[options.channels])
     every = open_hands(recipe.data, recipe.model.image_size, options.channels)
@@ -58,8 +67,23 @@ def main() -> None:
     told = one_of_twenty(taught.net.eval(), held_out)
     print(f"held-out hands among {WAYS_TESTED}, by {SHOTS} drawings: {100 * told:.1f} %")
     data = [Path(source.source).stem for source in recipe.data]
-    save_hand_net(options.out, taught.net, {"data": data, "seed": options.seed, "steps": steps, "hands": round(told, 4)})
-    print(f"wrote {options.out}")
+    metadata = {"data": data, "seed": options.seed, "steps": steps, "hands": round(told, 4)}
+    out = options.out or Path("pretrained") / features_name(options.kind, options.channels)
+    if options.kind == "kinship":
+        save_kinship(out, Kinship(taught.net, of_bank(taught.net)), metadata)
+    else:
+        save_hand_net(out, taught.net, metadata)
+    print(f"wrote {out}")
+
+
+@torch.no_grad()
+def of_bank(net: HandNet) -> Tensor:
+    """What the net sees of the bank's motifs [M, 128], by the mean of each one's drawings."""
+    seen = []
+    for motif in bank().motifs:
+        ink = torch.stack([draw_svg(drawing.body, SIDE) for drawing in motif.drawings])
+        seen.append(net(ink if net.channels == 1 else -ink.expand(-1, 3, -1, -1))[1].mean(0))
+    return F.normalize(torch.stack(seen), dim=1)
 
 
 class Taught(nn.Module):
@@ -74,7 +98,10 @@ class Taught(nn.Module):
 
     def hands(self, rng: torch.Generator) -> Tensor:
         """Cross-entropy of drawings among the prototypes of a batch's hands."""
-        images = moved(drawings(self.drawings, self.weights, WAYS, EACH, rng), rng)
+        images = drawings(self.drawings, self.weights, WAYS, EACH, rng).unflatten(0, (WAYS, EACH))
+        for number in range(round(PROGRAM * WAYS)):
+            images[number] = styled((ink_of(images[number]) + 1) / 2, draw_hand(rng, self.net.channels), rng)
+        images = moved(images.flatten(0, 1), rng)
         seen = self.net(images)[0].unflatten(0, (WAYS, EACH))
         prototypes = F.normalize(seen[:, : EACH // 2].mean(1), dim=1)
         odds = self.sharpness.exp() * seen[:, EACH // 2 :].flatten(0, 1) @ prototypes.T
