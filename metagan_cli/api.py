@@ -18,7 +18,7 @@ from metagan_cli.store.models import as_saved, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.workflows.adapt import Adapted, adapt_images
 from metagan_cli.workflows.ready import Ready, load_ready, ready_of
-from metagan_cli.workflows.sample import draw
+from metagan_cli.workflows.sample import draw, motif_count
 from metagan_cli.workflows.suited import Source
 
 PathLike = str | os.PathLike[str]
@@ -106,17 +106,23 @@ def sample(
     truncation: float = SAMPLE.truncation,
     size: str | int = SAMPLE.size,
     scale: int = SAMPLE.scale,
+    motifs: str | Sequence[str] | None = None,
+    variants: bool = False,
     device: str = "auto",
 ) -> list[Image.Image]:
     """New images of a model, of its file, or of a folder or images that are adapted first.
 
     `count` images (64 unless told) with seeds from `seed` on, or one for each of `seeds`: an image depends on its seed and the
     model alone. `truncation` in [0, 1]: less is tamer. `size` is auto, model, folder, a longer side in pixels, or as 48x64;
-    `scale` repeats pixels. Images are in modes L, RGB or RGBA.
+    `scale` repeats pixels. Images are in modes L, RGB or RGBA. `motifs` are names, a group of them or a folder of drawings: new
+    members that show these, one of each unless told otherwise; with `variants` there are none, and samples show the examples'.
     Raises UsageError for settings that cannot be, else what `adapt` and `load` raise.
     """
     if seeds is not None and count is not None:
         raise UsageError("count and seeds: give one of them")
+    if motifs is not None and variants:
+        raise UsageError("motifs and variants: variants show the examples' own motifs; leave one of them out")
+    wanted = motifs if motifs is None or isinstance(motifs, str) else ",".join(motifs)
     chosen = list(seeds) if seeds is not None else range(seed, seed + (SAMPLE.count if count is None else count))
     if not len(chosen) or not all(0 <= one < 2**64 for one in (chosen if seeds is not None else (chosen[0], chosen[-1]))):
         raise UsageError("an image at least, and seeds from 0 to 2^64 - 1")
@@ -125,7 +131,9 @@ def sample(
     if not isinstance(model, Model):
         is_file = isinstance(model, str | os.PathLike) and not Path(model).is_dir()
         model = load(model, device=device) if is_file else adapt(model, device=device)  # type: ignore[arg-type]
-    return draw(model.ready, chosen, truncation, str(size), scale)
+    if wanted is not None and seeds is None and count is None:
+        chosen = range(seed, seed + motif_count(model.ready, wanted))
+    return draw(model.ready, chosen, truncation, str(size), scale, wanted, variants)
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from metagan_cli.images.ink import ink_of
 from metagan_cli.rng import generator_for
 
 OWN = 0.6  # share of the hands drawn by program whose guests are what the program started from
-KIN = 0.35  # share of the guests that are by a hand of the same family, where there is one
+KIN = 0.6  # share of the guests that are by a hand of the same family, where there is one
 
 
 @dataclass(frozen=True)
