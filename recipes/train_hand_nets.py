@@ -60,8 +60,9 @@ def main() -> None:
 
     def loss(step: int) -> Tensor:
         rng = generator_for(options.seed, "hands", step)
+        by_hand, by_motif = taught.draw_hands(rng), taught.draw_motifs(rng)
         with compute(device, precision):
-            return taught.hands(rng) + taught.motifs(rng)
+            return taught.hands(by_hand) + taught.motifs(by_motif)
 
     steps = fit(taught, loss, 60 * options.minutes, RATE)
     told = one_of_twenty(taught.net.eval(), held_out)
@@ -96,19 +97,22 @@ class Taught(nn.Module):
         self.weights = hands.weights.sqrt() * torch.tensor([len(members) >= EACH for members in hands.by_hand])
         self.shared = [motif for motif, group in enumerate(hands.by_motif) if len(np.unique(families(hands, group))) >= FAMILIES]
 
-    def hands(self, rng: torch.Generator) -> Tensor:
-        """Cross-entropy of drawings among the prototypes of a batch's hands."""
+    def draw_hands(self, rng: torch.Generator) -> Tensor:
+        """Drawings by a batch's hands [WAYS * EACH, C, S, S]."""
         images = drawings(self.drawings, self.weights, WAYS, EACH, rng).unflatten(0, (WAYS, EACH))
         for number in range(round(PROGRAM * WAYS)):
             images[number] = styled((ink_of(images[number]) + 1) / 2, draw_hand(rng, self.net.channels), rng)
-        images = moved(images.flatten(0, 1), rng)
+        return moved(images.flatten(0, 1), rng)
+
+    def hands(self, images: Tensor) -> Tensor:
+        """Cross-entropy of drawings among the prototypes of a batch's hands."""
         seen = self.net(images)[0].unflatten(0, (WAYS, EACH))
         prototypes = F.normalize(seen[:, : EACH // 2].mean(1), dim=1)
         odds = self.sharpness.exp() * seen[:, EACH // 2 :].flatten(0, 1) @ prototypes.T
         return F.cross_entropy(odds, torch.arange(WAYS).repeat_interleave(EACH - EACH // 2))
 
-    def motifs(self, rng: torch.Generator) -> Tensor:
-        """Cross-entropy of which drawing shows the same motif, both ways."""
+    def draw_motifs(self, rng: torch.Generator) -> Tensor:
+        """Two drawings of each motif of a batch, by hands of two families: [2 * PAIRS, C, S, S]."""
         hands, numbers = self.drawings, list[int]()
         chosen = torch.randperm(len(self.shared), generator=rng)[:PAIRS].tolist()
         for place in chosen:
@@ -116,7 +120,11 @@ class Taught(nn.Module):
             one = group[int(torch.randint(len(group), (), generator=rng))]
             others = group[families(hands, group) != hands.family[hands.hand[one]]]
             numbers += [one, others[int(torch.randint(len(others), (), generator=rng))]]
-        seen = self.net(moved(pictures(hands, numbers), rng))[1].unflatten(0, (PAIRS, 2))
+        return moved(pictures(hands, numbers), rng)
+
+    def motifs(self, images: Tensor) -> Tensor:
+        """Cross-entropy of which drawing shows the same motif, both ways."""
+        seen = self.net(images)[1].unflatten(0, (PAIRS, 2))
         odds, own = self.sharpness.exp() * seen[:, 0] @ seen[:, 1].T, torch.arange(PAIRS)
         return (F.cross_entropy(odds, own) + F.cross_entropy(odds.T, own)) / 2
 
