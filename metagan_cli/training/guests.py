@@ -26,7 +26,7 @@ SCALES = (1, 2, 4)  # pixels a side of what is compared
 BESIDE = 2  # support images that the critic sees beside a guest and what became of it
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
-DECISION = 0.3  # weight of how far pixels are from being of one paint
+DECISION, DECIDED = 0.3, 0.5  # weight of how far pixels are from being of one paint, and share of the steps until it is whole
 
 
 class GuestLoop:
@@ -69,7 +69,7 @@ class GuestLoop:
                 pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in support])
                 beside = support[torch.arange(len(support))[:, None], pair % support.shape[1]]
                 critic_loss, scores = self._critic_step(images.detach(), truths, guests, beside, rng)
-            near, total = self._apart(images, logits, truths)
+            near, total = self._apart(images, logits, truths, DECISION * min(1.0, number / (DECIDED * train.steps)))
             if scores is not None:
                 self.critic.requires_grad_(False)
                 fooled = F.softplus(scores - self._scores(images, guests, beside)).mean()
@@ -94,12 +94,12 @@ class GuestLoop:
             penalty=self.thermostat.weight,
         )
 
-    def _apart(self, images: Tensor, logits: Tensor, truths: Tensor) -> tuple[Tensor, Tensor]:
+    def _apart(self, images: Tensor, logits: Tensor, truths: Tensor, decision: float) -> tuple[Tensor, Tensor]:
         """How far images [B, N, C, S, S] are from truths by pixels, and by all that counts."""
         flat = images.flatten(0, 1)
         wanted = placed(truths.flatten(0, 1), flat.detach())
         near = torch.stack([F.l1_loss(F.avg_pool2d(flat, k), F.avg_pool2d(wanted, k)) for k in SCALES]).sum()
-        total = near + DECISION * (1 - logits.softmax(2).amax(2)).mean()
+        total = near + decision * (1 - logits.softmax(2).amax(2)).mean()
         if self.recipe.train.perception:
             total = total + self.recipe.train.perception * self._unlike(flat, wanted, len(images))
         return near, total
