@@ -20,6 +20,7 @@ from metagan_cli.images.natives import Natives, natives_of
 from metagan_cli.learners.base import adaptation_game
 from metagan_cli.learners.fine_tuning import Deepened, can_deepen, deepen
 from metagan_cli.learners.game import inner_game
+from metagan_cli.learners.hands import refine_hand
 from metagan_cli.networks.state import TaskState
 from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
@@ -28,6 +29,7 @@ from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.store.shipped import find_model
 from metagan_cli.workflows.kinship import Family, family_of
+from metagan_cli.workflows.plain import plain_drawings
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.suited import Source, read_for, suited_model
 
@@ -202,6 +204,8 @@ def _adapt(
             state = base.learner.refine(nets, state, taken, game, generator_for(settings.seed, "inner", taken))
             taken += 1
             report("inner steps", taken, settings.steps)
+    if nets.guests is not None and taken:
+        state = refine_hand(nets, state, plain_drawings(base.config).to(images.device), taken)
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])
     return state, taken, deepened

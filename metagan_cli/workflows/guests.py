@@ -15,6 +15,7 @@ from metagan_cli.images.ink import ink_of
 from metagan_cli.rng import generator_for
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import family_of, kindred
+from metagan_cli.workflows.plain import drawn
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
@@ -58,8 +59,7 @@ def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
     @cache
     def draw(number: int, again: int) -> Tensor:
         drawings = motifs[number].drawings
-        ink = draw_svg(drawings[(nearer + again) % len(drawings)].body, config.image_size)
-        return ink if config.channels == 1 else -ink.expand(3, -1, -1)
+        return drawn(drawings[(nearer + again) % len(drawings)], config)
 
     return Guests(tuple(motif.name for motif in motifs), draw)
 
@@ -88,6 +88,9 @@ def _nearer_style(ready: Ready, motifs: Sequence[Motif]) -> int:
     """0 where outlines, or type without serifs, have the more nearly as much ink as the folder's images, else 1."""
     own = float((ink_of(ready.examples) > 0).float().mean())
     both = [motif for motif in motifs if len(motif.drawings) > 1][:COMPARED]
-    shares = [[float((draw_svg(motif.drawings[place].body, 64) > 0).float().mean()) for place in (0, 1)] for motif in both]
+    shares = [
+        [float((draw_svg(motif.drawings[place].body, ready.base.config.image_size) > 0).float().mean()) for place in (0, 1)]
+        for motif in both
+    ]
     apart = [sum(abs(share[place] - own) for share in shares) for place in (0, 1)]
     return int(apart[1] < apart[0])

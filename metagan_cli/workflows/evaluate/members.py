@@ -14,9 +14,11 @@ from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.members import MemberRuler, nearest_examples, with_weight_matched
 from metagan_cli.evaluation.outside import OutsideNet
 from metagan_cli.evaluation.scores import Score
+from metagan_cli.learners.hands import refine_hand
 from metagan_cli.store.features import load_hand_net
 from metagan_cli.store.models import BaseModel
 from metagan_cli.store.shipped import find_features
+from metagan_cli.workflows.plain import plain_drawings
 from metagan_cli.workflows.progress import Report
 
 REAL, GUEST, MATCHED, NEAREST = "held-out members", "guest as it is", "guest, weight matched", "nearest example"
@@ -66,7 +68,7 @@ def evaluate_members(
         }
         for model in models:
             for steps in dict.fromkeys((0, settings.steps)):
-                ways[f"{model.name}, {steps} inner steps"] = painter(model, steps, settings.seed)
+                ways[f"{model.name}, {steps} inner steps"] = painter(model, steps)
         for name, draw in ways.items():
             images = []
             for number, task in enumerate(tasks):
@@ -77,12 +79,13 @@ def evaluate_members(
     return rows
 
 
-def painter(model: BaseModel, steps: int, seed: int) -> Draw:
+def painter(model: BaseModel, steps: int) -> Draw:
     """What a model makes of guests, adapted to a hand's drawings with so many inner steps."""
 
     @torch.no_grad()
     def draw(task: Members) -> Tensor:
         state = model.learner.begin(model.nets, task.support[None])
+        state = refine_hand(model.nets, state, plain_drawings(model.config), steps)
         images, _ = model.nets.paint_guests(task.guests[None], state, model.nets.hand_in(state))
         return images[0].float().clamp(-1, 1)
 
