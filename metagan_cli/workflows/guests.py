@@ -10,7 +10,6 @@ from torch import Tensor
 from metagan_cli.config import AdaptConfig
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import UsageError
-from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
 from metagan_cli.rng import generator_for
 from metagan_cli.store.motifs import GROUPS, Motif, bank
@@ -86,11 +85,12 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
 
 def _nearer_style(ready: Ready, motifs: Sequence[Motif]) -> int:
     """0 where outlines, or type without serifs, have the more nearly as much ink as the folder's images, else 1."""
-    own = float((ink_of(ready.examples) > 0).float().mean())
+    own, config = _share(ready.examples), ready.base.config
     both = [motif for motif in motifs if len(motif.drawings) > 1][:COMPARED]
-    shares = [
-        [float((draw_svg(motif.drawings[place].body, ready.base.config.image_size) > 0).float().mean()) for place in (0, 1)]
-        for motif in both
-    ]
-    apart = [sum(abs(share[place] - own) for share in shares) for place in (0, 1)]
+    apart = [sum(abs(_share(drawn(motif.drawings[place], config)[None]) - own) for motif in both) for place in (0, 1)]
     return int(apart[1] < apart[0])
+
+
+def _share(images: Tensor) -> float:
+    """How much of images [N, C, S, S] is ink."""
+    return float((ink_of(images) > 0).float().mean())
