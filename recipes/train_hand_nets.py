@@ -15,12 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.data.program_hands import draw_hand, styled
+from metagan_cli.data.program_hands import draw_hand
 from metagan_cli.data.sources.hands import Hands, for_training, of_names, open_hands
 from metagan_cli.devices import choose_device, choose_precision, compute
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.resampling import sample_bilinear
+from metagan_cli.images.styling import styled
 from metagan_cli.networks.hand_net import HandNet
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import save_hand_net

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from metagan_cli.config import TrainConfig
 from metagan_cli.data.episodes import stream
-from metagan_cli.data.program_hands import draw_hand, styled
+from metagan_cli.data.program_hands import draw_hand
 from metagan_cli.data.sources.hands import Hands
 from metagan_cli.errors import InputError
 from metagan_cli.images.ink import ink_of
+from metagan_cli.images.styling import styled
 from metagan_cli.rng import generator_for
 
 OWN = 0.6  # share of the hands drawn by program whose guests are what the program started from

@@ -1,0 +1,152 @@
+"""Styling by program: plain drawings made heavier, hollow, filled, rounder, slanted, with a tone, on a badge, by a shaking hand."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metagan_cli.images.distance import distance_field, flooded, rim
+
+TONED = ("duotone", "tinted")  # forms whose whole is filled with a tone
+
+
+@dataclass(frozen=True)
+class Styling:
+    """What a hand drawn by program makes of any plain drawing."""
+
+    form: str  # what becomes of strokes: "keep", "solid", "outline", "duotone", "tinted", "hatch"
+    weight: float  # pixels that edges move outwards
+    line: float  # half the width of an outline's lines, in pixels
+    soft: float  # deviation of the blur that rounds corners, in pixels
+    slant: float
+    wide: float
+    badge: str  # behind it: "none", "disc", "square", "round"; the ink is then left out of it
+    shadow: tuple[int, int]  # pixels across and down; none where both are 0
+    rough: float  # deviation of a pen's waver, in pixels
+    cells: int  # pixels a side of pixel art; 0 is none
+    slope: float  # of hatching, in turns
+    pitch: float  # of hatching, in pixels
+    colours: tuple[Tensor, ...]  # in [-1, 1], [C] each: of ground, lines and shadow, and one or more of what is filled
+
+
+class Fields(NamedTuple):
+    """Distances in pixels [N, 1, S, S], above 0 inside, from the edges of plain drawings' parts."""
+
+    ink: Tensor
+    whole: Tensor  # of ink with all that it encloses
+    details: Tensor  # of ink apart within, or of holes in solids
+
+
+def styled(coverage: Tensor, styling: Styling, rng: torch.Generator) -> Tensor:
+    """Plain drawings, ink [N, 1, S, S] in [0, 1], so styled: images [N, C, S, S] in [-1, 1], gray ones with ink 1."""
+    return drawn_from(fields_of(laid_out(coverage, styling)), styling, rng)
+
+
+def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
+    """Ink [N, 1, S, S], slanted, condensed, and with room for a badge around it."""
+    if not styling.slant and styling.wide == 1 and styling.badge == "none":
+        return coverage
+    room = 0.7 if styling.badge != "none" else 1.0
+    theta = torch.tensor([[[1 / (styling.wide * room), styling.slant / room, 0], [0, 1 / room, 0]]])
+    grid = F.affine_grid(theta.expand(len(coverage), 2, 3), list(coverage.shape), align_corners=False)
+    return F.grid_sample(coverage, grid, align_corners=False)
+
+
+def fields_of(coverage: Tensor) -> Fields:
+    """Of ink [N, 1, S, S] in [0, 1]."""
+    return Fields(*(distance_field(part) for part in (coverage, *anatomy(coverage))))
+
+
+def drawn_from(fields: Fields, styling: Styling, rng: torch.Generator) -> Tensor:
+    """What a styling makes of drawings that are laid out already: images [N, C, S, S] in [-1, 1]."""
+    side, count = fields.ink.shape[-1], len(fields.ink)
+    if styling.soft:
+        fields = Fields(*(blurred(field, styling.soft) for field in fields))
+    if styling.rough:
+        waver = F.interpolate(torch.randn(count, 1, 20, 20, generator=rng), size=(side, side), mode="bicubic")
+        fields = Fields(*(field + styling.rough * waver for field in fields))
+    ink, whole = _ink(fields, styling)
+    ground, line, shade, *fills = (colour.view(1, -1, 1, 1) for colour in styling.colours)
+    fill = torch.cat(fills)[torch.randint(len(fills), (count,), generator=rng)]
+    if styling.badge != "none":
+        behind = torch.lerp(ground, fill, _badge(styling.badge, side))
+        return _in_cells(torch.lerp(behind, ground, ink), styling.cells)
+    image = ground.expand(count, -1, side, side)
+    if any(styling.shadow):
+        image = torch.lerp(image, shade, whole.roll(styling.shadow[::-1], (2, 3)))
+    if styling.form in TONED:
+        image = torch.lerp(image, fill, whole)
+    coloured = styling.form == "solid" and len(styling.colours[0]) == 3
+    return _in_cells(torch.lerp(image, fill if coloured else line, ink), styling.cells)
+
+
+def _ink(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
+    """How much of each pixel lines cover, and the whole drawing: [N, 1, S, S] each."""
+    whole, half = _cover(fields.whole + styling.weight), styling.line + 0.5 * max(0.0, styling.weight)
+    if styling.form in ("keep", "tinted"):
+        return _cover(fields.ink + styling.weight), whole
+    if styling.form == "solid":
+        return whole * (1 - _cover(fields.details - 0.3 * styling.weight)), whole
+    ring = torch.maximum(_cover(half - (fields.whole - half).abs()), _cover(fields.details + 0.5 * styling.weight))
+    return torch.maximum(ring, whole * stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring, whole
+
+
+def _in_cells(images: Tensor, cells: int) -> Tensor:
+    """Images [N, C, S, S] as pixel art of so many pixels a side."""
+    if not cells:
+        return images
+    side = images.shape[-1]
+    small = F.interpolate(images[..., cells // 2 :, cells // 2 :], size=(side // cells,) * 2, mode="nearest")
+    return F.interpolate(small, size=(side, side), mode="nearest")
+
+
+def blurred(x: Tensor, deviation: float) -> Tensor:
+    """Maps [N, 1, S, S] under a Gaussian."""
+    reach = int(3 * deviation + 0.5)
+    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (axis / deviation).square())
+    kernel = kernel / kernel.sum()
+    x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
+    return F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), kernel.view(1, 1, -1, 1))
+
+
+def anatomy(coverage: Tensor) -> tuple[Tensor, Tensor]:
+    """What ink [N, 1, S, S] in [0, 1] covers with all that it encloses, and the details within: ink apart, or holes of solids."""
+    ink = (coverage >= 0.5).float()
+    outside = flooded(rim(ink), 1 - ink)
+    beside = F.max_pool2d(outside, 3, 1, 1)
+    silhouette = torch.where(beside > 0, coverage, 1.0)
+    outer = flooded(beside, ink)
+    apart = ink * (1 - outer)
+    islands = coverage * F.max_pool2d(apart, 3, 1, 1)
+    holes = (silhouette - coverage).clamp(min=0)
+    share = ink.sum((2, 3), keepdim=True) / silhouette.sum((2, 3), keepdim=True).clamp(min=1)
+    return silhouette, torch.where(share > 0.55, holes, islands)
+
+
+def stripes(side: int, styling: Styling) -> Tensor:
+    """The hatching of a whole square: [S, S] in [0, 1]."""
+    axis = torch.arange(side, dtype=torch.float32)
+    angle = torch.tensor(2 * torch.pi * styling.slope)
+    phase = (axis[None] * angle.cos() + axis[:, None] * angle.sin()) / styling.pitch
+    return _cover((0.25 - (phase % 1 - 0.5).abs()) * styling.pitch)
+
+
+def _cover(field: Tensor) -> Tensor:
+    return (field + 0.5).clamp(0, 1)
+
+
+def _badge(kind: str, side: int) -> Tensor:
+    """How much of each pixel a badge covers: [1, 1, S, S]."""
+    axis = torch.arange(side) + 0.5 - side / 2
+    x, y = axis[None].abs(), axis[:, None].abs()
+    half = side / 2 - 2
+    if kind == "disc":
+        field = half - (x.square() + y.square()).sqrt()
+    else:
+        corner = 0.3 * half if kind == "round" else 0.0
+        over_x, over_y = (x - half + corner).clamp(min=0), (y - half + corner).clamp(min=0)
+        field = corner - (over_x.square() + over_y.square()).sqrt() if corner else torch.minimum(half - x, half - y)
+    return _cover(field)[None, None]
