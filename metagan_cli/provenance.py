@@ -27,16 +27,17 @@ def with_provenance(svg: str, text: dict[str, Any]) -> str:
 def provenance_of_svg(svg: str) -> dict[str, Any]:
     """What an SVG of metagan carries; nothing for any other, as those are that another program saved again."""
     found = re.match(rf'<svg [^<>]*>\n<metadata id="{KEY}">([^<]*)</metadata>', svg)
-    return _read(html.unescape(found[1])) if found else {}
+    return provenance_in(html.unescape(found[1])) if found else {}
 
 
 def provenance_of(image: Image.Image) -> dict[str, Any]:
     """What an opened picture of metagan carries; nothing for any other."""
     line = image.info.get(KEY) or image.info.get("comment") or image.getexif().get(DESCRIPTION)
-    return _read(line)
+    return provenance_in(line)
 
 
-def _read(line: object) -> dict[str, Any]:
+def provenance_in(line: object) -> dict[str, Any]:
+    """What a line of metagan says; nothing for any other line."""
     try:
         values = dict(json.loads(str(line, "utf-8") if isinstance(line, bytes) else str(line)))
     except (ValueError, TypeError, RecursionError):  # another program's text, or none

@@ -39,16 +39,23 @@ def levels(image: Image.Image) -> np.ndarray[Any, Any]:
 
 def in_a_browser(path: Path, side: int) -> Image.Image:
     """A screenshot of the upper left of what a browser shows of a file."""
+    page = path.with_name("page.html")
+    page.write_text(f'<body style="margin: 0"><img src="{path.name}" style="display: block">')
+    return screenshot(page).crop((0, 0, side, side))
+
+
+def screenshot(page: Path) -> Image.Image:
+    """What a browser shows of a page."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    shot, page = path.with_name("shot.png"), path.with_name("page.html")
-    page.write_text(f'<body style="margin: 0"><img src="{path.name}" style="display: block">')
+    shot = page.with_name("shot.png")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1"]
     command = [chromium, *flags, "--window-size=800,800", f"--screenshot={shot}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     with Image.open(shot) as image:
-        return image.crop((0, 0, side, side))
+        image.load()
+        return image
 
 
 def agree(one: Image.Image, other: Image.Image, apart: float = APART, off: float = OFF) -> bool:

@@ -27,13 +27,25 @@ Colour = tuple[int, ...]  # red, green, blue, alpha
 NOTHING = (0, 0, 0, 0)
 
 
-def tracer() -> Any:
-    """The package that follows outlines, which the extra `svg` brings. Raises UsageError where it is not installed."""
+def tracer(wanted: str = "--format svg", extra: str = "svg") -> Any:
+    """The package that follows outlines, which an extra brings. Raises UsageError where it is not installed."""
     try:
         import vtracer
     except ImportError as error:
-        raise UsageError("--format svg: pip install 'metagan[svg]' first") from error
+        raise UsageError(f"{wanted}: pip install 'metagan[{extra}]' first") from error
     return vtracer
+
+
+def outline_of(share: Tensor, factor: int, smooth: bool) -> str:
+    """Where ink covers more than half of pixels [H, W], as an SVG path in which a pixel has so many units.
+
+    Outlines are smooth, or run along the pixels. Raises UsageError where the tracer is not installed.
+    """
+    framed = F.pad(share[None], 4 * [MARGIN])
+    if smooth:
+        return _followed(_enlarged(framed, factor)[0] > 0.5, factor, **SMOOTH)
+    large = framed[0].repeat_interleave(factor, 0).repeat_interleave(factor, 1)
+    return _followed(large > 0.5, factor, mode="none")
 
 
 def traced(image: Image.Image, ink: bool, size: Size | None = None) -> str:
@@ -42,18 +54,13 @@ def traced(image: Image.Image, ink: bool, size: Size | None = None) -> str:
     Black and white alone where it is `ink`, else few colours; what is transparent stays so, and of transparent ink also what
     the ink encloses. Raises UsageError where the tracer is not installed.
     """
-    trace = tracer().convert_raw_image_to_svg
     colours, shares = _ink(image) if ink else _flat(image)
     factor = max(1, -(-SIDE // max(image.size)))
     box = (factor * image.width, factor * image.height)
     owner = _enlarged(F.pad(shares, 4 * [MARGIN], mode="replicate"), factor).argmax(0)
     paths = []
     for colour, mask in _layers(owner, colours, max(factor, BELOW)):
-        if mask.all():
-            outline = f"M0 0h{box[0]}v{box[1]}h-{box[0]}z"
-        else:
-            found = trace(_bitmap(mask), "png", colormode="binary", filter_speckle=factor // 2, **SMOOTH)
-            outline = _compact(found, factor * MARGIN)
+        outline = f"M0 0h{box[0]}v{box[1]}h-{box[0]}z" if mask.all() else _followed(mask, factor, **SMOOTH)
         paths += [_path(colour, outline)] if outline else []
     return _document(paths, box, size or image.size)
 
@@ -142,6 +149,12 @@ def _around(mask: Tensor, reach: int) -> Tensor:
         sizes = (1, 2 * reach + 1) if across else (2 * reach + 1, 1)
         grown = F.max_pool2d(grown, sizes, 1, (sizes[0] // 2, sizes[1] // 2))
     return grown[0, 0] > 0
+
+
+def _followed(mask: Tensor, factor: int, **options: Any) -> str:
+    """The outlines of a mask, bool [H, W], of pixels so many times enlarged, as a path without the margin."""
+    trace = tracer().convert_raw_image_to_svg
+    return _compact(trace(_bitmap(mask), "png", colormode="binary", filter_speckle=factor // 2, **options), factor * MARGIN)
 
 
 def _bitmap(mask: Tensor) -> bytes:

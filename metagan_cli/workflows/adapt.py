@@ -90,7 +90,7 @@ def adapt_images(
         *support.warnings,
         *_budget_warning(taken, settings.steps),
         *_depth_warning(settings.depth, deepened),
-        *_domain_warning(distance, base.name),
+        *domain_warning(distance, base.name),
         *_copy_warning(copies),
     )
     metadata = {
@@ -221,7 +221,8 @@ def _depth_warning(depth: str, deepened: Deepened | None) -> list[str]:
     return ["--depth: only the state was adapted: too few images to hold one out, no time, or a learner that opens all itself"]
 
 
-def _domain_warning(distance: float | None, name: str) -> list[str]:
+def domain_warning(distance: float | None, name: str) -> list[str]:
+    """What to say of images that are so far from a model's training tasks, if it is far."""
     if distance is None or distance <= 1:
         return []
     return [

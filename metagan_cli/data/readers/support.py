@@ -56,6 +56,7 @@ class Support:
     light_on_dark: bool
     colourful: bool  # whether so many of the images have colours that something would be missed without
     native_side: int  # pixels a side of the square in which nothing is lost; 0 where the model's own holds all
+    sizes: tuple[tuple[int, int], ...]  # width and height of each, in pixels
     at_side: Callable[[int, int], Array]  # an image by its number, read again at that many pixels a side; see `Finer`
 
     @property
@@ -152,6 +153,7 @@ def read_support(
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) > SOME * len(read),
         native_side=native_side(outlines, fitting, form, size),
+        sizes=tuple((o.width, o.height) for o in outlines),
         at_side=Finer(tuple(named for named, _ in read), stamps, size, channels, fitting, tuple(turned.tolist())),
     )
 
