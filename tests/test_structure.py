@@ -90,6 +90,8 @@ def test_forward_of_the_generator_holds_no_tuned_number() -> None:
         (["sample", "nowhere.safetensors"], "torchmetrics"),
         (["sample", "--help"], "torch"),
         (["motifs", "cat"], "torch"),
+        (["font", "--help"], "torch"),
+        (["adapt", "nowhere"], "fontTools"),
         (["sample", "nowhere.safetensors", "--each", "nowhere", "--format", "svg"], "vtracer"),
         (["evaluate", "nowhere.safetensors"], "matplotlib"),
         (["evaluate", "nowhere.safetensors"], "torchmetrics"),

@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.provenance import DESCRIPTION, KEY, provenance_line, provenance_of, provenance_of_svg, with_provenance
 from metagan_cli.store.files import write_bytes
+from metagan_cli.store.fonts import text_of_font
 from metagan_cli.store.tensors import is_metagan_file
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
@@ -43,7 +44,7 @@ def check_folder(path: Path, folder: Path) -> None:
 
 
 def written_by_metagan(path: Path) -> bool:
-    """Whether a picture or model carries metagan's metadata."""
+    """Whether a picture, font or model carries metagan's metadata."""
     if path.suffix.lower() == ".safetensors":
         return is_metagan_file(path)
     try:
@@ -54,10 +55,12 @@ def written_by_metagan(path: Path) -> bool:
 
 
 def read_text(path: Path) -> dict[str, Any]:
-    """What a picture of metagan carries. Raises InputError for any other file."""
+    """What a picture or font of metagan carries. Raises InputError for any other file."""
     values: dict[str, Any] = {}
     if path.suffix.lower() == ".svg":
         values = provenance_of_svg(_beginning(path))
+    elif path.suffix.lower() == ".ttf":
+        values = text_of_font(path)
     else:
         with contextlib.suppress(Exception), Image.open(path, formats=["PNG", "WEBP", "JPEG", "GIF"]) as image:  # or no picture
             values = provenance_of(image)

@@ -14,7 +14,7 @@ LOOK = 64  # pixels a side that a folder's images are looked at in
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """Name and value pairs that describe a model, a run, a picture or a folder of images.
+    """Name and value pairs that describe a model, a run, a picture, a font or a folder of images.
 
     Raises CheckpointError for a damaged model, InputError for anything that metagan knows nothing about.
     """
@@ -24,7 +24,8 @@ def inspect(path: Path) -> dict[str, Any]:
         return _model(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    return {"what": "picture made by metagan"} | read_text(path)
+    what = "font" if path.suffix.lower() == ".ttf" else "picture"
+    return {"what": f"{what} made by metagan"} | read_text(path)
 
 
 def _model(path: Path) -> dict[str, Any]:
