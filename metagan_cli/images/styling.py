@@ -1,4 +1,4 @@
-"""Styling by program: plain drawings made heavier, hollow, filled, rounder, slanted, with a tone, on a badge, by a shaking hand."""
+"""Styling by program: plain drawings made heavier, hollow, filled, rounder, slanted, toned, put on a badge, shaken."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +29,10 @@ class Styling:
     slope: float  # of hatching, in turns
     pitch: float  # of hatching, in pixels
     colours: tuple[Tensor, ...]  # in [-1, 1], [C] each: of ground, lines and shadow, and one or more of what is filled
+
+
+INK = (torch.tensor([-1.0]), torch.tensor([1.0]), torch.tensor([-1.0]), torch.tensor([-0.4]))  # gray: ground, lines, shadow, tone
+PLAIN = Styling("keep", 0.0, 1.0, 0.0, 0.0, 1.0, "none", (0, 0), 0.0, 0, 0.0, 4.0, INK)  # which changes nothing
 
 
 class Fields(NamedTuple):

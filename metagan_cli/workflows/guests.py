@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import UsageError
+from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
+from metagan_cli.images.styling import Styling, styled
 from metagan_cli.rng import generator_for
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import family_of, kindred
-from metagan_cli.workflows.plain import drawn
+from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
-COMPARED = 24  # motifs whose drawings say which of two plain hands is nearer to a folder's
+COMPARED = 6  # motifs that show how near a styling comes
 
 
 @dataclass(frozen=True)
@@ -52,45 +55,46 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
 
 
 def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
-    """Motifs of the bank, in that of its plain hands which is nearer to the folder's; in the other one when they come again."""
-    config, nearer = ready.base.config, _nearer_style(ready, motifs)
+    """Motifs of the bank, near the folder's hand already as far as a program can bring them.
+
+    They start from that of the bank's plain hands which comes nearest, and from the other one when they come again.
+    """
+    size = ready.base.config.image_size
+    both = [motif for motif in bank().motifs if motif.kind == motifs[0].kind and len(motif.drawings) > 1][:COMPARED]
+    drawings = [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
+    which, styling = Nearing(ready.examples, drawings).search()
 
     @cache
     def draw(number: int, again: int) -> Tensor:
-        drawings = motifs[number].drawings
-        return drawn(drawings[(nearer + again) % len(drawings)], config)
+        own = motifs[number].drawings
+        return _near(draw_svg(own[(which + again) % len(own)].body, size), styling, ready)
 
     return Guests(tuple(motif.name for motif in motifs), draw)
 
 
+def _near(ink: Tensor, styling: Styling, ready: Ready) -> Tensor:
+    """A drawing [1, S, S] in [-1, 1], styled, as a model takes it [C, S, S]."""
+    near = styled((ink[None] + 1) / 2, styling, generator_for(0, "guest"))[0]
+    return torch.as_tensor(near if ready.base.config.channels == 1 else -near.expand(3, -1, -1))
+
+
 def akin(ready: Ready) -> Guests:
     """What comes next in a folder's set: motifs by kinship; characters drawn by program where the folder's own are invented."""
-    config = ready.base.config
     if not family_of(ready.examples).invented:
         return of_bank(ready, kindred(ready.examples))
+    doodles = Doodles(ready.base.config.image_size)
 
-    def draw(number: int, again: int) -> Tensor:
-        drawn = Doodles(config.image_size).draw(number, 1, generator_for(again, "invented", number))
-        ink = drawn.float() / 127.5 - 1
-        return ink if config.channels == 1 else -ink.expand(3, -1, -1)
+    def invent(number: int, again: int = 0) -> Tensor:
+        return doodles.draw(number, 1, generator_for(again, "invented", number)).float() / 127.5 - 1
 
-    return Guests(tuple(f"invented {number}" for number in range(INVENTED)), draw)
+    _, styling = Nearing(ready.examples, [torch.stack([invent(number) for number in range(COMPARED)])]).search()
+    names = tuple(f"invented {number}" for number in range(INVENTED))
+    return Guests(names, lambda number, again: _near(invent(number, again), styling, ready))
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:
-    """A person's own drawings, or another pack's. Raises InputError."""
+    """A person's own drawings, or another pack's, likewise near the folder's hand. Raises InputError."""
     support = read_for(folder, ready.base.config, AdaptConfig(), silent)
-    return Guests(tuple(support.names), lambda number, again: support.images[number])
-
-
-def _nearer_style(ready: Ready, motifs: Sequence[Motif]) -> int:
-    """0 where outlines, or type without serifs, have the more nearly as much ink as the folder's images, else 1."""
-    own, config = _share(ready.examples), ready.base.config
-    both = [motif for motif in motifs if len(motif.drawings) > 1][:COMPARED]
-    apart = [sum(abs(_share(drawn(motif.drawings[place], config)[None]) - own) for motif in both) for place in (0, 1)]
-    return int(apart[1] < apart[0])
-
-
-def _share(images: Tensor) -> float:
-    """How much of images [N, C, S, S] is ink."""
-    return float((ink_of(images) > 0).float().mean())
+    ink = ink_of(support.images)
+    _, styling = Nearing(ready.examples, [ink[:COMPARED]]).search()
+    return Guests(support.names, lambda number, again: _near(ink[number], styling, ready))

@@ -81,6 +81,12 @@ def _seen(examples: Tensor) -> Tensor:
     return torch.as_tensor(_shipped().net(ink_of(examples.float().cpu()))[1])
 
 
+@torch.no_grad()
+def hands_in(ink: Tensor) -> Tensor:
+    """Unit vectors [N, 128] of how ink [N, 1, S, S] in [-1, 1] is drawn."""
+    return torch.as_tensor(_shipped().net(ink.float().cpu())[0])
+
+
 @cache
 def _shipped() -> Kinship:
     return load_kinship(find_features("kinship", 1), len(bank().motifs))
