@@ -64,9 +64,7 @@ def evaluate_members(
             MATCHED: lambda task: with_weight_matched(task.guests, task.support),
             NEAREST: lambda task: nearest_examples(task.guests, task.support),
         }
-        for model in models:
-            for steps in dict.fromkeys((0, settings.steps)):
-                ways[f"{model.name}, {steps} inner steps"] = painter(model, steps, settings.seed)
+        ways |= {model.name: painter(model) for model in models}
         for name, draw in ways.items():
             images = []
             for number, task in enumerate(tasks):
@@ -77,13 +75,14 @@ def evaluate_members(
     return rows
 
 
-def painter(model: BaseModel, steps: int, seed: int) -> Draw:
-    """What a model makes of guests, adapted to a hand's drawings with so many inner steps."""
+def painter(model: BaseModel) -> Draw:
+    """What a model makes of guests, in the hand of the drawings that it is given; no inner step changes what it sees of that."""
+    device = next(model.nets.parameters()).device
 
     @torch.no_grad()
     def draw(task: Members) -> Tensor:
-        state = model.learner.begin(model.nets, task.support[None])
-        images, _ = model.nets.paint_guests(task.guests[None], state, model.nets.hand_in(state))
-        return images[0].float().clamp(-1, 1)
+        state = model.learner.begin(model.nets, task.support[None].to(device))
+        images, _ = model.nets.paint_guests(task.guests[None].to(device), state, model.nets.hand_in(state))
+        return images[0].float().clamp(-1, 1).cpu()
 
     return draw
