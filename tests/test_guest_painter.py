@@ -1,5 +1,7 @@
 """The painter of guests: what it makes of a motif by another hand, before it has learned anything and with all that it can do."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -156,8 +158,9 @@ def test_pixel_art_stays_in_whole_blocks(nets: Networks) -> None:
 def test_a_state_carries_the_hand_s_code(nets: Networks) -> None:
     state = build_learner(WITH_GUESTS).begin(nets, support("bold/upright"))
     assert state.hand.shape == (1, nets.hand_size) == (1, HAND)
-    assert torch.equal(nets.hand_in(state).code, state.hand)
-    other, _ = nets.paint_guests(guests(), state, nets.hand_in(state)._replace(code=state.hand + 1))
+    changed = replace(state, hand=state.hand + 1)
+    assert torch.equal(nets.hand_in(changed).code, changed.hand)
+    other, _ = nets.paint_guests(guests(), state, nets.hand_in(changed))
     assert not torch.allclose(other, nets.paint_guests(guests(), state, nets.hand_in(state))[0], atol=1e-3)
 
 

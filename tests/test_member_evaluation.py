@@ -95,6 +95,11 @@ def test_members_are_told_from_drawings_of_other_motifs(exact: MemberRuler) -> N
     assert figures(exact, coded(HAND, MOTIF))["apart"] <= 0.5
 
 
+def test_truths_are_told_from_their_like_as_often_as_chance_has_it(ruler: MemberRuler) -> None:
+    """Three of either side: (3 - 1) / (6 - 1) of them by chance; beside themselves they would never be told."""
+    assert 0.2 < figures(ruler, ruler.truths)["apart"] < 0.6
+
+
 def test_copies_of_a_support_image_are_found(exact: MemberRuler) -> None:
     assert figures(exact, exact.support)["copies"] == 1
     assert figures(exact, nearest_examples(coded(HAND, MOTIF)[0], exact.support[0])[None].expand(T, -1, -1, -1, -1))["copies"] > 0
