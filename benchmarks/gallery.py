@@ -71,7 +71,7 @@ def sheet(folder: Path, base: str) -> Tensor:
     ready = load_ready(folder, settings=AdaptConfig(base=base))
     sampler = Sampler(ready.base.nets, ready.state)
     painting = Painting(ready, sampler, "auto", LARGEST_CELL, opaque=True)
-    samples = [image for block in sampler.stream(range(SAMPLES)) for image in painting.pictures(*block)]
+    samples = [image for block in sampler.stream(range(SAMPLES)) for image in painting.pictures(block)]
     print(f"{folder.name:10} {ready.base.name:8} {painting.width} x {painting.height}", flush=True)
     left, right = (tiled([framed(image) for image in images]) for images in (list(painting.examples()), samples))
     gap = torch.full((left.shape[0], GAP, 3), 160, dtype=torch.uint8)

@@ -70,7 +70,7 @@ def _drawn(paths: list[Path], examples: Tensor) -> Iterator[tuple[str, Tensor]]:
         blocks = list(sampler.stream(range(SAMPLES)))
         for name, size in (("**painted**", "auto"), ("enlarged", "model")):
             painting = Painting(ready, sampler, size, opaque=True)
-            pictures = [picture for block in blocks for picture in painting.pictures(*block)]
+            pictures = [picture for block in blocks for picture in painting.pictures(block)]
             yield name, torch.stack([_pixels(picture.expand(-1, -1, 3).numpy()) for picture in pictures])
     yield NEAR, jittered(examples, SAMPLES, "slight")
 

@@ -120,18 +120,9 @@ class VariationRules:
         _require(len(self.shared_edges) == len(self.repaint) == 2, "shared_edges and repaint need two numbers each")
 
 
+INNER_GAME = ("inner_loss", "inner_energy", "inner_perception")
 # what the shapes of encoder, generator and critic do not depend on
-LEARNING = (
-    "learner",
-    "algorithm",
-    "learner_width",
-    "inner_loss",
-    "inner_energy",
-    "inner_perception",
-    "feed_forward",
-    "pack",
-    "guests",
-)
+LEARNING = ("learner", "algorithm", "learner_width", *INNER_GAME, "feed_forward", "pack", "guests")
 
 
 def same_networks(one: ModelConfig, other: ModelConfig) -> bool:

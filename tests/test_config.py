@@ -19,7 +19,7 @@ def test_toml_reads_back_what_it_wrote(tmp_path: Path) -> None:
         'a "name" \\ here',
         ModelConfig(image_size=64, channels=3, feed_forward=False),
         TrainConfig(shots=(1, 7), ema=0.5, generator_rate=1e-7),
-        (DataConfig("x.npz", 0.25, ("a", "b"), "many", ("Latin/",)), DataConfig()),
+        (DataConfig("x.npz", 0.25, ("a", "b"), "shown", "many", ("Latin/",)), DataConfig()),
     )
     (tmp_path / "recipe.toml").write_text(to_toml(recipe))
     assert read_recipe(tmp_path / "recipe.toml") == recipe

@@ -26,6 +26,7 @@ from metagan_cli.store.recipes import to_toml
 from metagan_cli.training import outer_loop as outer
 from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
+from metagan_cli.workflows import training
 from metagan_cli.workflows.adapt import adapt_images
 
 CPU = torch.device("cpu")
@@ -46,7 +47,7 @@ RECIPE = Recipe("tiny", TINY, TRAIN)
 
 @pytest.fixture(autouse=True)
 def few_tasks_for_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow, "DOMAIN_TASKS", 24)  # they are drawn at every start, and take seconds
+    monkeypatch.setattr(training, "DOMAIN_TASKS", 24)  # they are drawn at every start, and take seconds
 
 
 def train(folder: Path, recipe: Recipe = RECIPE, **options: Any) -> workflow.TrainResult:
@@ -199,7 +200,7 @@ def test_a_run_keeps_the_precision_that_was_measured(tmp_path: Path, monkeypatch
         asked.append(name)
         return torch.float32 if name == "fp32" else torch.bfloat16
 
-    monkeypatch.setattr(workflow, "choose_precision", measured)
+    monkeypatch.setattr(training, "choose_precision", measured)
     recipe = replace(RECIPE, train=replace(TRAIN, precision="auto"))
     train(tmp_path / "run", replace(recipe, train=replace(recipe.train, steps=1)))
     train(tmp_path / "run", replace(recipe, train=replace(recipe.train, steps=2)), resume=True)

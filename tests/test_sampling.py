@@ -94,7 +94,7 @@ def test_walk_goes_through_its_seeds(sampler: Sampler) -> None:
     lengths = frames.z[0].norm(dim=1)
     assert lengths.min() > 0.7 * stops.z[0].norm(dim=1).min()  # on the sphere, not through its middle
     assert len(frames.pick.unique()) == len(frames.partner.unique()) == 1
-    assert torch.allclose(sampler.walk([3, 8, 4], 9)[0][:1], sampler.draw([3]), atol=1e-4)
+    assert torch.allclose(sampler.walk([3, 8, 4], 9).images[:1], sampler.draw([3]), atol=1e-4)
 
 
 def test_seeds_as_text() -> None:

@@ -129,6 +129,10 @@ def evaluate(
     settings = replace(EVALUATE, shots=tuple(sorted(set(chosen))), tasks=tasks, steps=steps, exemplar=exemplar, seed=seed)
     source = DataConfig(data, only=tuple(only or ()), skip_bad=skip_bad, shows=shows)
     if shows:
+        tasks_alone = {"--exemplar": exemplar != EVALUATE.exemplar, "--skip-bad": skip_bad}
+        others = {"--report": report is not None, "--learning-curve": learning_curve, "--gain": gain}
+        for option in (name for name, value in (tasks_alone | others).items() if value):
+            raise UsageError(f"{option}: has no part in judging new members; leave it or --shows out")
         judge_members(console, tuple(model or ["glyph"]), source, settings, device, features)
         return
     from metagan_cli.workflows.evaluate.leave_one_out import is_single_folder, leave_one_out

@@ -28,11 +28,11 @@ def judge_members(
     """Scores what models make of guests in hands that they have not seen, and says it."""
     from metagan_cli.evaluation.outside import outside_net
     from metagan_cli.workflows.evaluate.members import evaluate_members
-    from metagan_cli.workflows.evaluate.setup import FEATURES, ready_model
+    from metagan_cli.workflows.evaluate.setup import FEATURES, ready_models
 
     if features not in FEATURES:
         raise UsageError(f"--features {features}: use {' or '.join(FEATURES)}")
-    models = [ready_model(name, device) for name in names]
+    models = ready_models(names, device)
     outside = outside_net() if features != FEATURES[0] else None
     rows = evaluate_members(models, source, settings, outside, console.progress)
     values = {"source": source.source, "members": [row.as_dict() for row in rows]}

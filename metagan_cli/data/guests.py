@@ -81,31 +81,31 @@ class GuestEpisodes:
     """Draws them, by the step's number alone."""
 
     def __init__(self, hands: Hands, config: TrainConfig) -> None:
-        """Raises InputError where no hand has so many drawings of what others draw as well."""
+        """Raises InputError where no hand draws so many motifs that others draw as well."""
         self.hands, self.config = hands, config
         shared = np.array([len(np.unique(hands.hand[group])) > 1 for group in hands.by_motif])
-        able = [int(shared[hands.motif[members]].sum()) for members in hands.by_hand]
+        able = [int(shared[np.unique(hands.motif[members])].sum()) for members in hands.by_hand]
         fewest = max(config.shots) + config.queries
         self.weights = hands.weights * (torch.tensor(able) >= fewest)
         if not self.weights.any():
-            raise InputError(f"no hand has {fewest} drawings of motifs that others draw as well")
+            raise InputError(f"no hand draws {fewest} motifs that others draw as well; lower shots or queries")
 
     def draw(self, step: int) -> GuestEpisode:
         """The episode of an outer step."""
         rng = generator_for(self.config.seed, "guests", step)
         shots = self.config.shots[_below(len(self.config.shots), rng)]
-        found: list[tuple[Tensor, Tensor, Tensor]] = []
-        while len(found) < self.config.tasks_per_batch:
-            task = self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng)
-            found += [task] if task else []
+        found = [
+            self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng)
+            for _ in range(self.config.tasks_per_batch)
+        ]
         return GuestEpisode(*(torch.stack(part) for part in zip(*found, strict=True)))
 
     def stream(self, first: int, last: int, workers: int) -> Iterable[GuestEpisode]:
         """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
         return stream(self.draw, range(first, last), workers)
 
-    def _task(self, hand: int, shots: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Of one hand: its drawings, guests and truths; nothing where it has too few motifs that others draw as well."""
+    def _task(self, hand: int, shots: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Of one hand: its drawings, guests and truths."""
         hands = self.hands
         members = hands.by_hand[hand]
         order = members[torch.randperm(len(members), generator=rng).numpy()]
@@ -121,8 +121,6 @@ class GuestEpisodes:
                 shown.add(motif)
                 guests.append(guest)
                 truths.append(number)
-        if len(truths) < self.config.queries:
-            return None
         support, seen, wanted = (images_of(hands, numbers) for numbers in (order[:shots], guests, truths))
         if program is not None:
             both = styled((ink_of(torch.cat([support, wanted])) + 1) / 2, program, rng)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.evaluation.metrics import by_task, neighbour_accuracy, recognizability
+from metagan_cli.evaluation.metrics import FEWEST_TASKS, by_task, neighbour_accuracy, recognizability
 from metagan_cli.evaluation.outside import FEATURES, OutsideNet, side_for
 from metagan_cli.evaluation.scores import Score
 from metagan_cli.images.copies import are_copies, distances, thresholds
@@ -37,15 +37,16 @@ class MemberRuler:
     def measure(self, images: Tensor) -> Score:
         """Figures, one a hand [T], of images [T, N, C, S, S] of the motifs of the truths.
 
-        `hand` and `motif` are shares recognised among twenty. `pixels`, `own` and `outside` are distances from the truths: of
-        pixels in [0, 1] after the best shift, of the judge's features, of the outside net's. `apart` and `outside apart` are
-        shares told from truths of other motifs, by hand and by the outside net; `copies` the share that the copy test takes
-        for copies of a support image.
+        `hand` and `motif` are shares recognised among twenty, the former of FEWEST_TASKS hands or more. `pixels`, `own` and
+        `outside` are distances from the truths: of pixels in [0, 1] after the best shift, of the judge's features, of the
+        outside net's. `apart` and `outside apart` are shares told from truths of other motifs, by hand and by the outside net;
+        `copies` the share that the copy test takes for copies of a support image.
         """
         tasks, count = images.shape[:2]
         hand, motif = self._see(images)
         seen, values = torch.cat([hand, motif], 2), dict[str, Tensor]()
-        values["hand"] = recognizability(self.prototypes, hand, torch.arange(tasks))
+        if tasks >= FEWEST_TASKS:
+            values["hand"] = recognizability(self.prototypes, hand, torch.arange(tasks))
         found = recognizability(self.motifs, motif.flatten(0, 1)[:, None], torch.arange(tasks * count))
         values["motif"] = found.unflatten(0, (tasks, count)).mean(1)
         moved = placed(self.truths.flatten(0, 1), images.flatten(0, 1)).unflatten(0, (tasks, count))

@@ -47,7 +47,7 @@ def paints_of(support: Tensor) -> Paints:
     sums = torch.zeros(tasks, cells, channels, device=pixels.device)
     sums.scatter_add_(1, cell[..., None].expand(-1, -1, channels), weight[..., None] * pixels)
     mean = sums / total.clamp(min=1e-9)[..., None]
-    near = _smooth(total, bins, channels)
+    near = _smooth(total, bins, channels) * (total > 0)  # a cell in which nothing lies is no paint, whatever lies beside it
     all_weight = weight.sum(1, keepdim=True)
     colours, there = list(fixed), [torch.ones(tasks, dtype=torch.bool, device=pixels.device) for _ in fixed]
     for found in fixed:

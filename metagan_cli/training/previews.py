@@ -46,17 +46,18 @@ class Preview:
 class GuestPreview:
     """Draws the same held-out hands at every checkpoint."""
 
-    def __init__(self, support: Tensor, guests: Tensor, truths: Tensor) -> None:
-        """Of support [T, K, C, S, S], and guests and truths [T, N, C, S, S], in [-1, 1]."""
-        self.support, self.guests, self.truths = support, guests, truths
+    def __init__(self, images: tuple[Tensor, ...] | None) -> None:
+        """Of support [T, K, C, S, S], and guests and truths [T, N, C, S, S], in [-1, 1], or of none."""
+        self.images = images
 
     @torch.no_grad()
     def draw(self, nets: Networks, learner: Learner) -> Tensor | None:
         """A sheet uint8 [H, W, C] with one hand a row: support, guests, what became of them, truths."""
-        if nets.guests is None:
+        if self.images is None or nets.guests is None:
             return None
+        support, guests, truths = self.images
         device = next(nets.parameters()).device
-        painted, _ = nets.guests(self.guests.to(device), nets.guests.hand(self.support.to(device)))
-        blank = torch.zeros_like(self.support[:, :1])
-        cells = torch.cat([self.support, blank, self.guests, blank, painted.float().cpu(), blank, self.truths], 1)
+        painted, _ = nets.guests(guests.to(device), nets.guests.hand(support.to(device)))
+        blank = torch.zeros_like(support[:, :1])
+        cells = torch.cat([support, blank, guests, blank, painted.float().cpu(), blank, truths], 1)
         return tile(to_bytes(cells.flatten(0, 1), light_on_dark=False), cells.shape[1])

@@ -1,5 +1,6 @@
 """Which motifs new members show, and the plain drawings that they start from."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -46,7 +47,7 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
     """
     if wanted in GROUPS:
         return of_bank(ready, bank().group(wanted))
-    if Path(wanted).is_dir():
+    if os.path.isdir(wanted):  # where Path.is_dir would raise an error for more names than a path can be long
         return of_folder(ready, Path(wanted))
     names = [name for name in (part.strip() for part in wanted.split(",")) if name]
     if not names:
@@ -93,8 +94,9 @@ def akin(ready: Ready) -> Guests:
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:
-    """A person's own drawings, or another pack's, likewise near the folder's hand. Raises InputError."""
+    """A person's own drawings, or another pack's, by their names, likewise near the folder's hand. Raises InputError."""
     support = read_for(folder, ready.base.config, AdaptConfig(), silent)
-    ink = ink_of(support.images)
+    order = sorted(range(len(support.names)), key=support.names.__getitem__)
+    ink = ink_of(support.images[order])
     _, styling = Nearing(ready.examples, [ink[:COMPARED]]).search()
-    return Guests(support.names, lambda number, again: _near(ink[number], styling, ready))
+    return Guests(tuple(support.names[i] for i in order), lambda number, again: _near(ink[number], styling, ready))

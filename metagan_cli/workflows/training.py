@@ -12,11 +12,11 @@ from torch import Tensor
 from metagan_cli.config import Recipe, same_networks
 from metagan_cli.data.episodes import Episodes, draw_task
 from metagan_cli.data.guests import GuestEpisodes
-from metagan_cli.data.sources.hands import for_training, of_names, open_hands
+from metagan_cli.data.sources.hands import Hands, for_training, of_names, open_hands
 from metagan_cli.data.sources.open import open_source
 from metagan_cli.data.sources.tasks import Say, TaskSource
 from metagan_cli.devices import choose_precision
-from metagan_cli.errors import UsageError
+from metagan_cli.errors import InputError, UsageError
 from metagan_cli.evaluation.domain import fit_domain
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
@@ -35,7 +35,7 @@ from metagan_cli.training.previews import SHOTS, TRUTH, GuestPreview, Preview
 PREVIEWS, PREVIEWED = 12, SHOTS + TRUTH  # tasks that previews show, and images of each
 DOMAIN_TASKS = 480  # tasks that say what the training images look like
 PREVIEW: dict[str, Any] = {"shots": (6,), "queries": 8, "tasks_per_batch": PREVIEWS, "program": 0.0}  # of guests
-KNOWN = ("domain", "data", "shots")  # what a model with guests says as the one did that they came to
+KNOWN = ("domain", "data", "shots", "variation")  # what a model with guests says as the one did that they came to
 
 
 class Loop(Protocol):
@@ -108,7 +108,8 @@ def _of_tasks(
         model = load_model(find_model(start_from))
         wider = model.config.channels < recipe.model.channels
         nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
-        _check_same(start_from, nets, recipe)
+        if not same_networks(nets.config, recipe.model):
+            raise UsageError(f"--from {start_from}: has another architecture than this run")
         loop.begin_from(nets, model.learner)
     preview = Preview(_preview_tasks([split.held_out for split in splits], recipe.train.seed), recipe)
     known = {
@@ -133,20 +134,22 @@ def _of_guests(
         known, step, seconds = state.metadata["known"], int(state.metadata["step"]), float(state.metadata["seconds"])
     elif start_from is not None:
         model = load_model(find_model(start_from))
-        _check_same(start_from, model.nets, recipe)
+        if replace(model.config, guests=True) != recipe.model:  # all of it but its painter stays, and the file says what it is
+            raise UsageError(f"--from {start_from}: guests come to a model as it is; give [model] what its recipe says")
         loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net)
         known = _known(model, recipe)
     else:
         raise UsageError("guests come to a model that is trained already: name one with --from")
-    shown = GuestEpisodes(of_names(every, ()), replace(recipe.train, **PREVIEW)).draw(0)
-    preview = GuestPreview(*shown.images)
     about = f"{len(hands.by_hand)} hands, {len(hands.by_motif)} motifs"
-    return Training(loop, episodes, preview, about, known, step, seconds)
+    return Training(loop, episodes, _guest_preview(every, recipe), about, known, step, seconds)
 
 
-def _check_same(name: str, nets: Networks, recipe: Recipe) -> None:
-    if not same_networks(nets.config, recipe.model):
-        raise UsageError(f"--from {name}: has another architecture than this run")
+def _guest_preview(every: Hands, recipe: Recipe) -> GuestPreview:
+    """Of fixed held-out hands, or of none where none draws enough."""
+    try:
+        return GuestPreview(GuestEpisodes(of_names(every, ()), replace(recipe.train, **PREVIEW)).draw(0).images)
+    except InputError:
+        return GuestPreview(None)
 
 
 def _known(model: BaseModel, recipe: Recipe) -> dict[str, Any]:

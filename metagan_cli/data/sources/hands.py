@@ -34,7 +34,7 @@ class Hands:
 def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands:
     """The hands of packed files, each file's as likely together as it weighs. What one calls a motif may be another's guest.
 
-    Raises InputError where a file is none or lacks what a source names.
+    Raises InputError where a file is none, lacks what a source names, or has no hand that is wanted.
     """
     images: list[Tensor] = []
     hands, motifs, families = list[str](), list[str](), list[str]()
@@ -44,6 +44,8 @@ def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands
         labels = ["/".join(parts) for parts in zip(*(named(arrays, key) for key in config.by or ("labels",)), strict=True)]
         usual = named(arrays, "labels")
         wanted = [i for i, both in enumerate(zip(labels, usual, strict=True)) if all(_is_wanted(name, config) for name in both)]
+        if not wanted:
+            raise InputError(f"{config.source}: no hands are left; look at only and exclude")
         stem, shown = Path(config.source).stem, named(arrays, config.shows)
         images.append(prepare(arrays["images"][wanted], size, channels))
         own = [f"{stem}/{labels[i]}" for i in wanted]
@@ -51,8 +53,6 @@ def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands
         families += [labels[i] if config.by else labels[i].split("/")[0] for i in wanted]
         motifs += [shown[i] for i in wanted]
         shares |= dict.fromkeys(set(own), config.weight / max(1, len(set(own))))
-    if not hands:
-        raise InputError("no hands are left")
     names, hand = np.unique(hands, return_inverse=True)
     titles, of = np.unique(families, return_inverse=True)
     family = np.zeros(len(names), dtype=np.int64)

@@ -81,12 +81,13 @@ def evaluate_members(
 
 def painter(model: BaseModel, steps: int) -> Draw:
     """What a model makes of guests, adapted to a hand's drawings with so many inner steps."""
+    device = next(model.nets.parameters()).device
 
     @torch.no_grad()
     def draw(task: Members) -> Tensor:
-        state = model.learner.begin(model.nets, task.support[None])
-        state = refine_hand(model.nets, state, plain_drawings(model.config), steps)
-        images, _ = model.nets.paint_guests(task.guests[None], state, model.nets.hand_in(state))
-        return images[0].float().clamp(-1, 1)
+        state = model.learner.begin(model.nets, task.support[None].to(device))
+        state = refine_hand(model.nets, state, plain_drawings(model.config).to(device), steps)
+        images, _ = model.nets.paint_guests(task.guests[None].to(device), state, model.nets.hand_in(state))
+        return images[0].float().clamp(-1, 1).cpu()
 
     return draw

@@ -53,10 +53,8 @@ def set_up(
     if features not in FEATURES:
         raise UsageError(f"--features {features}: use {' or '.join(FEATURES)}")
     outside = outside_net() if features == "imagenet" else None
-    loaded = _with_distinct_names([ready_model(name, device) for name in models])
+    loaded = ready_models(models, device)
     config = loaded[0].config
-    if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
-        raise UsageError("models of different sizes or colours cannot be compared on the same images")
     judges, digest = load_judges(find_features("judges", config.channels))
     source = open_source(data, config.image_size, config.channels, say=say).all_tasks()
     return Setup(loaded, judges, digest, source, settings, cached_inception(), outside)
@@ -72,6 +70,17 @@ def default_model(source: str) -> str:
         return suited_model(first, AdaptConfig(skip_bad=True), most=LOOKS).model.name
     except InputError:  # which the evaluation itself will explain
         return "glyph"
+
+
+def ready_models(names: Sequence[str], device: str = "auto") -> tuple[BaseModel, ...]:
+    """Base models with distinct names, on the device that they are to run on.
+
+    Raises CheckpointError, and UsageError for models that cannot see the same images.
+    """
+    loaded = _with_distinct_names([ready_model(name, device) for name in names])
+    if len({(model.config.image_size, model.config.channels) for model in loaded}) > 1:
+        raise UsageError("models of different sizes or colours cannot be compared on the same images")
+    return loaded
 
 
 def ready_model(name: str, device: str = "auto") -> BaseModel:

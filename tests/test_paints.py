@@ -1,0 +1,85 @@
+"""Paints: what a folder's pictures are painted with, of drawn folders whose paints are known."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from metagan_cli.images.paints import PAINTS, Paints, mixed, paints_of, shares_of
+from metagan_cli.images.styling import blurred
+
+SIDE = 32
+WHITE, RED, BLUE, BLACK = (torch.tensor(c) for c in ([1.0, 1, 1], [0.8, -0.6, -0.6], [-0.7, -0.5, 0.9], [-1.0, -1, -1]))
+
+
+def painted(ground: torch.Tensor, *fills: torch.Tensor) -> torch.Tensor:
+    """An image [C, S, S] with a square of each colour side by side."""
+    image = ground[:, None, None].expand(-1, SIDE, SIDE).clone()
+    for number, fill in enumerate(fills):
+        image[:, 8:20, 2 + 10 * number : 10 + 10 * number] = fill[:, None, None]
+    return image
+
+
+def gray(*tones: float) -> torch.Tensor:
+    return painted(torch.tensor([-1.0]), *(torch.tensor([tone]) for tone in tones))
+
+
+def found(paints: Paints, number: int = 0) -> list[list[float]]:
+    """The colours of a folder that are there, to two decimals."""
+    return [[round(value, 2) for value in colour] for colour in paints.colours[number][paints.there[number]].tolist()]
+
+
+def test_gray_folders_have_ground_ink_and_a_tone_if_there_is_one() -> None:
+    two = torch.stack([gray(1.0), gray(1.0, 1.0)])
+    three = torch.stack([gray(1.0, 0.2), gray(0.2)])
+    paints = paints_of(torch.stack([two, three]))
+    assert paints.colours.shape == (2, PAINTS[1], 1)
+    assert found(paints, 0) == [[-1.0], [1.0]]
+    assert found(paints, 1) == [[-1.0], [1.0], [0.2]]
+
+
+def test_colours_are_found_and_the_ground_comes_first() -> None:
+    paints = paints_of(torch.stack([painted(WHITE, RED, BLUE), painted(WHITE, BLACK)])[None])
+    colours = paints.colours[0][paints.there[0]]
+    assert paints.there[0].sum() == 4
+    assert torch.allclose(colours[0], WHITE, atol=0.02)
+    for wanted in (RED, BLUE, BLACK):
+        assert (colours - wanted).abs().amax(1).min() < 0.02
+    dark = paints_of(painted(BLACK, WHITE)[None, None])
+    assert torch.allclose(dark.colours[0, :2], torch.stack([BLACK, WHITE]), atol=0.02)
+
+
+def test_a_folder_has_its_own_paints_whoever_stands_beside_it() -> None:
+    one, other = painted(WHITE, RED)[None], painted(BLACK, BLUE, WHITE)[None]
+    both = paints_of(torch.stack([one, other]))
+    for number, alone in enumerate((one, other)):
+        own = paints_of(alone[None])
+        assert torch.equal(both.there[number], own.there[0])
+        assert torch.allclose(both.colours[number], own.colours[0])
+
+
+def test_soft_edges_are_no_paints() -> None:
+    soft = blurred(painted(WHITE, RED, BLACK)[:, None], 0.7)[:, 0]
+    paints = paints_of(soft[None, None])
+    assert paints.there[0].sum() == 3
+    edges = (soft - WHITE[:, None, None]).abs().amax(0)
+    assert ((edges > 0.3) & (edges < 1.2)).float().mean() > 0.05  # what lies between is more than a paint needs
+    assert found(paints_of(blurred(gray(1.0)[:, None], 0.7)[None])) == [[-1.0], [1.0]]
+
+
+@pytest.mark.parametrize("fills", [(RED,), (RED, BLUE, BLACK)])
+def test_shares_say_which_paint_a_pixel_has(fills: tuple[torch.Tensor, ...]) -> None:
+    images = painted(WHITE, *fills)[None, None]
+    paints = paints_of(images)
+    shares = shares_of(images, paints)
+    assert shares.shape == (1, 1, PAINTS[3], SIDE, SIDE)
+    assert torch.allclose(shares.sum(2), torch.ones(1, 1, SIDE, SIDE))
+    assert not shares[:, :, ~paints.there[0]].any()
+    assert (shares.amax(2) > 0.95).all()
+    assert torch.allclose(mixed(shares.log(), paints), images, atol=0.1)
+
+
+def test_logits_of_one_paint_are_its_colour() -> None:
+    paints = paints_of(painted(WHITE, RED, BLUE)[None, None])
+    chosen = torch.arange(SIDE * SIDE).view(1, 1, SIDE, SIDE) % 3
+    logits = 50 * F.one_hot(chosen, PAINTS[3]).movedim(4, 2).float()
+    assert torch.allclose(mixed(logits, paints)[0, 0].movedim(0, 2), paints.colours[0][chosen[0, 0]], atol=1e-5)
