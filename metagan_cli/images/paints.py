@@ -9,9 +9,10 @@ from torch import Tensor
 from metagan_cli.images.ground import border
 
 PAINTS = {1: 3, 3: 8}  # at most, by channels
+EDGE = 4.0  # logits a pixel away from an edge between paints
 BINS = {1: 32, 3: 10}  # of a histogram, for each channel
 EVEN = 0.15  # how much a channel differs within an even neighbourhood
-EDGE = 0.05  # weight of a pixel that lies in none
+LOOSE = 0.05  # weight of a pixel that lies in none
 LEAST = 0.004  # share of all pixels, so weighed, that makes a paint
 APART = 0.35  # how far paints lie apart, in [-1, 1]
 
@@ -29,7 +30,7 @@ def paints_of(support: Tensor) -> Paints:
     tasks, channels = support.shape[0], support.shape[2]
     images = support.flatten(0, 1).float()
     even = (F.max_pool2d(images, 3, 1, 1) + F.max_pool2d(-images, 3, 1, 1)).amax(1) < EVEN
-    weight = torch.where(even, 1.0, EDGE).unflatten(0, (tasks, -1)).flatten(1)
+    weight = torch.where(even, 1.0, LOOSE).unflatten(0, (tasks, -1)).flatten(1)
     pixels = support.float().transpose(2, 3).transpose(3, 4).reshape(tasks, -1, channels)
     ground = border(images).unflatten(0, (tasks, -1)).transpose(1, 2).flatten(2).median(2).values
     if channels == 1:

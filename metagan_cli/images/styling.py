@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.distance import distance_field, flooded, rim
+from metagan_cli.images.paints import EDGE
 
+NEVER = -1e4  # the logit of a paint that is not there
 TONED = ("duotone", "tinted")  # forms whose whole is filled with a tone
 
 
@@ -71,7 +73,7 @@ def drawn_from(fields: Fields, styling: Styling, rng: torch.Generator) -> Tensor
     if styling.rough:
         waver = F.interpolate(torch.randn(count, 1, 20, 20, generator=rng), size=(side, side), mode="bicubic")
         fields = Fields(*(field + styling.rough * waver for field in fields))
-    ink, whole = _ink(fields, styling)
+    ink, whole = (_cover(field) for field in edges(fields, styling))
     ground, line, shade, *fills = (colour.view(1, -1, 1, 1) for colour in styling.colours)
     fill = torch.cat(fills)[torch.randint(len(fills), (count,), generator=rng)]
     if styling.badge != "none":
@@ -86,15 +88,26 @@ def drawn_from(fields: Fields, styling: Styling, rng: torch.Generator) -> Tensor
     return _in_cells(torch.lerp(image, fill if coloured else line, ink), styling.cells)
 
 
-def _ink(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
-    """How much of each pixel lines cover, and the whole drawing: [N, 1, S, S] each."""
-    whole, half = _cover(fields.whole + styling.weight), styling.line + 0.5 * max(0.0, styling.weight)
+def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
+    """Distances in pixels from the edges of what lines cover, and from those of the whole drawing: [N, 1, S, S] each."""
+    whole, half = fields.whole + styling.weight, styling.line + 0.5 * max(0.0, styling.weight)
     if styling.form in ("keep", "tinted"):
-        return _cover(fields.ink + styling.weight), whole
+        return fields.ink + styling.weight, whole
     if styling.form == "solid":
-        return whole * (1 - _cover(fields.details - 0.3 * styling.weight)), whole
-    ring = torch.maximum(_cover(half - (fields.whole - half).abs()), _cover(fields.details + 0.5 * styling.weight))
-    return torch.maximum(ring, whole * stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring, whole
+        return torch.minimum(whole, 0.3 * styling.weight - fields.details), whole
+    ring = torch.maximum(half - (fields.whole - half).abs(), fields.details + 0.5 * styling.weight)
+    hatch = torch.minimum(whole, stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring
+    return torch.maximum(ring, hatch), whole
+
+
+def styled_logits(fields: Fields, styling: Styling) -> Tensor:
+    """Logits [N, 3, S, S] of gray paints, ground, ink and the tone between, of drawings that are laid out already."""
+    if styling.soft:
+        fields = Fields(*(blurred(field, styling.soft) for field in fields))
+    ink, whole = edges(fields, styling)
+    tone = EDGE * whole if styling.form in TONED else torch.full_like(whole, NEVER)
+    ground = torch.zeros_like(ink)
+    return torch.cat([ground, torch.logaddexp(ground, tone) + EDGE * ink, tone], 1)
 
 
 def _in_cells(images: Tensor, cells: int) -> Tensor:
@@ -131,11 +144,11 @@ def anatomy(coverage: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def stripes(side: int, styling: Styling) -> Tensor:
-    """The hatching of a whole square: [S, S] in [0, 1]."""
+    """Distances in pixels from the edges of hatching on a whole square: [S, S]."""
     axis = torch.arange(side, dtype=torch.float32)
     angle = torch.tensor(2 * torch.pi * styling.slope)
     phase = (axis[None] * angle.cos() + axis[:, None] * angle.sin()) / styling.pitch
-    return _cover((0.25 - (phase % 1 - 0.5).abs()) * styling.pitch)
+    return (0.25 - (phase % 1 - 0.5).abs()) * styling.pitch
 
 
 def _cover(field: Tensor) -> Tensor:

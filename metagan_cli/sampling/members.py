@@ -1,11 +1,12 @@
 """New members of a set by seed: guests, motifs by other hands, in the hand of one task."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from metagan_cli.images.paints import Paints
+from metagan_cli.images.paints import Paints, mixed
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
 from metagan_cli.networks.generator.plan import Plan
@@ -13,14 +14,22 @@ from metagan_cli.networks.state import Latents, TaskState
 from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler, filled
 
-Guest = Callable[[int], Tensor]  # the guest [C, S, S] in [-1, 1] of a seed
+
+class Guest(NamedTuple):
+    """A motif, near a task's hand already."""
+
+    image: Tensor  # [C, S, S] in [-1, 1]
+    logits: Tensor | None  # [P, S, S], of the paints that it is drawn in, where these are the task's
 
 
 class MemberSampler:
-    """Draws new members of one task's set, each of which depends on its seed's guest and the state alone."""
+    """Draws new members of one task's set, each of which depends on its seed's guest and the state alone.
 
-    def __init__(self, nets: Networks, state: TaskState, guest: Guest) -> None:
-        self.nets, self.state, self.guest = nets, state, guest
+    They are painted, or else are what their guests are already.
+    """
+
+    def __init__(self, nets: Networks, state: TaskState, guest: Callable[[int], Guest], painted: bool = True) -> None:
+        self.nets, self.state, self.guest, self.painted = nets, state, guest, painted
         with torch.no_grad():
             self.hand: Hand = nets.hand_in(state)
         self.paints = Paints(*(part.cpu() for part in self.hand.paints))
@@ -40,8 +49,13 @@ class MemberSampler:
     @torch.no_grad()
     def _painted(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The members of at most CHUNK seeds, and their paints' logits, on the CPU."""
-        guests = filled(torch.stack([self.guest(seed) for seed in seeds])).to(self.state.hand.device)
-        images, logits = self.nets.paint_guests(guests[None], self.state, self.hand)
+        guests = [self.guest(seed) for seed in seeds]
+        plain = [guest.logits for guest in guests if guest.logits is not None]
+        if not self.painted and len(plain) == len(guests):
+            logits = torch.stack(plain)
+            return mixed(logits[None], self.paints)[0], logits
+        whole = filled(torch.stack([guest.image for guest in guests])).to(self.state.hand.device)
+        images, logits = self.nets.paint_guests(whole[None], self.state, self.hand)
         return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
 
 

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -14,30 +13,64 @@ from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
-from metagan_cli.images.styling import Styling, styled
+from metagan_cli.images.paints import mixed
+from metagan_cli.images.styling import Styling
 from metagan_cli.rng import generator_for
+from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import family_of, kindred
-from metagan_cli.workflows.nearing import Nearing
+from metagan_cli.workflows.nearing import Nearing, near_logits
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
-COMPARED = 6  # motifs that show how near a styling comes
+SHOWN = 6  # motifs that say how near a styling comes
 
 
-@dataclass(frozen=True)
 class Guests:
-    """Motifs in an order, and how each is drawn where it comes up first, and again."""
+    """Motifs in an order, drawn by a plain hand and brought near a folder's as far as a program can bring them."""
 
-    names: tuple[str, ...]
-    draw: Callable[[int, int], Tensor]  # number and round to a guest [C, S, S] in [-1, 1]
+    def __init__(
+        self, ready: Ready, names: Sequence[str], draw: Callable[[int, int], Tensor], shown: Callable[[], Sequence[Tensor]]
+    ) -> None:
+        """By name; `draw` gives ink [1, S, S] in [-1, 1] by a motif's number and a plain hand's.
 
-    def __call__(self, seed: int) -> Tensor:
-        """The guest of a seed."""
+        `shown` gives a few motifs [N, 1, S, S] in each of the plain hands.
+        """
+        self.ready, self.names, self._draw, self._shown = ready, tuple(names), draw, shown
+
+    def __call__(self, seed: int) -> Guest:
+        """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
         again, number = divmod(seed, len(self.names))
-        return self.draw(number, again)
+        which, styling = self.styling
+        return self._guest(near_logits(self._draw(number, which + again), styling))
+
+    @cached_property
+    def near(self) -> Nearing:
+        """What brought some of them near, and how near."""
+        return Nearing(self.ready.examples, self._shown())
+
+    @cached_property
+    def styling(self) -> tuple[int, Styling]:
+        """Which plain hand is nearest, and what is made of it."""
+        return self.near.search()
+
+    @cached_property
+    def painted(self) -> bool:
+        """Whether the painter takes them over: in colour it does, in ink where it brings them nearer still."""
+        if self.ready.examples.shape[1] == 3:
+            return True
+        nets, state = self.ready.base.nets, self.ready.state
+        with torch.no_grad():
+            images, _ = nets.paint_guests(self.near.draw(*self.styling)[None].to(state.hand.device), state, nets.hand_in(state))
+        return self.near.likeness_of(images[0].float().cpu()) > self.near.likeness
+
+    def _guest(self, logits: Tensor) -> Guest:
+        ink = mixed(logits[None, None], self.near.paints)[0, 0]
+        if self.ready.examples.shape[1] == 1:
+            return Guest(ink, logits)
+        return Guest(-ink.expand(3, -1, -1), None)
 
 
 def guests_for(ready: Ready, wanted: str) -> Guests:
@@ -56,47 +89,45 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
 
 
 def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
-    """Motifs of the bank, near the folder's hand already as far as a program can bring them.
-
-    They start from that of the bank's plain hands which comes nearest, and from the other one when they come again.
-    """
+    """Motifs of the bank, which has them as outlines and solid, or without serifs and with them."""
     size = ready.base.config.image_size
-    both = [motif for motif in bank().motifs if motif.kind == motifs[0].kind and len(motif.drawings) > 1][:COMPARED]
-    drawings = [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
-    which, styling = Nearing(ready.examples, drawings).search()
 
     @cache
-    def draw(number: int, again: int) -> Tensor:
+    def draw(number: int, hand: int) -> Tensor:
         own = motifs[number].drawings
-        return _near(draw_svg(own[(which + again) % len(own)].body, size), styling, ready)
+        return draw_svg(own[hand % len(own)].body, size)
 
-    return Guests(tuple(motif.name for motif in motifs), draw)
+    def shown() -> list[Tensor]:
+        both = [motif for motif in bank().motifs if motif.kind == motifs[0].kind and len(motif.drawings) > 1][:SHOWN]
+        return [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
 
-
-def _near(ink: Tensor, styling: Styling, ready: Ready) -> Tensor:
-    """A drawing [1, S, S] in [-1, 1], styled, as a model takes it [C, S, S]."""
-    near = styled((ink[None] + 1) / 2, styling, generator_for(0, "guest"))[0]
-    return torch.as_tensor(near if ready.base.config.channels == 1 else -near.expand(3, -1, -1))
+    return Guests(ready, [motif.name for motif in motifs], draw, shown)
 
 
 def akin(ready: Ready) -> Guests:
     """What comes next in a folder's set: motifs by kinship; characters drawn by program where the folder's own are invented."""
-    if not family_of(ready.examples).invented:
-        return of_bank(ready, kindred(ready.examples))
+    return invented(ready) if family_of(ready.examples).invented else of_bank(ready, kindred(ready.examples))
+
+
+def invented(ready: Ready) -> Guests:
+    """Characters drawn by program."""
     doodles = Doodles(ready.base.config.image_size)
 
-    def invent(number: int, again: int = 0) -> Tensor:
-        return doodles.draw(number, 1, generator_for(again, "invented", number)).float() / 127.5 - 1
+    def draw(number: int, hand: int) -> Tensor:
+        return doodles.draw(number, 1, generator_for(hand, "invented", number)).float() / 127.5 - 1
 
-    _, styling = Nearing(ready.examples, [torch.stack([invent(number) for number in range(COMPARED)])]).search()
-    names = tuple(f"invented {number}" for number in range(INVENTED))
-    return Guests(names, lambda number, again: _near(invent(number, again), styling, ready))
+    names = [f"invented {number}" for number in range(INVENTED)]
+    return Guests(ready, names, draw, lambda: [torch.stack([draw(number, 0) for number in range(SHOWN)])])
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:
-    """A person's own drawings, or another pack's, by their names, likewise near the folder's hand. Raises InputError."""
+    """A person's own drawings, or another pack's, by their names. Raises InputError."""
     support = read_for(folder, ready.base.config, AdaptConfig(), silent)
     order = sorted(range(len(support.names)), key=support.names.__getitem__)
     ink = ink_of(support.images[order])
-    _, styling = Nearing(ready.examples, [ink[:COMPARED]]).search()
-    return Guests(tuple(support.names[i] for i in order), lambda number, again: _near(ink[number], styling, ready))
+    return Guests(ready, [support.names[i] for i in order], lambda number, hand: ink[number], lambda: [ink[:SHOWN]])
+
+
+def members_of(ready: Ready, guests: Guests) -> MemberSampler:
+    """What draws these motifs in the folder's hand."""
+    return MemberSampler(ready.base.nets, ready.state, guests, guests.painted)

@@ -15,7 +15,7 @@ from metagan_cli.images.lettering import box_of, coverage
 from metagan_cli.networks.generator.render import Picture, Renderer
 from metagan_cli.sampling.members import MemberSampler
 from metagan_cli.workflows.characters import character_of, characters
-from metagan_cli.workflows.guests import of_bank
+from metagan_cli.workflows.guests import members_of, of_bank
 from metagan_cli.workflows.lines import Line, class_of, placed
 from metagan_cli.workflows.progress import Report
 from metagan_cli.workflows.ready import Ready
@@ -58,7 +58,7 @@ def new_letters(ready: Ready, line: Line, there: Iterable[str], report: Report) 
     guests = {c: placed(c, motif, line) for c, motif in characters().items() if c not in there}
     if not guests:
         return []
-    sampler = MemberSampler(ready.base.nets, ready.state, of_bank(ready, [guest.motif for guest in guests.values()]))
+    sampler = members_of(ready, of_bank(ready, [guest.motif for guest in guests.values()]))
     shares = zip(guests, _painted(ready, sampler, len(guests), report), strict=True)
     letters = [Letter(character, share, BOX / len(share), drawn=False) for character, share in shares if box_of(share)]
     grown = {letter.character: letter.box.height / guests[letter.character].height for letter in letters}

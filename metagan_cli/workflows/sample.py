@@ -19,11 +19,11 @@ from metagan_cli.errors import OutputError, UsageError
 from metagan_cli.images.copies import CopyReport, copy_report
 from metagan_cli.images.sheets import picture, tile
 from metagan_cli.sampling.drawn import Drawn, SampleSource
-from metagan_cli.sampling.members import HalfAndHalf, MemberSampler
+from metagan_cli.sampling.members import HalfAndHalf
 from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
-from metagan_cli.workflows.guests import Guests, akin, guests_for
+from metagan_cli.workflows.guests import Guests, akin, guests_for, members_of
 from metagan_cli.workflows.kinship import family_of
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
@@ -185,12 +185,12 @@ def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: 
     if guests is not None:
         if nets.guests is None:
             raise UsageError(f"--motifs: {ready.base.name} draws variants alone; adapt with a model that draws new members")
-        return MemberSampler(nets, ready.state, guests)
+        return members_of(ready, guests)
     brings = "variants" if variants or nets.guests is None else family_of(ready.examples).brings
     if brings == "members":
-        return MemberSampler(nets, ready.state, akin(ready))
+        return members_of(ready, akin(ready))
     sampler = Sampler(nets, ready.state, truncation)
-    return sampler if brings == "variants" else HalfAndHalf(MemberSampler(nets, ready.state, akin(ready)), sampler)
+    return sampler if brings == "variants" else HalfAndHalf(members_of(ready, akin(ready)), sampler)
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:

@@ -10,7 +10,7 @@ from metagan_cli.devices import as_float32
 from metagan_cli.images.distance import REACH as TOLD
 from metagan_cli.images.distance import distance_field, enclosed
 from metagan_cli.images.ink import ink_of
-from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
+from metagan_cli.images.paints import EDGE, Paints, mixed, paints_of, shares_of
 from metagan_cli.networks.generator.modulation import Modulated
 from metagan_cli.networks.layers import GRID, Attention, Residual, activate, conv, start_small
 
@@ -26,7 +26,6 @@ HAND = TOKENS  # values of a hand's code
 CELLS = 8  # a side of the map of tokens
 FLOW_CELLS = 4  # a side of the predicted flow: few, so that straight lines stay straight
 FLOW = 0.3  # what counts of a predicted flow and affine map, in half sides
-EDGE = 4.0  # logits a pixel away from the guest's edge
 PLAN = 4  # channels that a guest is seen in
 
 
