@@ -99,7 +99,7 @@ def _facts(adapted: "Adapted", out: Path) -> list[Fact]:
         ("read", f"{used}, {support.form.words}, {look}; {support.passed_over} skipped"),
         ("base", f"{adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps"),
         *_depth_fact(adapted),
-        *([("motifs", adapted.family.words)] if adapted.family else []),
+        ("motifs", adapted.family.words),
         ("copies", f"{report.copies} of {report.samples} test samples; {near}"),
         ("wrote", f"{out} in {adapted.seconds:.1f} s"),
     ]

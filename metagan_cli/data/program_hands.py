@@ -7,7 +7,7 @@ from metagan_cli.images.styling import Styling
 
 FORMS = {  # by channels, the commoner ones more often
     1: ("keep", "keep", "keep", "solid", "solid", "outline", "outline", "duotone", "tinted", "hatch"),
-    3: ("keep", "solid", "solid", "outline", "duotone", "duotone", "duotone", "tinted", "tinted", "hatch"),
+    3: ("keep", "solid", "solid", "outline", "duotone", "duotone", "tinted", "tinted", "inlay", "inlay", "hatch"),
 }
 
 

@@ -10,15 +10,24 @@ from torch import Tensor
 from metagan_cli.images.distance import distance_field, flooded, rim
 from metagan_cli.images.paints import EDGE
 
+FORMS = (
+    "keep",  # its ink
+    "solid",  # filled, but for its details
+    "outline",  # hollow
+    "tinted",  # its ink on a tone
+    "duotone",  # hollow, on a tone
+    "inlay",  # its details on a tone
+    "hatch",  # hollow, and hatched
+)
 NEVER = -1e4  # the logit of a paint that is not there
-TONED = ("duotone", "tinted")  # forms whose whole is filled with a tone
+TONED = ("duotone", "tinted", "inlay")  # forms whose whole is filled with a tone
 
 
 @dataclass(frozen=True)
 class Styling:
     """What a hand drawn by program makes of any plain drawing."""
 
-    form: str  # what becomes of strokes: "keep", "solid", "outline", "duotone", "tinted", "hatch"
+    form: str  # what becomes of a drawing: one of FORMS
     weight: float  # pixels that edges move outwards
     line: float  # half the width of an outline's lines, in pixels
     soft: float  # deviation of the blur that rounds corners, in pixels
@@ -95,13 +104,15 @@ def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
         return fields.ink + styling.weight, whole
     if styling.form == "solid":
         return torch.minimum(whole, 0.3 * styling.weight - fields.details), whole
+    if styling.form == "inlay":
+        return fields.details + 0.5 * styling.weight, whole
     ring = torch.maximum(half - (fields.whole - half).abs(), fields.details + 0.5 * styling.weight)
     hatch = torch.minimum(whole, stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring
     return torch.maximum(ring, hatch), whole
 
 
 def styled_logits(fields: Fields, styling: Styling) -> Tensor:
-    """Logits [N, 3, S, S] of gray paints, ground, ink and the tone between, of drawings that are laid out already."""
+    """Logits [N, 3, S, S] of ground, ink and tone, of drawings that are laid out already."""
     if styling.soft:
         fields = Fields(*(blurred(field, styling.soft) for field in fields))
     ink, whole = edges(fields, styling)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metagan_cli.images.paints import Paints, mixed
+from metagan_cli.images.paints import Paints
+from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
 from metagan_cli.networks.generator.plan import Plan
@@ -19,7 +20,7 @@ class Guest(NamedTuple):
     """A motif, near a task's hand already."""
 
     image: Tensor  # [C, S, S] in [-1, 1]
-    logits: Tensor | None  # [P, S, S], of the paints that it is drawn in, where these are the task's
+    logits: Tensor  # [P, S, S], of the task's paints that it is drawn in
 
 
 class MemberSampler:
@@ -28,11 +29,11 @@ class MemberSampler:
     They are painted, or else are what their guests are already.
     """
 
-    def __init__(self, nets: Networks, state: TaskState, guest: Callable[[int], Guest], painted: bool = True) -> None:
-        self.nets, self.state, self.guest, self.painted = nets, state, guest, painted
+    def __init__(self, nets: Networks, state: TaskState, guest: Callable[[int], Guest], paints: Paints, painted: bool) -> None:
+        self.nets, self.state, self.guest, self.paints = nets, state, guest, paints
+        self.block = drawn_side(state.bases).cpu()
         with torch.no_grad():
-            self.hand: Hand = nets.hand_in(state)
-        self.paints = Paints(*(part.cpu() for part in self.hand.paints))
+            self.hand: Hand | None = nets.hand_in(state) if painted else None
 
     def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
         """Samples in blocks of at most BLOCK, for any number of seeds."""
@@ -50,10 +51,9 @@ class MemberSampler:
     def _painted(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The members of at most CHUNK seeds, and their paints' logits, on the CPU."""
         guests = [self.guest(seed) for seed in seeds]
-        plain = [guest.logits for guest in guests if guest.logits is not None]
-        if not self.painted and len(plain) == len(guests):
-            logits = torch.stack(plain)
-            return mixed(logits[None], self.paints)[0], logits
+        if self.hand is None:
+            images, logits = (torch.stack(part) for part in zip(*guests, strict=True))
+            return in_blocks(images, self.block.expand(len(images))), logits
         whole = filled(torch.stack([guest.image for guest in guests])).to(self.state.hand.device)
         images, logits = self.nets.paint_guests(whole[None], self.state, self.hand)
         return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()

@@ -59,9 +59,9 @@ class Adapted:
     distance: float | None  # from the base's training tasks; above 1 is far
     seconds: float
     warnings: tuple[str, ...]
+    family: Family  # what the images are to each other
     metadata: dict[str, Any] = field(default_factory=dict)
     natives: Natives | None = None  # the examples at their own size, where that is larger than the model's and wanted
-    family: Family | None = None  # what the images are to each other, where the model draws new members
 
 
 def adapt_images(
@@ -85,7 +85,7 @@ def adapt_images(
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far, report)
     report("test samples", 0, TRIED)
     copies = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
-    family = family_of(images) if base.nets.guests is not None else None
+    family = family_of(images)
     warnings = (
         *support.warnings,
         *_budget_warning(taken, settings.steps),
@@ -101,7 +101,7 @@ def adapt_images(
         "seed": settings.seed,
         "copies": copies.as_dict(),
         "distance": distance,
-        "family": asdict(family) if family else None,
+        "family": asdict(family),
     }
     return Adapted(
         state,
@@ -115,9 +115,9 @@ def adapt_images(
         distance,
         time.monotonic() - start,
         warnings,
+        family,
         metadata,
         natives,
-        family,
     )
 
 

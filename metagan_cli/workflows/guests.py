@@ -14,12 +14,11 @@ from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import mixed
-from metagan_cli.images.styling import Styling
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import family_of, kindred
-from metagan_cli.workflows.nearing import Nearing, near_logits
+from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
@@ -43,34 +42,24 @@ class Guests:
     def __call__(self, seed: int) -> Guest:
         """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
         again, number = divmod(seed, len(self.names))
-        which, styling = self.styling
-        return self._guest(near_logits(self._draw(number, which + again), styling))
+        logits = self.near.logits(self._draw(number, self.near.manner.hand + again), number)
+        return Guest(mixed(logits[None, None], self.near.paints)[0, 0], logits)
 
     @cached_property
     def near(self) -> Nearing:
-        """What brought some of them near, and how near."""
-        return Nearing(self.ready.examples, self._shown())
-
-    @cached_property
-    def styling(self) -> tuple[int, Styling]:
-        """Which plain hand is nearest, and what is made of it."""
-        return self.near.search()
+        """What brings them near."""
+        return Nearing(self.ready.examples, self._shown()).search()
 
     @cached_property
     def painted(self) -> bool:
-        """Whether the painter takes them over: in colour it does, in ink where it brings them nearer still."""
-        if self.ready.examples.shape[1] == 3:
-            return True
+        """Whether the painter, where the model has one, takes them over: where it brings them nearer still."""
         nets, state = self.ready.base.nets, self.ready.state
+        if nets.guests is None:
+            return False
+        near = self.near.draw(self.near.manner)[None].to(state.hand.device)
         with torch.no_grad():
-            images, _ = nets.paint_guests(self.near.draw(*self.styling)[None].to(state.hand.device), state, nets.hand_in(state))
+            images, _ = nets.paint_guests(near, state, nets.hand_in(state))
         return self.near.likeness_of(images[0].float().cpu()) > self.near.likeness
-
-    def _guest(self, logits: Tensor) -> Guest:
-        ink = mixed(logits[None, None], self.near.paints)[0, 0]
-        if self.ready.examples.shape[1] == 1:
-            return Guest(ink, logits)
-        return Guest(-ink.expand(3, -1, -1), None)
 
 
 def guests_for(ready: Ready, wanted: str) -> Guests:
@@ -130,4 +119,4 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
 
 def members_of(ready: Ready, guests: Guests) -> MemberSampler:
     """What draws these motifs in the folder's hand."""
-    return MemberSampler(ready.base.nets, ready.state, guests, guests.painted)
+    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted)

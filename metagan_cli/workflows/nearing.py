@@ -1,15 +1,17 @@
 """Bringing plain drawings near a folder's hand by program, before the painter takes them over."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.data.sources.styles import thickness
 from metagan_cli.images.ink import ink_of
-from metagan_cli.images.paints import mixed, paints_of
-from metagan_cli.images.styling import PLAIN, Fields, Styling, fields_of, laid_out, styled_logits
+from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
+from metagan_cli.images.styling import NEVER, PLAIN, Fields, Styling, fields_of, laid_out, styled_logits
 from metagan_cli.workflows.kinship import hands_in
 
 WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
@@ -18,60 +20,110 @@ FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of 
 SOFT, WIDE, SLANTS = (0.7, 1.3), (0.85, 0.92), (-0.15, 0.15)
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
 WEIGHED = 0.1  # of likeness, that e times as thick lines are worth
+KEPT, HOLLOW = ("keep", "solid", "tinted", "inlay"), ("outline", "duotone")  # forms that weights and lines belong to
+OF_ONE = ("keep", "solid")  # forms of one paint alone
+COMMON, SEEN = 0.6, 0.01  # share of the images that have a paint, for it to be that of lines; and share of an image that has it
+OFTEN = 0.4  # of the area of the commonest paint, that makes another one fill drawings as well
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How plain drawings are brought near."""
+
+    hand: int  # which of the plain hands they are by
+    styling: Styling
+    line: int | None  # the paint of lines; none where they have that of what is filled
+    fills: tuple[int, ...]  # those of what is filled, by turns
 
 
 class Nearing:
-    """A search for the styling whose drawings look most as if the folder's hand had drawn them, to a net that tells hands."""
+    """A search for the manner whose drawings look most as if the folder's hand had drawn them, to a net that tells hands."""
 
     def __init__(self, examples: Tensor, drawings: Sequence[Tensor]) -> None:
         """Of examples [K, C, S, S] in [-1, 1], and some motifs in one or more plain hands, [N, 1, S, S] each."""
-        ink = ink_of(examples)
-        self.paints = paints_of(ink[None])
-        self.wanted, self.thickness = _direction(ink), thickness(ink).mean()
+        self.paints = paints_of(examples[None])
+        self.wanted, self.thickness = self._direction(examples), thickness(ink_of(examples)).mean()
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
-        self.which, self.styling = 0, PLAIN
-        self.likeness = self.likeness_of(self.draw(0, PLAIN))
+        self.lines, fills = _roles(examples, self.paints)
+        self.manner = Manner(0, PLAIN, self.lines[0] if self.lines else None, fills)
+        self.likeness = self.likeness_of(self.draw(self.manner))
 
-    def search(self) -> tuple[int, Styling]:
-        """Which plain hand to start from, and what to make of it."""
-        toned = bool(self.paints.there[0, 2])
-        kept, hollow = (("keep", "solid", "tinted"), ("outline", "duotone")) if toned else (("keep", "solid"), ("outline",))
-        for which in range(len(self.covers)):
-            self._try(which, (replace(PLAIN, form=form, weight=w) for form in kept for w in WEIGHTS))
-            self._try(which, (replace(PLAIN, form=form, line=line) for form in hollow for line in LINES))
-        self._vary("weight", (self.styling.weight + more for more in FINER_WEIGHTS))
-        self._vary("line", (self.styling.line + more for more in FINER_LINES))
+    def search(self) -> "Nearing":
+        """Itself, with the manner that was found."""
+        start = self.manner
+        forms = (*KEPT, *HOLLOW) if start.fills else ("keep", "solid", "outline")
+        forms = forms if self.lines else OF_ONE
+        for hand in range(len(self.covers)):
+            first = replace(start, hand=hand)
+            for form in forms:
+                formed = replace(first, styling=replace(PLAIN, form=form))
+                self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
+        self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
+        self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
+        self._try(replace(self.manner, line=line) for line in self.lines)
+        self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
         self._vary("soft", SOFT)
-        self._vary("wide", WIDE, BENT)
-        self._vary("slant", SLANTS, BENT)
-        return self.which, self.styling
+        self._vary("wide", WIDE, gain=BENT)
+        self._vary("slant", SLANTS, gain=BENT)
+        return self
 
-    def draw(self, which: int, styling: Styling) -> Tensor:
-        """The drawings of one plain hand, so styled: [N, 1, S, S] in [-1, 1]."""
-        moved = styling.slant or styling.wide != PLAIN.wide
-        fields = fields_of(laid_out(self.covers[which], styling)) if moved else self.fields[which]
-        return mixed(styled_logits(fields, styling)[None], self.paints)[0]
+    def draw(self, manner: Manner) -> Tensor:
+        """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
+        moved = manner.styling.slant or manner.styling.wide != PLAIN.wide
+        fields = fields_of(laid_out(self.covers[manner.hand], manner.styling)) if moved else self.fields[manner.hand]
+        logits = styled_logits(fields, manner.styling)
+        return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
 
-    def likeness_of(self, ink: Tensor) -> float:
-        """How much drawings [N, 1, S, S] look as if the folder's hand had drawn them: at most 1."""
-        heavier = (thickness(ink).mean() / self.thickness).log().abs()
-        return float(_direction(ink) @ self.wanted - WEIGHED * heavier)
+    def logits(self, ink: Tensor, number: int) -> Tensor:
+        """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand, [1, S, S] in [-1, 1]."""
+        fields = fields_of(laid_out((ink[None] + 1) / 2, self.manner.styling))
+        return self.painted(styled_logits(fields, self.manner.styling)[0], self.manner, number)
 
-    def _vary(self, name: str, values: Iterable[float], gain: float = GAIN) -> None:
-        self._try(self.which, [replace(self.styling, **{name: value}) for value in values], gain)  # type: ignore[arg-type]
+    def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
+        """Logits [3, S, S] of ground, ink and tone as those of the folder's paints [P, S, S]."""
+        ground, ink, tone = parts
+        found = torch.full((self.paints.colours.shape[1], *ground.shape), NEVER)
+        found[0] = ground
+        fill = manner.fills[number % len(manner.fills)] if manner.fills else manner.line or 0
+        filled = manner.line is None or (manner.styling.form == "solid" and self.paints.colours.shape[2] == 3)
+        found[fill] = torch.logaddexp(found[fill], tone) if fill else ground
+        line = fill if filled or manner.line is None else manner.line
+        found[line] = torch.logaddexp(found[line], ink)
+        return found
 
-    def _try(self, which: int, stylings: Iterable[Styling], gain: float = GAIN) -> None:
-        for styling in stylings:
-            likeness = self.likeness_of(self.draw(which, styling))
+    def likeness_of(self, images: Tensor) -> float:
+        """How much images [N, C, S, S] look as if the folder's hand had drawn them: at most 1."""
+        heavier = (thickness(ink_of(images)).mean() / self.thickness).log().abs()
+        return float(self._direction(images) @ self.wanted - WEIGHED * heavier)
+
+    def _direction(self, images: Tensor) -> Tensor:
+        """What tells the hand of images [N, C, S, S], as a unit vector; of colours, how far each channel is from the ground's."""
+        if images.shape[1] == 1:
+            return F.normalize(hands_in(images).mean(0), dim=0)
+        apart = (images - self.paints.colours[0, 0].view(1, 3, 1, 1)).abs() - 1
+        return F.normalize(torch.cat([hands_in(channel).mean(0) for channel in apart.split(1, 1)]), dim=0)
+
+    def _vary(self, name: str, values: Iterable[float], start: Manner | None = None, gain: float = GAIN) -> None:
+        """Tries other values of one of a styling's numbers."""
+        manner, change = start or self.manner, dict[str, Any]()
+        self._try((replace(manner, styling=replace(manner.styling, **(change | {name: value}))) for value in values), gain)
+
+    def _try(self, manners: Iterable[Manner], gain: float = GAIN) -> None:
+        for manner in list(manners):
+            likeness = self.likeness_of(self.draw(manner))
             if likeness > self.likeness + gain:
-                self.which, self.styling, self.likeness = which, styling, likeness
+                self.manner, self.likeness = manner, likeness
 
 
-def near_logits(ink: Tensor, styling: Styling) -> Tensor:
-    """Logits [3, S, S] of gray paints of a drawing [1, S, S] in [-1, 1], so styled."""
-    return styled_logits(fields_of(laid_out((ink[None] + 1) / 2, styling)), styling)[0]
-
-
-def _direction(ink: Tensor) -> Tensor:
-    return F.normalize(hands_in(ink).mean(0), dim=0)
+def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...]]:
+    """Which paints may be lines', as they are in most images, the furthest from the ground first; which fill, the commonest first."""
+    colours, there = paints.colours[0], paints.there[0]
+    if colours.shape[1] == 1:
+        return [1], (2,) if there[2] else ()
+    known = [number for number in range(1, len(colours)) if there[number]]
+    shares = shares_of(examples[None], paints)[0].mean((2, 3))  # [K, P]
+    area, seen = shares.mean(0), (shares > SEEN).float().mean(0)
+    lines = sorted((p for p in known if seen[p] >= COMMON), key=lambda p: -float((colours[p] - colours[0]).abs().mean()))
+    fills = sorted((p for p in known if p not in lines[:1]), key=lambda p: -float(area[p])) or known
+    return lines, tuple(p for p in fills if area[p] >= OFTEN * area[fills[0]])

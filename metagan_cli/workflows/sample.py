@@ -179,17 +179,17 @@ def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: 
     """What draws a folder's samples: variants of its examples, new members of the set that it stands for, or both by turns.
 
     New members of these guests, where there are any; without them by what the folder's images are. Raises UsageError where guests
-    are wanted and the model paints none.
+    are wanted and the folder holds pictures.
     """
-    nets = ready.base.nets
+    family = None if variants else family_of(ready.examples)
     if guests is not None:
-        if nets.guests is None:
-            raise UsageError(f"--motifs: {ready.base.name} draws variants alone; adapt with a model that draws new members")
+        if family is not None and family.kind == "pictures":
+            raise UsageError("--motifs: the folder holds pictures, to which no motifs can be brought; leave it out")
         return members_of(ready, guests)
-    brings = "variants" if variants or nets.guests is None else family_of(ready.examples).brings
+    brings = "variants" if family is None else family.brings
     if brings == "members":
         return members_of(ready, akin(ready))
-    sampler = Sampler(nets, ready.state, truncation)
+    sampler = Sampler(ready.base.nets, ready.state, truncation)
     return sampler if brings == "variants" else HalfAndHalf(members_of(ready, akin(ready)), sampler)
 
 
