@@ -20,7 +20,9 @@ FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of 
 SOFT, WIDE, SLANTS = (0.7, 1.3), (0.85, 0.92), (-0.15, 0.15)
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
 WEIGHED = 0.1  # of likeness, that e times as thick lines are worth
-KEPT, HOLLOW = ("keep", "solid", "tinted", "inlay"), ("outline", "duotone")  # forms that weights and lines belong to
+HOLLOW = ("outline", "duotone")  # forms that have lines of their own
+FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
+SOLID = 0.6  # share of drawings that is ink, from which they are solid
 OF_ONE = ("keep", "solid")  # forms of one paint alone
 COMMON, SEEN = 0.6, 0.01  # share of the images that have a paint, for it to be that of lines; and share of an image that has it
 OFTEN = 0.4  # of the area of the commonest paint, that makes another one fill drawings as well
@@ -52,11 +54,9 @@ class Nearing:
     def search(self) -> "Nearing":
         """Itself, with the manner that was found."""
         start = self.manner
-        forms = (*KEPT, *HOLLOW) if start.fills else ("keep", "solid", "outline")
-        forms = forms if self.lines else OF_ONE
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
-            for form in forms:
+            for form in self._forms(hand):
                 formed = replace(first, styling=replace(PLAIN, form=form))
                 self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
         self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
@@ -67,6 +67,14 @@ class Nearing:
         self._vary("wide", WIDE, gain=BENT)
         self._vary("slant", SLANTS, gain=BENT)
         return self
+
+    def _forms(self, hand: int) -> list[str]:
+        """What can be made of a plain hand's drawings, of these paints: what is hollow already loses lines where it is hollowed."""
+        ink, whole = ((field > 0).float().sum() for field in self.fields[hand][:2])
+        forms = FORMS_OF_LINES if ink < SOLID * whole else FORMS_OF_SOLIDS
+        if not self.lines:
+            return [form for form in forms if form in OF_ONE]
+        return [form for form in forms if self.manner.fills or form not in TONED]
 
     def draw(self, manner: Manner) -> Tensor:
         """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
@@ -117,7 +125,7 @@ class Nearing:
 
 
 def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...]]:
-    """Which paints may be lines', as they are in most images, the furthest from the ground first; which fill, the commonest first."""
+    """Paints that may be lines', as they are in most images, the furthest from the ground first, and those that fill."""
     colours, there = paints.colours[0], paints.there[0]
     if colours.shape[1] == 1:
         return [1], (2,) if there[2] else ()
