@@ -11,7 +11,7 @@ from torch import Tensor
 from metagan_cli.data.sources.styles import thickness
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
-from metagan_cli.images.styling import NEVER, PLAIN, Fields, Styling, fields_of, laid_out, styled_logits
+from metagan_cli.images.styling import NEVER, PLAIN, TONED, Fields, Styling, fields_of, laid_out, styled_logits
 from metagan_cli.workflows.kinship import hands_in
 
 WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
@@ -69,7 +69,7 @@ class Nearing:
         return self
 
     def _forms(self, hand: int) -> list[str]:
-        """What can be made of a plain hand's drawings, of these paints: what is hollow already loses lines where it is hollowed."""
+        """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
         ink, whole = ((field > 0).float().sum() for field in self.fields[hand][:2])
         forms = FORMS_OF_LINES if ink < SOLID * whole else FORMS_OF_SOLIDS
         if not self.lines:
