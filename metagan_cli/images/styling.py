@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.distance import distance_field, flooded, rim
+from metagan_cli.images.ink import places
 from metagan_cli.images.paints import EDGE
 
 FORMS = (
@@ -40,6 +41,12 @@ class Styling:
     slope: float  # of hatching, in turns
     pitch: float  # of hatching, in pixels
     colours: tuple[Tensor, ...]  # in [-1, 1], [C] each: of ground, lines and shadow, and one or more of what is filled
+    size: float = 1.0  # times as large
+
+    @property
+    def moves(self) -> bool:
+        """Whether drawings are laid out otherwise than they were."""
+        return bool(self.slant) or self.wide != 1 or self.size != 1 or self.badge != "none"
 
 
 INK = (torch.tensor([-1.0]), torch.tensor([1.0]), torch.tensor([-1.0]), torch.tensor([-0.4]))  # gray: ground, lines, shadow, tone
@@ -61,12 +68,24 @@ def styled(coverage: Tensor, styling: Styling, rng: torch.Generator) -> Tensor:
 
 def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
     """Ink [N, 1, S, S], slanted, condensed, and with room for a badge around it."""
-    if not styling.slant and styling.wide == 1 and styling.badge == "none":
+    if not styling.moves:
         return coverage
-    room = 0.7 if styling.badge != "none" else 1.0
-    theta = torch.tensor([[[1 / (styling.wide * room), styling.slant / room, 0], [0, 1 / room, 0]]])
-    grid = F.affine_grid(theta.expand(len(coverage), 2, 3), list(coverage.shape), align_corners=False)
+    room = styling.size * (0.7 if styling.badge != "none" else 1.0)
+    shift = _inwards(coverage, room) if room > 1 else coverage.new_zeros(len(coverage))
+    theta = torch.tensor([[[1 / (styling.wide * room), styling.slant / room, 0], [0, 1 / room, 0]]]).repeat(len(coverage), 1, 1)
+    theta[:, 1, 2] = -shift / room
+    grid = F.affine_grid(theta, list(coverage.shape), align_corners=False)
     return F.grid_sample(coverage, grid, align_corners=False)
+
+
+def _inwards(coverage: Tensor, size: float) -> Tensor:
+    """How far down ink [N, 1, S, S] that becomes so many times as large has to go to stay in its square: [N], in half sides."""
+    side = coverage.shape[-1]
+    inked = (coverage[:, 0] > 0.5).any(2)
+    place = size * places(side, coverage.device)
+    top = torch.where(inked, place, 1.0).amin(1) - size / side
+    bottom = torch.where(inked, place, -1.0).amax(1) + size / side
+    return (-1 - top).clamp(min=0) - (bottom - 1).clamp(min=0)
 
 
 def fields_of(coverage: Tensor) -> Fields:

@@ -24,6 +24,7 @@ from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
+WRITTEN = ("letter", "digit")
 SHOWN = 6  # motifs that say how near a styling comes
 
 
@@ -31,13 +32,18 @@ class Guests:
     """Motifs in an order, drawn by a plain hand and brought near a folder's as far as a program can bring them."""
 
     def __init__(
-        self, ready: Ready, names: Sequence[str], draw: Callable[[int, int], Tensor], shown: Callable[[], Sequence[Tensor]]
+        self,
+        ready: Ready,
+        names: Sequence[str],
+        draw: Callable[[int, int], Tensor],
+        shown: Callable[[], Sequence[Tensor]],
+        written: bool = False,
     ) -> None:
         """By name; `draw` gives ink [1, S, S] in [-1, 1] by a motif's number and a plain hand's.
 
-        `shown` gives a few motifs [N, 1, S, S] in each of the plain hands.
+        `shown` gives a few motifs [N, 1, S, S] in each of the plain hands; whether they are `written`, as letters are.
         """
-        self.ready, self.names, self._draw, self._shown = ready, tuple(names), draw, shown
+        self.ready, self.names, self._draw, self._shown, self.written = ready, tuple(names), draw, shown, written
 
     def __call__(self, seed: int) -> Guest:
         """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
@@ -48,7 +54,7 @@ class Guests:
     @cached_property
     def near(self) -> Nearing:
         """What brings them near."""
-        return Nearing(self.ready.examples, self._shown()).search()
+        return Nearing(self.ready.examples, self._shown(), self.written).search()
 
     @cached_property
     def painted(self) -> bool:
@@ -90,7 +96,7 @@ def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
         both = [motif for motif in bank().motifs if motif.kind == motifs[0].kind and len(motif.drawings) > 1][:SHOWN]
         return [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
 
-    return Guests(ready, [motif.name for motif in motifs], draw, shown)
+    return Guests(ready, [motif.name for motif in motifs], draw, shown, motifs[0].kind in WRITTEN)
 
 
 def akin(ready: Ready) -> Guests:
@@ -106,7 +112,7 @@ def invented(ready: Ready) -> Guests:
         return doodles.draw(number, 1, generator_for(hand, "invented", number)).float() / 127.5 - 1
 
     names = [f"invented {number}" for number in range(INVENTED)]
-    return Guests(ready, names, draw, lambda: [torch.stack([draw(number, 0) for number in range(SHOWN)])])
+    return Guests(ready, names, draw, lambda: [torch.stack([draw(number, 0) for number in range(SHOWN)])], True)
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:

@@ -17,9 +17,10 @@ from metagan_cli.workflows.kinship import hands_in
 WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
 LINES = (0.6, 0.9, 1.3, 1.8)  # half the widths of outlines, likewise
 FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of them
-SOFT, WIDE, SLANTS = (0.7, 1.3), (0.85, 0.92), (-0.15, 0.15)
+SOFT, WIDE, SLANTS, FINER_SLANTS = (0.7, 1.3), (0.85, 0.92), (-0.3, -0.15, 0.15, 0.3), (-0.07, 0.07)
+SMALLEST, LARGEST = 0.7, 1.35  # times as large that what is written becomes
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
-WEIGHED = 0.1  # of likeness, that e times as thick lines are worth
+WEIGHED = 0.1  # of likeness, that lines e times as thick or dark are worth
 HOLLOW = ("outline", "duotone")  # forms that have lines of their own
 FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
 SOLID = 0.6  # share of drawings that is ink, from which they are solid
@@ -41,14 +42,20 @@ class Manner:
 class Nearing:
     """A search for the manner whose drawings look most as if the folder's hand had drawn them, to a net that tells hands."""
 
-    def __init__(self, examples: Tensor, drawings: Sequence[Tensor]) -> None:
-        """Of examples [K, C, S, S] in [-1, 1], and some motifs in one or more plain hands, [N, 1, S, S] each."""
+    def __init__(self, examples: Tensor, drawings: Sequence[Tensor], written: bool = False) -> None:
+        """Of examples [K, C, S, S] in [-1, 1], and some motifs in one or more plain hands, [N, 1, S, S] each.
+
+        What is `written`, as letters are, is neither filled nor hollowed, but slanted and larger or smaller.
+        """
+        self.written = written
         self.paints = paints_of(examples[None])
-        self.wanted, self.thickness = self._direction(examples), thickness(ink_of(examples)).mean()
+        self.wanted, self.body = self._direction(examples), _body(examples)
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
         self.lines, fills = _roles(examples, self.paints)
-        self.manner = Manner(0, PLAIN, self.lines[0] if self.lines else None, fills)
+        size = _extent(examples) / _extent(drawings[0]) if written else 1.0
+        self.start = replace(PLAIN, size=min(max(size, SMALLEST), LARGEST))
+        self.manner = Manner(0, self.start, self.lines[0] if self.lines else None, fills)
         self.likeness = self.likeness_of(self.draw(self.manner))
 
     def search(self) -> "Nearing":
@@ -57,7 +64,7 @@ class Nearing:
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
             for form in self._forms(hand):
-                formed = replace(first, styling=replace(PLAIN, form=form))
+                formed = replace(first, styling=replace(self.start, form=form))
                 self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
         self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
         self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
@@ -65,11 +72,15 @@ class Nearing:
         self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
         self._vary("soft", SOFT)
         self._vary("wide", WIDE, gain=BENT)
-        self._vary("slant", SLANTS, gain=BENT)
+        if self.written:
+            self._vary("slant", SLANTS, gain=BENT)
+            self._vary("slant", [self.manner.styling.slant + more for more in FINER_SLANTS if self.manner.styling.slant])
         return self
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
+        if self.written:
+            return ["keep"]
         ink, whole = ((field > 0).float().sum() for field in self.fields[hand][:2])
         forms = FORMS_OF_LINES if ink < SOLID * whole else FORMS_OF_SOLIDS
         if not self.lines:
@@ -78,8 +89,8 @@ class Nearing:
 
     def draw(self, manner: Manner) -> Tensor:
         """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
-        moved = manner.styling.slant or manner.styling.wide != PLAIN.wide
-        fields = fields_of(laid_out(self.covers[manner.hand], manner.styling)) if moved else self.fields[manner.hand]
+        moved, fields = manner.styling.moves, self.fields[manner.hand]
+        fields = fields_of(laid_out(self.covers[manner.hand], manner.styling)) if moved else fields
         logits = styled_logits(fields, manner.styling)
         return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
 
@@ -102,8 +113,7 @@ class Nearing:
 
     def likeness_of(self, images: Tensor) -> float:
         """How much images [N, C, S, S] look as if the folder's hand had drawn them: at most 1."""
-        heavier = (thickness(ink_of(images)).mean() / self.thickness).log().abs()
-        return float(self._direction(images) @ self.wanted - WEIGHED * heavier)
+        return float(self._direction(images) @ self.wanted - WEIGHED * (_body(images) - self.body).abs().sum())
 
     def _direction(self, images: Tensor) -> Tensor:
         """What tells the hand of images [N, C, S, S], as a unit vector; of colours, how far each channel is from the ground's."""
@@ -122,6 +132,20 @@ class Nearing:
             likeness = self.likeness_of(self.draw(manner))
             if likeness > self.likeness + gain:
                 self.manner, self.likeness = manner, likeness
+
+
+def _body(images: Tensor) -> Tensor:
+    """Logarithms [2] of how thick lines of images [N, C, S, S] are, and how dark their ink is where there is any."""
+    ink = (ink_of(images) + 1) / 2
+    dark = ink.square().sum() / ink.sum().clamp(min=1e-6)
+    return torch.stack([thickness(2 * ink - 1).mean(), dark]).clamp(min=1e-3).log()
+
+
+def _extent(images: Tensor) -> float:
+    """The median height or width, whichever is more, of ink in images [N, C, S, S], as a share of the side."""
+    inked = ink_of(images)[:, 0] > 0
+    sizes = torch.stack([inked.any(2).sum(1), inked.any(1).sum(1)]).amax(0)
+    return float(sizes.clamp(min=1).float().median() / images.shape[-1])
 
 
 def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...]]:
