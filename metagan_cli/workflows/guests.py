@@ -17,14 +17,13 @@ from metagan_cli.images.paints import mixed
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
-from metagan_cli.workflows.kinship import family_of, kindred
+from metagan_cli.workflows.kinship import WRITTEN, family_of, kindred
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
-WRITTEN = ("letter", "digit")
 SHOWN = 6  # motifs that say how near a styling comes
 
 

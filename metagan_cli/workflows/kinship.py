@@ -15,6 +15,7 @@ from metagan_cli.store.shipped import find_features
 ONE, MANY = 0.58, 0.46  # mean likeness of images from which they are one motif, and up to which they are many
 HELD = 0.75  # likeness from which a motif is one of the folder's
 INVENTED = 0.66  # likeness of most images to any motif, below which they are none that has a name, as runes are
+WRITTEN = ("letter", "digit")  # kinds
 SHARPNESS = 20.0  # of likeness as evidence that a motif is of one kind
 NEAREST = 3  # images that say how akin a motif is
 STEP = 0.1  # of likeness, within which motifs are equally akin
@@ -57,22 +58,37 @@ def family_of(examples: Tensor) -> Family:
     return Family(kind, likeness, invented)
 
 
+def is_written(examples: Tensor) -> bool:
+    """Whether examples [K, C, S, S] in [-1, 1] show letters, digits or invented characters."""
+    if family_of(examples).invented:
+        return True
+    votes = _votes(_shipped().bank @ _seen(examples).T)
+    return KINDS[int(votes.argmax())] in WRITTEN
+
+
 def kindred(examples: Tensor) -> list[Motif]:
     """The bank's motifs by kinship with examples [K, C, S, S] in [-1, 1], but for those that these show.
 
     The kind that they are of comes first, as letters do for letters; within it those that are most like some of them, and of
     equally like ones the commonest.
     """
-    seen, motifs = _seen(examples), bank().motifs
-    likeness = _shipped().bank @ seen.T
-    number = torch.tensor([KINDS.index(motif.kind) for motif in motifs])
-    evidence = torch.stack([(SHARPNESS * likeness[number == kind]).exp().mean(0) for kind in range(len(KINDS))])
-    votes = (evidence / evidence.sum(0)).mean(1)
-    akin = likeness.topk(min(NEAREST, len(seen)), 1).values.mean(1)
-    shown = likeness.amax(1) > HELD
-    steps = (akin / STEP).round()
+    motifs, likeness = bank().motifs, _shipped().bank @ _seen(examples).T
+    votes, number = _votes(likeness), _kinds()
+    akin = likeness.topk(min(NEAREST, likeness.shape[1]), 1).values.mean(1)
+    shown, steps = likeness.amax(1) > HELD, (akin / STEP).round()
     order = sorted((-float(votes[number[i]]), -float(steps[i]), i) for i in range(len(motifs)) if not shown[i])
     return [motifs[i] for _, _, i in order]
+
+
+def _votes(likeness: Tensor) -> Tensor:
+    """How much speaks for each of KINDS, of likenesses [M, K] of the bank's motifs to images."""
+    number = _kinds()
+    evidence = torch.stack([(SHARPNESS * likeness[number == kind]).exp().mean(0) for kind in range(len(KINDS))])
+    return torch.as_tensor((evidence / evidence.sum(0)).mean(1))
+
+
+def _kinds() -> Tensor:
+    return torch.tensor([KINDS.index(motif.kind) for motif in bank().motifs])
 
 
 @torch.no_grad()

@@ -10,14 +10,16 @@ from torch import Tensor
 from metagan_cli.config import DataConfig, EvaluateConfig
 from metagan_cli.data.guests import Members, draw_members
 from metagan_cli.data.sources.hands import of_names, open_hands
-from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.members import MemberRuler, nearest_examples, with_weight_matched
 from metagan_cli.evaluation.outside import OutsideNet
 from metagan_cli.evaluation.scores import Score
+from metagan_cli.images.ink import ink_of
 from metagan_cli.learners.hands import refine_hand
 from metagan_cli.store.features import load_hand_net
 from metagan_cli.store.models import BaseModel
 from metagan_cli.store.shipped import find_features
+from metagan_cli.workflows.kinship import is_written
+from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.plain import plain_drawings
 from metagan_cli.workflows.progress import Report
 
@@ -47,11 +49,8 @@ def evaluate_members(
 ) -> list[MemberRow]:
     """Rows for each number of shots, of the hands that the source's `only` names, or else of those of families held out.
 
-    Guests are by all others. Raises UsageError for a model that paints no guests, InputError for the source.
+    Guests are by all others. Raises InputError for the source.
     """
-    for model in models:
-        if model.nets.guests is None:
-            raise UsageError(f"{model.name}: draws variants alone, no new members")
     config = models[0].config
     hands = of_names(open_hands([replace(data, only=())], config.image_size, config.channels), data.only)
     judge, _ = load_hand_net(find_features("judges-hands", config.channels))
@@ -67,8 +66,8 @@ def evaluate_members(
             NEAREST: lambda task: nearest_examples(task.guests, task.support),
         }
         for model in models:
-            for steps in dict.fromkeys((0, settings.steps)):
-                ways[f"{model.name}, {steps} inner steps"] = painter(model, steps)
+            for steps in dict.fromkeys((0, settings.steps) if model.nets.guests else (0,)):
+                ways[f"{model.name}, {steps} inner steps" if model.nets.guests else model.name] = in_hand(model, steps)
         for name, draw in ways.items():
             images = []
             for number, task in enumerate(tasks):
@@ -79,15 +78,21 @@ def evaluate_members(
     return rows
 
 
-def painter(model: BaseModel, steps: int) -> Draw:
-    """What a model makes of guests, adapted to a hand's drawings with so many inner steps."""
+def in_hand(model: BaseModel, steps: int) -> Draw:
+    """What a model makes of guests, each brought near by program, and painted where that brings it nearer."""
     device = next(model.nets.parameters()).device
 
     @torch.no_grad()
     def draw(task: Members) -> Tensor:
+        written = is_written(task.support)
+        near = [Nearing(task.support, [ink_of(guest[None])], written).search() for guest in task.guests]
+        images = torch.cat([one.draw(one.manner) for one in near])
+        if model.nets.guests is None:
+            return images
         state = model.learner.begin(model.nets, task.support[None].to(device))
         state = refine_hand(model.nets, state, plain_drawings(model.config).to(device), steps)
-        images, _ = model.nets.paint_guests(task.guests[None].to(device), state, model.nets.hand_in(state))
-        return images[0].float().clamp(-1, 1).cpu()
+        painted, _ = model.nets.paint_guests(images[None].to(device), state, model.nets.hand_in(state))
+        pairs = zip(near, painted[0].float().clamp(-1, 1).cpu(), images, strict=True)
+        return torch.stack([one if search.likeness_of(one[None]) > search.likeness else plain for search, one, plain in pairs])
 
     return draw
