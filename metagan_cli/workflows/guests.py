@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metagan_cli.config import AdaptConfig
 from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.data.sources.styles import thickness
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
@@ -17,13 +18,14 @@ from metagan_cli.images.paints import mixed
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
-from metagan_cli.workflows.kinship import WRITTEN, family_of, kindred
+from metagan_cli.workflows.kinship import WRITTEN, by_kinship, family_of, kindred
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
-INVENTED = 4096  # characters drawn by program, before they come again, drawn otherwise
+INVENTED = 512  # characters drawn by program, before they come again, drawn otherwise
+BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 SHOWN = 6  # motifs that say how near a styling comes
 
 
@@ -104,14 +106,27 @@ def akin(ready: Ready) -> Guests:
 
 
 def invented(ready: Ready) -> Guests:
-    """Characters drawn by program."""
+    """Characters drawn by program with one pen, those first that are most like some of the folder's."""
     doodles = Doodles(ready.base.config.image_size)
 
+    @cache
     def draw(number: int, hand: int) -> Tensor:
-        return doodles.draw(number, 1, generator_for(hand, "invented", number)).float() / 127.5 - 1
+        return doodles.plain(number, generator_for(hand, "invented", number)).float() / 127.5 - 1
 
-    names = [f"invented {number}" for number in range(INVENTED)]
-    return Guests(ready, names, draw, lambda: [torch.stack([draw(number, 0) for number in range(SHOWN)])], True)
+    pool = torch.stack([draw(number, 0) for number in range(INVENTED)])
+    fit = _fitting(pool, ink_of(ready.examples))
+    order = [number for number in by_kinship(pool, ready.examples) if fit[number]] or list(range(INVENTED))
+    shown = pool[order[:SHOWN]]
+    names = [f"invented {number}" for number in order]
+    return Guests(ready, names, lambda place, hand: draw(order[place], hand), lambda: [shown], True)
+
+
+def _fitting(drawings: Tensor, examples: Tensor) -> list[bool]:
+    """Which drawings [N, 1, S, S] by one pen have no blots, and are about as long as examples [K, 1, S, S] are."""
+    thick, own = thickness(drawings), thickness(examples)
+    long, least = ((ink > 0).float().sum((1, 2, 3)) / each for ink, each in ((drawings, thick), (examples, own)))
+    fit = (thick < BLOTTED * thick.median()) & (long > SHORTER * least.min()) & (long < LONGER * least.max())
+    return [bool(one) for one in fit]
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:

@@ -80,6 +80,13 @@ def kindred(examples: Tensor) -> list[Motif]:
     return [motifs[i] for _, _, i in order]
 
 
+def by_kinship(drawings: Tensor, examples: Tensor) -> list[int]:
+    """The numbers of drawings [N, 1, S, S] in [-1, 1] by kinship with examples [K, C, S, S], but for those that these show."""
+    likeness = _seen(drawings) @ _seen(examples).T
+    akin = likeness.topk(min(NEAREST, likeness.shape[1]), 1).values.mean(1)
+    return [number for number in akin.argsort(descending=True).tolist() if likeness[number].amax() <= HELD]
+
+
 def _votes(likeness: Tensor) -> Tensor:
     """How much speaks for each of KINDS, of likenesses [M, K] of the bank's motifs to images."""
     number = _kinds()

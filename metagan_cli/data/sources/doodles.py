@@ -22,6 +22,7 @@ UNLIMITED = 2**20  # tasks of a drawn family
 POINTS = 20  # points of a stroke's polyline
 STROKES = (0.12, 0.32, 0.32, 0.16, 0.08)  # chances of 1 to 5 strokes
 FINER = 4  # strokes are drawn this much larger, then averaged down
+PLAIN = 0.05  # width of a plain pen's strokes, as a share of the image side
 BOLD = 0.25  # share of the tasks drawn with a thick pen
 
 
@@ -48,6 +49,11 @@ class Doodles:
         lines = _exemplars(program, count, generator)
         width = program.pen * self.size * torch.exp(0.15 * torch.randn(count, generator=generator))
         return _render(lines, width.clamp(min=1.2), self.size)
+
+    def plain(self, task: int, generator: Generator) -> Tensor:
+        """An exemplar of a task by a pen that is the same for all: uint8 [1, size, size]."""
+        lines = _exemplars(_program(generator_for(self.seed, "doodle", task)), 1, generator)
+        return _render(lines, torch.tensor([PLAIN * self.size]), self.size)
 
 
 def _uniform(low: float, high: float, generator: Generator) -> float:
