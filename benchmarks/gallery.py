@@ -12,15 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from benchmarks.drawings import DRAWN, SIDE, drawings
+from benchmarks.sets import MISSING, SETS, members
 from metagan_cli.config import AdaptConfig
 from metagan_cli.images.sheets import picture, tile
-from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.workflows.guests import guests_for
 from metagan_cli.workflows.painting import LARGEST_CELL, Painting
 from metagan_cli.workflows.ready import load_ready
+from metagan_cli.workflows.sample import source_of
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, SAMPLES = 8, 16
@@ -52,6 +55,8 @@ def main() -> None:
 def folders(photograph: Path | None) -> Iterator[tuple[str, Iterator[Image.Image]]]:
     """The folders' names and images: the repository's examples, those that are drawn, and details of a photograph."""
     yield "runes", (Image.open(path) for path in sorted((ROOT / "examples").iterdir()))
+    for name in SETS:
+        yield name, members(name)
     for name in DRAWN:
         yield name, drawings(name, EXAMPLES)
     if photograph:
@@ -69,18 +74,22 @@ def details(image: Image.Image) -> Iterator[Image.Image]:
 def sheet(folder: Path, base: str) -> Tensor:
     """Examples and samples of a folder, uint8 [H, W, 3]."""
     ready = load_ready(folder, settings=AdaptConfig(base=base))
-    sampler = Sampler(ready.base.nets, ready.state)
-    painting = Painting(ready, sampler, "auto", LARGEST_CELL, opaque=True)
-    samples = [image for block in sampler.stream(range(SAMPLES)) for image in painting.pictures(block)]
+    guests = guests_for(ready, MISSING[folder.name]) if folder.name in MISSING else None
+    source = source_of(ready, 1.0, guests, variants=guests is None)
+    painting = Painting(ready, source, "auto", LARGEST_CELL, opaque=True)
+    seeds = range(len(guests.names) if guests else SAMPLES)
+    samples = [image for drawn in source.stream(seeds) for image in painting.pictures(drawn)]
     print(f"{folder.name:10} {ready.base.name:8} {painting.width} x {painting.height}", flush=True)
     left, right = (tiled([framed(image) for image in images]) for images in (list(painting.examples()), samples))
-    gap = torch.full((left.shape[0], GAP, 3), 160, dtype=torch.uint8)
+    height = max(left.shape[0], right.shape[0])
+    left, right = (F.pad(part, (0, 0, 0, 0, 0, height - part.shape[0]), value=255) for part in (left, right))
+    gap = torch.full((height, GAP, 3), 160, dtype=torch.uint8)
     return torch.cat([left, gap, right], 1)
 
 
 def tiled(cells: list[Tensor]) -> Tensor:
     """Cells side by side in ROWS rows."""
-    return tile(torch.stack(cells), len(cells) // ROWS)
+    return tile(torch.stack(cells), -(-len(cells) // ROWS))
 
 
 def framed(cell: Tensor) -> Tensor:

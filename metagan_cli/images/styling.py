@@ -71,21 +71,22 @@ def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
     if not styling.moves:
         return coverage
     room = styling.size * (0.7 if styling.badge != "none" else 1.0)
-    shift = _inwards(coverage, room) if room > 1 else coverage.new_zeros(len(coverage))
-    theta = torch.tensor([[[1 / (styling.wide * room), styling.slant / room, 0], [0, 1 / room, 0]]]).repeat(len(coverage), 1, 1)
-    theta[:, 1, 2] = -shift / room
-    grid = F.affine_grid(theta, list(coverage.shape), align_corners=False)
+    linear = torch.tensor([[styling.wide * room, -styling.wide * styling.slant * room], [0, room]])
+    back = torch.linalg.inv(linear).expand(len(coverage), 2, 2)
+    moved = back @ _inwards(coverage, linear)[..., None] if room >= 1 else coverage.new_zeros(len(coverage), 2, 1)
+    grid = F.affine_grid(torch.cat([back, -moved], 2), list(coverage.shape), align_corners=False)
     return F.grid_sample(coverage, grid, align_corners=False)
 
 
-def _inwards(coverage: Tensor, size: float) -> Tensor:
-    """How far down ink [N, 1, S, S] that becomes so many times as large has to go to stay in its square: [N], in half sides."""
+def _inwards(coverage: Tensor, linear: Tensor) -> Tensor:
+    """How far ink [N, 1, S, S] has to go, across and down, to stay in its square under a linear map [2, 2]: [N, 2] in half sides."""
     side = coverage.shape[-1]
-    inked = (coverage[:, 0] > 0.5).any(2)
-    place = size * places(side, coverage.device)
-    top = torch.where(inked, place, 1.0).amin(1) - size / side
-    bottom = torch.where(inked, place, -1.0).amax(1) + size / side
-    return (-1 - top).clamp(min=0) - (bottom - 1).clamp(min=0)
+    place = places(side, coverage.device)
+    points = torch.stack([place.expand(side, side), place[:, None].expand(side, side)]).flatten(1)
+    ends, inked = linear @ points, coverage[:, 0].flatten(1)[:, None] > 0.5
+    low = torch.where(inked, ends, 1.0).amin(2) - 1 / side
+    high = torch.where(inked, ends, -1.0).amax(2) + 1 / side
+    return (-1 - low).clamp(min=0) - (high - 1).clamp(min=0)
 
 
 def fields_of(coverage: Tensor) -> Fields:

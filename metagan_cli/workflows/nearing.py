@@ -64,8 +64,9 @@ class Nearing:
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
             for form in self._forms(hand):
-                formed = replace(first, styling=replace(self.start, form=form))
-                self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
+                for slant in (0.0, *SLANTS) if self.written else (0.0,):
+                    formed = replace(first, styling=replace(self.start, form=form, slant=slant))
+                    self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
         self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
         self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
         self._try(replace(self.manner, line=line) for line in self.lines)
@@ -73,7 +74,6 @@ class Nearing:
         self._vary("soft", SOFT)
         self._vary("wide", WIDE, gain=BENT)
         if self.written:
-            self._vary("slant", SLANTS, gain=BENT)
             self._vary("slant", [self.manner.styling.slant + more for more in FINER_SLANTS if self.manner.styling.slant])
         return self
 
