@@ -79,7 +79,7 @@ def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
 
 
 def _inwards(coverage: Tensor, linear: Tensor) -> Tensor:
-    """How far ink [N, 1, S, S] has to go, across and down, to stay in its square under a linear map [2, 2]: [N, 2] in half sides."""
+    """How far across and down ink [N, 1, S, S] has to go to stay in its square under a linear map [2, 2]: [N, 2], half sides."""
     side = coverage.shape[-1]
     place = places(side, coverage.device)
     points = torch.stack([place.expand(side, side), place[:, None].expand(side, side)]).flatten(1)

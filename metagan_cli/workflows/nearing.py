@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.data.sources.styles import thickness
+from metagan_cli.data.sources.styles import slant, thickness
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
 from metagan_cli.images.styling import NEVER, PLAIN, TONED, Fields, Styling, fields_of, laid_out, styled_logits
@@ -17,10 +17,11 @@ from metagan_cli.workflows.kinship import hands_in
 WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
 LINES = (0.6, 0.9, 1.3, 1.8)  # half the widths of outlines, likewise
 FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of them
-SOFT, WIDE, SLANTS, FINER_SLANTS = (0.7, 1.3), (0.85, 0.92), (-0.3, -0.15, 0.15, 0.3), (-0.07, 0.07)
+SOFT, WIDE = (0.7, 1.3), (0.85, 0.92)
+TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
 SMALLEST, LARGEST = 0.7, 1.35  # times as large that what is written becomes
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
-WEIGHED = 0.1  # of likeness, that lines e times as thick or dark are worth
+WEIGHED = 0.2  # of likeness, that lines e times as thick or dark are worth
 HOLLOW = ("outline", "duotone")  # forms that have lines of their own
 FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
 SOLID = 0.6  # share of drawings that is ink, from which they are solid
@@ -50,6 +51,7 @@ class Nearing:
         self.written = written
         self.paints = paints_of(examples[None])
         self.wanted, self.body = self._direction(examples), _body(examples)
+        self.slant = float(slant(ink_of(examples)).mean())
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
         self.lines, fills = _roles(examples, self.paints)
@@ -64,8 +66,8 @@ class Nearing:
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
             for form in self._forms(hand):
-                for slant in (0.0, *SLANTS) if self.written else (0.0,):
-                    formed = replace(first, styling=replace(self.start, form=form, slant=slant))
+                for slanted in (0.0, self._slant(hand)) if self.written else (0.0,):
+                    formed = replace(first, styling=replace(self.start, form=form, slant=slanted))
                     self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
         self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
         self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
@@ -73,9 +75,14 @@ class Nearing:
         self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
         self._vary("soft", SOFT)
         self._vary("wide", WIDE, gain=BENT)
-        if self.written:
-            self._vary("slant", [self.manner.styling.slant + more for more in FINER_SLANTS if self.manner.styling.slant])
         return self
+
+    def _slant(self, hand: int) -> float:
+        """By how much a plain hand's drawings have to be slanted to move sideways from row to row as the examples do."""
+        upright, leaning = (
+            float(slant(2 * laid_out(self.covers[hand], replace(PLAIN, slant=s)) - 1).mean()) for s in (0.0, TRIED)
+        )
+        return min(max(TRIED * (self.slant - upright) / ((leaning - upright) or 1.0), -STEEPEST), STEEPEST)
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
