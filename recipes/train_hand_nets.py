@@ -3,7 +3,7 @@
 python -m recipes.train_hand_nets kinship [--channels 3] [--minutes 22]
 python -m recipes.train_hand_nets judges-hands [--channels 3] --seed 12    # which never trains a generator
 
-Hands by the mean of a few drawings, as prototypes (Snell et al. 2017), some of them drawn by program; motifs by pairs of hands of
+Hands by the mean of a few drawings, as prototypes (Snell et al. 2017); motifs by pairs of hands of
 two families, each against all others of the batch (as in InfoNCE: van den Oord et al. 2018). Only hands that the painter knows.
 """
 
@@ -33,7 +33,6 @@ from recipes.train_judges import fit
 
 RECIPES = {1: Path("recipes/guests-gray-1.toml"), 3: Path("recipes/guests-colour-1.toml")}  # whose sources are taken
 WAYS, EACH, PAIRS = 32, 4, 64  # hands of a batch, drawings of each, half of which make its prototype; and motifs
-PROGRAM = 0.35  # share of the hands that are drawn by program
 SIDE = 64  # pixels
 FAMILIES = 3  # that draw a motif, at least
 SCALED, MOVED = 0.06, 0.06  # deviations of size, and of place in half sides
@@ -49,6 +48,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--minutes", type=float, default=22)
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--program", type=float, default=0.0, help="share of the hands that are drawn by program")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     recipe = read_recipe(RECIPES[options.channels])
@@ -57,7 +57,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     device = choose_device("cpu")
     precision = choose_precision("auto", device)
-    taught = Taught(HandNet(options.channels).to(memory_format=torch.channels_last), hands)
+    taught = Taught(HandNet(options.channels).to(memory_format=torch.channels_last), hands, options.program)
 
     def loss(step: int) -> Tensor:
         rng = generator_for(options.seed, "hands", step)
@@ -91,9 +91,9 @@ def of_bank(net: HandNet) -> Tensor:
 class Taught(nn.Module):
     """The net with what it learns from."""
 
-    def __init__(self, net: HandNet, hands: Hands) -> None:
+    def __init__(self, net: HandNet, hands: Hands, program: float) -> None:
         super().__init__()
-        self.net, self.drawings = net, hands
+        self.net, self.drawings, self.program = net, hands, program
         self.sharpness = nn.Parameter(torch.tensor(SHARPNESS))
         self.weights = hands.weights.sqrt() * torch.tensor([len(members) >= EACH for members in hands.by_hand])
         self.shared = [motif for motif, group in enumerate(hands.by_motif) if len(np.unique(families(hands, group))) >= FAMILIES]
@@ -101,7 +101,7 @@ class Taught(nn.Module):
     def draw_hands(self, rng: torch.Generator) -> Tensor:
         """Drawings by a batch's hands [WAYS * EACH, C, S, S]."""
         images = drawings(self.drawings, self.weights, WAYS, EACH, rng).unflatten(0, (WAYS, EACH))
-        for number in range(round(PROGRAM * WAYS)):
+        for number in range(round(self.program * WAYS)):
             images[number] = styled((ink_of(images[number]) + 1) / 2, draw_hand(rng, self.net.channels), rng)
         return moved(images.flatten(0, 1), rng)
 
