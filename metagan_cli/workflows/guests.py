@@ -24,7 +24,8 @@ from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
-INVENTED = 512  # characters drawn by program, before they come again, drawn otherwise
+AKIN = 48  # of a pool, the most like, that say which pool is the folder's
+INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 SHOWN = 6  # motifs that say how near a styling comes
 
@@ -106,27 +107,28 @@ def akin(ready: Ready) -> Guests:
 
 
 def invented(ready: Ready) -> Guests:
-    """Characters drawn by program with one pen, those first that are most like some of the folder's."""
-    doodles = Doodles(ready.base.config.image_size)
+    """Characters drawn by program with one pen, of straight strokes or of any, those first that are most like the folder's."""
+    doodles, ink = Doodles(ready.base.config.image_size), ink_of(ready.examples)
 
     @cache
-    def draw(number: int, hand: int) -> Tensor:
-        return doodles.plain(number, generator_for(hand, "invented", number)).float() / 127.5 - 1
+    def draw(number: int, hand: int, straight: bool) -> Tensor:
+        return doodles.plain(number, generator_for(hand, "invented", number), straight).float() / 127.5 - 1
 
-    pool = torch.stack([draw(number, 0) for number in range(INVENTED)])
-    fit = _fitting(pool, ink_of(ready.examples))
-    order = [number for number in by_kinship(pool, ready.examples) if fit[number]] or list(range(INVENTED))
-    shown = pool[order[:SHOWN]]
+    pools = {straight: torch.stack([draw(number, 0, straight) for number in range(INVENTED)]) for straight in (True, False)}
+    ranked = {straight: by_kinship(pool[_fitting(pool, ink)], ready.examples) for straight, pool in pools.items()}
+    straight = max(ranked, key=lambda kind: sum(likeness for _, likeness in ranked[kind][:AKIN]))
+    there = torch.nonzero(_fitting(pools[straight], ink)).flatten().tolist()
+    order = [there[number] for number, _ in ranked[straight]] or list(range(INVENTED))
+    shown = pools[straight][order[:SHOWN]]
     names = [f"invented {number}" for number in order]
-    return Guests(ready, names, lambda place, hand: draw(order[place], hand), lambda: [shown], True)
+    return Guests(ready, names, lambda place, hand: draw(order[place], hand, straight), lambda: [shown], True)
 
 
-def _fitting(drawings: Tensor, examples: Tensor) -> list[bool]:
-    """Which drawings [N, 1, S, S] by one pen have no blots, and are about as long as examples [K, 1, S, S] are."""
+def _fitting(drawings: Tensor, examples: Tensor) -> Tensor:
+    """Which drawings [N, 1, S, S] by one pen have no blots, and are about as long as examples [K, 1, S, S] are: bool [N]."""
     thick, own = thickness(drawings), thickness(examples)
     long, least = ((ink > 0).float().sum((1, 2, 3)) / each for ink, each in ((drawings, thick), (examples, own)))
-    fit = (thick < BLOTTED * thick.median()) & (long > SHORTER * least.min()) & (long < LONGER * least.max())
-    return [bool(one) for one in fit]
+    return (thick < BLOTTED * thick.median()) & (long > SHORTER * least.min()) & (long < LONGER * least.max())
 
 
 def of_folder(ready: Ready, folder: Path) -> Guests:

@@ -6,7 +6,7 @@ The split into a program with its own topology and exemplars with motor noise fo
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ UNLIMITED = 2**20  # tasks of a drawn family
 POINTS = 20  # points of a stroke's polyline
 STROKES = (0.12, 0.32, 0.32, 0.16, 0.08)  # chances of 1 to 5 strokes
 FINER = 4  # strokes are drawn this much larger, then averaged down
+CALM = 0.5  # how much exemplars by that pen vary
 PLAIN = 0.05  # width of a plain pen's strokes, as a share of the image side
 BOLD = 0.25  # share of the tasks drawn with a thick pen
 
@@ -50,9 +51,10 @@ class Doodles:
         width = program.pen * self.size * torch.exp(0.15 * torch.randn(count, generator=generator))
         return _render(lines, width.clamp(min=1.2), self.size)
 
-    def plain(self, task: int, generator: Generator) -> Tensor:
-        """An exemplar of a task by a pen that is the same for all: uint8 [1, size, size]."""
-        lines = _exemplars(_program(generator_for(self.seed, "doodle", task)), 1, generator)
+    def plain(self, task: int, generator: Generator, straight: bool) -> Tensor:
+        """An exemplar of a task by one pen for all, of straight strokes alone or of any: uint8 [1, size, size]."""
+        program = _program(generator_for(self.seed, "doodle", task), STRAIGHT if straight else PRIMITIVES)
+        lines = _exemplars(replace(program, looseness=CALM), 1, generator)
         return _render(lines, torch.tensor([PLAIN * self.size]), self.size)
 
 
@@ -67,7 +69,8 @@ def _choose(count: int, generator: Generator) -> int:
 # --- programs: what a character is ---
 
 
-def _program(generator: Generator) -> Program:
+def _program(generator: Generator, primitives: "Primitives | None" = None) -> Program:
+    primitives = primitives or PRIMITIVES
     count = 1 + int(torch.multinomial(torch.tensor(STROKES), 1, generator=generator))
     strokes: list[Tensor] = []
     sharp: list[bool] = []
@@ -76,7 +79,7 @@ def _program(generator: Generator) -> Program:
         if repeated and i > 0:
             stroke, corners = strokes[0] - strokes[0].mean(0), sharp[0]
         else:
-            stroke, corners = PRIMITIVES[_choose(len(PRIMITIVES), generator)](generator)
+            stroke, corners = primitives[_choose(len(primitives), generator)](generator)
         strokes.append(stroke + _place(strokes, stroke, generator))
         sharp.append(corners)
     if _uniform(0, 1, generator) < 0.12:
@@ -203,7 +206,9 @@ def _turn(points: Tensor, angle: float) -> Tensor:
     return points @ rotation
 
 
-PRIMITIVES: tuple[Callable[[Generator], tuple[Tensor, bool]], ...] = (
+Primitives = tuple[Callable[[Generator], tuple[Tensor, bool]], ...]
+STRAIGHT: Primitives = (*(_line,) * 6, *(_corner,) * 4, _zigzag, _box, _box)
+PRIMITIVES: Primitives = (
     *(_line,) * 6, *(_arc,) * 4, *(_hook,) * 3, *(_corner,) * 4, *(_circle,) * 2,
     _wave, _wave, _zigzag, _box, _loop, _spiral, _dot,
 )  # fmt: skip
