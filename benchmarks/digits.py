@@ -24,6 +24,7 @@ from metagan_cli.workflows.adapt import adapt_images
 from metagan_cli.workflows.guests import guests_for, members_of
 from metagan_cli.workflows.ready import ready_of
 
+SEEN = 64  # pixels that the model sees
 SIDE, BODY = 28, 20  # pixels of MNIST's pictures, and of the longer side of what they show
 STEPS, BATCH, RATE = 600, 128, 2e-3
 SHOWN = 3  # digits of a style that are seen
@@ -50,7 +51,7 @@ def main() -> None:
         drawn = ten(images[seen])
         read.append(right(net, drawn, torch.arange(10)))
         for measure, found in ((slant, slanted), (thickness, weighed)):
-            low, high = measure(images[own]).quantile(torch.tensor(SPREAD)).tolist()
+            low, high = measure(as_seen(images[own])).quantile(torch.tensor(SPREAD)).tolist()
             found.append(low <= float(measure(drawn).mean()) <= high)
         rows.append(torch.cat([images[seen], drawn]))
     within = f"slant within the style's spread in {sum(slanted)}, thickness in {sum(weighed)} of {len(read)} styles"
@@ -73,6 +74,11 @@ def ten(examples: Tensor) -> Tensor:
     ready = ready_of(adapt_images(files, AdaptConfig(base="glyph", steps=0)), AdaptConfig())
     source = members_of(ready, guests_for(ready, "digits"))
     return as_mnist(torch.cat([drawn.images for drawn in source.stream(range(10))]))
+
+
+def as_seen(images: Tensor) -> Tensor:
+    """Real digits [N, 1, 28, 28], made as large as the model sees them and small again, as new ones are."""
+    return as_mnist(F.interpolate(images, size=(SEEN, SEEN), mode="bicubic", antialias=True).clamp(-1, 1))
 
 
 def as_mnist(images: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
 LINES = (0.6, 0.9, 1.3, 1.8)  # half the widths of outlines, likewise
 FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of them
 SOFT, WIDE = (0.7, 1.3), (0.85, 0.92)
+THINNEST, THICKEST, HALVINGS = -2.0, 4.0, 7  # pixels between which the weight of what is written is looked for
 TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
 SMALLEST, LARGEST = 0.7, 1.35  # times as large that what is written becomes
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
@@ -68,14 +69,25 @@ class Nearing:
             for form in self._forms(hand):
                 for slanted in (0.0, self._slant(hand)) if self.written else (0.0,):
                     formed = replace(first, styling=replace(self.start, form=form, slant=slanted))
-                    self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
-        self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
-        self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
+                    sizes = LINES if form in HOLLOW else [self._weight(formed)] if self.written else WEIGHTS
+                    self._vary("line" if form in HOLLOW else "weight", sizes, formed)
+        if not self.written:
+            self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
+            self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
         self._try(replace(self.manner, line=line) for line in self.lines)
         self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
         self._vary("soft", SOFT)
         self._vary("wide", WIDE, gain=BENT)
         return self
+
+    def _weight(self, manner: Manner) -> float:
+        """How far edges have to be moved for lines to be as thick as the examples', by halving."""
+        low, high = THINNEST, THICKEST
+        for _ in range(HALVINGS):
+            weight = (low + high) / 2
+            drawn = self.draw(replace(manner, styling=replace(manner.styling, weight=weight)))
+            low, high = (weight, high) if _body(drawn)[0] < self.body[0] else (low, weight)
+        return (low + high) / 2
 
     def _slant(self, hand: int) -> float:
         """By how much a plain hand's drawings have to be slanted to move sideways from row to row as the examples do."""
