@@ -156,10 +156,10 @@ def test_results_are_in_the_folder_s_own_paints(ground: tuple[float, ...]) -> No
 def test_logits_are_what_is_drawn() -> None:
     found = near(folder(SOLIDS, in_colour(replace(PLAIN, form="duotone", slant=0.15), GOLD))).search()
     bent = replace(found.manner, styling=replace(found.manner.styling, slant=0.15, wide=0.85))
-    for found.manner in (found.manner, bent):
-        drawn = found.draw(found.manner)
+    for manner in (found.manner, bent):
+        found.manner, drawn = manner, found.draw(manner)
         for number in range(3):
-            logits = found.logits(plain(found.manner.hand)[number], number)
+            logits = found.logits(plain(manner.hand)[number], number)
             mixed = torch.einsum("phw,pc->chw", logits.softmax(0), found.paints.colours[0])
             assert torch.allclose(mixed, drawn[number], atol=1e-4)
 
