@@ -2,7 +2,7 @@
 
 python -m benchmarks.gallery [--folders FOLDER] [--photograph coffee.png] [NAME...]
 
-The examples stand left, the first samples of seed 0 right; nothing is chosen. The folders are kept where asked. A photograph is
+The examples stand left, the first variants of them right; nothing is chosen. The folders are kept where asked. A photograph is
 cut up for one more: scikit-image has some.
 """
 
@@ -67,7 +67,7 @@ def details(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def sheet(folder: Path, base: str) -> Tensor:
-    """Examples and samples of a folder, uint8 [H, W, 3]."""
+    """Examples and variants of a folder, uint8 [H, W, 3]."""
     ready = load_ready(folder, settings=AdaptConfig(base=base))
     sampler = Sampler(ready.base.nets, ready.state)
     painting = Painting(ready, sampler, "auto", LARGEST_CELL, opaque=True)

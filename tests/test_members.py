@@ -303,8 +303,8 @@ def test_coloured_folders_get_members_in_their_colours(paints: bool, tmp_path: P
     guests = guests_for(ready, "home")
     assert guests(0).image.shape == (3, SIDE, SIDE)
     (block,) = members_of(ready, painted(guests, paints)).stream([0])
-    for image in (guests(0).image, block.images[0]):
-        colours = 127.5 * (1 + image.flatten(1).T)
+    for member in (guests(0).image, block.images[0]):
+        colours = 127.5 * (1 + member.flatten(1).T)
         assert (colours[0] - 255).abs().max() < 12
         assert (colours - torch.tensor([200, 30, 40])).abs().amax(1).min() < 30
         share = (255 - colours[:, 1:2]) / 225  # of ink: on the line between both colours
@@ -438,8 +438,8 @@ def test_members_of_pixel_art_are_pixel_art(model: str, place: Path, tmp_path: P
     ready = adapted_to(folder, place, model)
     assert ready.form.block == 3
     if ready.base.nets.guests is None:  # the model's own pixels as well
-        seen = images(ready, guests_for(ready, "home,camera,heart"), range(3))
-        assert torch.equal(seen[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3), seen)
+        small = images(ready, guests_for(ready, "home,camera,heart"), range(3))
+        assert torch.equal(small[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3), small)
     for image in draw(ready, range(3), 1.0, "auto", 1, "home,camera,heart"):
         seen = np.asarray(image)
         assert seen.shape[:2] == (48, 48)
