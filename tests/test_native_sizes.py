@@ -176,8 +176,8 @@ def test_a_hostile_folder_takes_bounded_memory(tmp_path: Path) -> None:
     hostile(tmp_path / "images")
     peak = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
     told = f"import atexit, resource, sys; atexit.register(lambda: print('peak', {peak}, file=sys.stderr))"
-    draw = "sample -n 3 --each"
-    for command in ("adapt images --from picture --steps 0", f"{draw} new", f"{draw} variants --variants"):
+    drawn = ("sample -n 2 --each new", "sample -n 3 --variants --each variants")
+    for command in ("adapt images --from picture --steps 0", *drawn):
         ran = run(*command.split(), cwd=tmp_path, bootstrap=told)
         assert ran.code == 0, ran.err
         assert int(ran.err.rsplit("peak", 1)[1]) * (1 if sys.platform == "darwin" else 1024) < PEAK
