@@ -2,8 +2,8 @@
 
 python -m benchmarks.commands [RUNS=3]
 
-Those at the size of large images run once: 64 samples of 512 pixels, of ink, of flat colours and of a photograph's kind, and
-1,000 of 1,024 pixels.
+Those at the size of large images run once: 64 variants of 512 pixels, of ink, of flat colours and of a photograph's kind, as
+many new members in ink, and 1,000 variants of 1,024 pixels.
 """
 
 import os
@@ -36,19 +36,21 @@ class Command:
     once: bool = False
 
 
-def large(folder: str, count: int, seconds: float, megabytes: int = 1000) -> Command:
-    """Single files of a folder's samples at its own size, from its adapted model."""
-    name = f"sample -n {count:,}, {FOLDERS[folder]} px, {folder}"
-    return Command(
-        name, ("sample", f"{folder}.safetensors", "-n", str(count), "--each", f"{folder}-out"), seconds, megabytes, True
-    )
+def large(folder: str, count: int, seconds: float, megabytes: int = 1000, motifs: str = "") -> Command:
+    """Single files at a folder's own size, from its adapted model: variants, or new members where motifs are named."""
+    name = f"sample -n {count:,}, {FOLDERS[folder]} px, {motifs or folder}"
+    wanted = ("--motifs", motifs) if motifs else ("--variants",)
+    out = f"{folder}-{motifs or 'variants'}"
+    return Command(name, ("sample", f"{folder}.safetensors", "-n", str(count), *wanted, "--each", out), seconds, megabytes, True)
 
 
 COMMANDS = (
     Command("--help", ("--help",), 0.4, 200),
     Command("adapt examples", ("adapt", str(ROOT / "examples")), 10.0, 1000),
     Command("sample -n 64", ("sample", "-n", "64"), 5.0, 1000),
+    Command("sample -n 64 --variants", ("sample", "-n", "64", "--variants"), 5.0, 1000),
     *(large(folder, 64, 10.0) for folder in ("ink", "flat", "textured")),
+    large("ink", 64, 10.0, motifs="icons"),
     large("huge", 1000, 600.0, 2000),
 )
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.gallery [--folders FOLDER] [--photograph coffee.png] [NAME...]
 
-The examples stand left, the first samples of seed 0 right; nothing is chosen. The folders are kept where asked. A photograph is
+The examples stand left, the first variants of them right; nothing is chosen. The folders are kept where asked. A photograph is
 cut up for one more: scikit-image has some.
 """
 
@@ -72,7 +72,7 @@ def details(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def sheet(folder: Path, base: str) -> Tensor:
-    """Examples and samples of a folder, uint8 [H, W, 3]."""
+    """Examples and variants of a folder, uint8 [H, W, 3]."""
     ready = load_ready(folder, settings=AdaptConfig(base=base))
     guests = guests_for(ready, MISSING[folder.name]) if folder.name in MISSING else None
     source = source_of(ready, 1.0, guests, variants=guests is None)

@@ -1,4 +1,4 @@
-"""Judges samples at the size of a folder's own images by the outside net, beside the model's own pixels enlarged, and copies.
+"""Judges variants at the size of a folder's own images by the outside net, beside the model's own pixels enlarged, and copies.
 
 python -m benchmarks.native TREE [--sheets FOLDER]    # each folder below with 16 square images or more, of 224 pixels or more
 

@@ -126,4 +126,4 @@ def ship(folder: Path) -> str:
 def shipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for this process."""
     monkeypatch.setattr(places, "FOLDERS", (folder, *places.FOLDERS))
-    kinship._shipped.cache_clear()
+    monkeypatch.setattr(kinship, "_shipped", cache(kinship._shipped.__wrapped__))  # afterwards that which ships is there again

@@ -107,16 +107,20 @@ def everything(place: Path) -> Iterator[tuple[str, Any]]:
 
 
 def adapted_and_sampled(place: Path, name: str) -> Iterator[tuple[str, Any]]:
-    """A folder's adapted model, sheet, single files, walk and their JSON."""
+    """A folder's adapted model, sheet, single files and walk of variants, new members, and their JSON."""
     model, sheet = f"{name}.safetensors", f"{name}.png"
     yield f"adapt {name}", told(place, "adapt", name, "-o", model)
     yield model, tensors(place / model)
-    yield f"sample {name}", told(place, "sample", model, "-n", 20, "-o", sheet, "--with-support", "--each", f"{name}-each")
+    variants = ("-n", 20, "--variants")
+    yield f"sample {name}", told(place, "sample", model, *variants, "-o", sheet, "--with-support", "--each", f"{name}-each")
     yield sheet, digest((place / sheet).read_bytes())
     yield f"{name}-each", [digest(path.read_bytes()) for path in sorted((place / f"{name}-each").iterdir())]
-    large = ("-n", 3, "--size", 96, "--seed", 7, "--truncation", 0.7, "-o", f"{name}-large.webp")
+    large = ("-n", 3, "--variants", "--size", 96, "--seed", 7, "--truncation", 0.7, "-o", f"{name}-large.webp")
     yield f"sample {name} large", told(place, "sample", model, *large)
     yield f"{name}-large.webp", digest((place / f"{name}-large.webp").read_bytes())
+    members = ("-n", 5, "--motifs", "home,camera,heart", "--each", f"{name}-members")
+    yield f"sample {name} members", told(place, "sample", model, *members)
+    yield f"{name}-members", [digest(path.read_bytes()) for path in sorted((place / f"{name}-members").iterdir())]
     told(place, "sample", model, "--interpolate", "--seeds", "3,9", "-n", 4, "-o", f"{name}.gif")
     yield f"{name}.gif", digest((place / f"{name}.gif").read_bytes())
 

@@ -24,6 +24,7 @@ from metagan_cli.workflows.lines import line_of, placed
 
 SIDE, PEN = 96, 8  # pixels of pictures and pens
 EM = 1000
+PAINTS = "from metagan_cli.workflows.guests import Guests; Guests.painted = True"  # whatever it makes of guests
 LINES = {  # what is drawn, in pixels
     "A": [(24, 72), (46, 20), (68, 72)],
     "E": [(64, 20), (30, 20), (30, 46), (58, 46), (30, 46), (30, 72), (64, 72)],
@@ -92,7 +93,7 @@ def made(painter: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     draw_letter("A").save(folder / "my_letters" / "cover-sheet.png")
     draw_letter("A").save(folder / "my_letters" / "A.png")
     Image.new("L", (SIDE, SIDE), 255).save(folder / "my_letters" / "dot.png")
-    ran = run("font", "my_letters", "--from", painter, "-o", "mine.ttf", "--json", cwd=folder)
+    ran = run("font", "my_letters", "--from", painter, "-o", "mine.ttf", "--json", cwd=folder, bootstrap=PAINTS)
     assert ran.code == 0, ran.err
     return Made(folder / "mine.ttf", json.loads(ran.out))
 
@@ -196,9 +197,25 @@ def test_a_browser_shows_it_as_freetype_does(made: Made, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_the_same_folder_gives_the_same_bytes(made: Made, painter: Path, tmp_path: Path) -> None:
     shutil.copytree(made.path.parent / "my_letters", tmp_path / "my_letters")
-    ran = run("font", "my_letters", "--from", painter, "-o", "a/mine.ttf", cwd=tmp_path, fresh=True)
+    ran = run("font", "my_letters", "--from", painter, "-o", "a/mine.ttf", cwd=tmp_path, bootstrap=PAINTS, fresh=True)
     assert ran.code == 0, ran.err
     assert (tmp_path / "a" / "mine.ttf").read_bytes() == made.path.read_bytes()
+
+
+def test_any_model_makes_new_letters(made: Made, tiny_model: Path, tmp_path: Path) -> None:
+    """One without a painter those of the bank, as heavy as the folder's: they stand on its line in its scale as well."""
+    shutil.copytree(made.path.parent / "my_letters", tmp_path / "my_letters")
+    ran = run("font", "my_letters", "--from", tiny_model, "-o", "mine.ttf", "--json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    near = Made(tmp_path / "mine.ttf", json.loads(ran.out))
+    assert near.told["base"] == "tiny"
+    assert (near.told["drawn"], near.told["new"]) == (made.told["drawn"], made.told["new"])
+    for drawn, new in (("H", "T"), ("x", "z"), ("n", "m")):
+        assert abs(near.box(new).top - near.box(drawn).top) < 40
+        assert abs(near.box(new).bottom) < 12
+    strokes = [5 * stroke_of(torch.from_numpy(near.ink(letter)).float()) for letter in "HTE"]
+    assert abs(strokes[1] - strokes[0]) < 25
+    assert near.path.read_bytes() != made.path.read_bytes()  # as nothing paints them
 
 
 def test_only_what_was_drawn(tiny_model: Path, tmp_path: Path) -> None:
@@ -338,7 +355,6 @@ def test_what_cannot_be(tiny_model: Path, painter: Path, tmp_path: Path) -> None
     make = ["font", "letters", "--from", painter]
     assert ".ttf" in refused(2, *make, "-o", "a.otf", cwd=tmp_path)
     assert "--overwrite" in refused(5, *make, "-o", "theirs.ttf", cwd=tmp_path)
-    assert "--no-new makes a font of the drawn ones" in refused(2, "font", "letters", "--from", tiny_model, cwd=tmp_path)
     line = refused(3, "font", "drawings", "--from", tiny_model, "--no-new", cwd=tmp_path)
     assert "drawings: no letter (first.png: its name is no letter's)" in line
     assert "upper-a.png" in line

@@ -187,17 +187,22 @@ def test_what_ships_knows_the_bank() -> None:
     assert torch.allclose(shipped_.bank.norm(dim=1), torch.ones(len(MOTIFS)), atol=0.01)
 
 
-def test_adapt_says_what_a_folder_holds(tmp_path: Path, adapted: Path) -> None:
-    nets, model = write_nets(tmp_path / "nets"), write_guest_model(tmp_path / "guests.safetensors")
+@pytest.mark.parametrize("paints", [True, False])
+def test_adapt_says_what_a_folder_holds(paints: bool, tmp_path: Path, tiny_model: Path) -> None:
+    """Whether its model has a painter of guests or not."""
+    nets, model = write_nets(tmp_path / "nets"), write_guest_model(tmp_path / "guests.safetensors") if paints else tiny_model
     draw_set(tmp_path / "set")
     draw_folder(tmp_path / "one", 5)
     asked = ("--from", model, "--steps", "1")
-    ran = run("adapt", "set", *asked, cwd=tmp_path, bootstrap=ship(nets))
+    ran = run("adapt", "set", *asked, "-o", "set.safetensors", cwd=tmp_path, bootstrap=ship(nets))
     assert ran.code == 0, ran.err
-    assert "different motifs by one hand, so samples are new members (likeness" in ran.err + ran.out
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("motifs")]
+    assert "different motifs by one hand, so samples are new members (likeness" in line
     ran = run("adapt", "one", *asked, "-o", "one.safetensors", "--json", cwd=tmp_path, bootstrap=ship(nets))
     assert ran.code == 0, ran.err
     family = json.loads(ran.out)["family"]
     assert family["kind"] == "one motif"
     assert family["likeness"] > ONE
-    assert load_adapted(adapted).metadata["family"] is None  # of a model that draws variants alone
+    kept = [load_adapted(tmp_path / f"{name}.safetensors").metadata["family"] for name in ("set", "one")]
+    assert [one["kind"] for one in kept] == ["many motifs", "one motif"]
+    assert kept[1] == family

@@ -197,7 +197,7 @@ def test_models_stand_between_what_is_best_and_what_is_simple(place: Path, monke
     model = load_model(place / "guests.safetensors")
     data = DataConfig(str(place / "sets.npz"), shows="motif")
     rows = {row.name: row for row in evaluate_members([model], data, SETTINGS, None, silent)}
-    assert list(rows) == [REAL, GUEST, MATCHED, NEAREST, "guests"]
+    assert list(rows) == [REAL, GUEST, MATCHED, NEAREST, "guests, 0 inner steps", f"guests, {SETTINGS.steps} inner steps"]
     assert all(row.images.shape == (3, 6, 1, SIDE, SIDE) and row.shots == 3 for row in rows.values())  # of the unseen hands
     means = {name: {key: figure.mean for key, figure in row.score.figures.items()} for name, row in rows.items()}
     assert means[REAL]["pixels"] == means[REAL]["own"] == 0
@@ -206,9 +206,11 @@ def test_models_stand_between_what_is_best_and_what_is_simple(place: Path, monke
     assert means[GUEST]["pixels"] > 0
     weights = {name: float(row.images.mean()) for name, row in rows.items()}
     assert abs(weights[MATCHED] - weights[REAL]) < 0.6 * abs(weights[GUEST] - weights[REAL])
-    fresh = (rows["guests"].images - rows[GUEST].images).abs().mean()  # a painter leaves guests nearly as they are at first
+    before, after = (rows[f"guests, {steps} inner steps"] for steps in (0, SETTINGS.steps))
+    fresh = (before.images - rows[GUEST].images).abs().mean()  # a painter leaves guests nearly as they are at first
     assert 0 < fresh < 0.5 * (rows[REAL].images - rows[GUEST].images).abs().mean()
-    json.dumps(rows["guests"].as_dict())
+    assert not torch.equal(before.images, after.images)
+    json.dumps(after.as_dict())
     named = evaluate_members([model], replace(data, only=("plain", "bold", "filled")), SETTINGS, None, silent)
     assert len(named[0].images) == 4
     with pytest.raises(InputError, match="fewer than two hands"):
@@ -223,10 +225,12 @@ def test_the_command_judges_new_members(place: Path, tiny_model: Path) -> None:
     assert ran.code == 0, ran.err
     said = json.loads(ran.out)
     assert said["source"] == "sets.npz"
-    assert [row["shots"] for row in said["members"]] == [2] * 6 + [3] * 6
-    names = [row["name"] for row in said["members"][:6]]
+    assert [row["shots"] for row in said["members"]] == [2] * 8 + [3] * 8
+    names = [row["name"] for row in said["members"][:8]]
     assert names[:4] == [REAL, GUEST, MATCHED, NEAREST]
     assert all(name.startswith("guests ") for name in names[4:])  # two of one name have their hashes beside it
+    assert [name.split(", ")[1] for name in names[4:]] == 2 * ["0 inner steps", f"{SETTINGS.steps} inner steps"]
+    assert len(set(names)) == 8
     assert said["members"][0]["figures"]["pixels"]["mean"] == 0
     ran = run("evaluate", model, *asked, "--shots", "3", "--tasks", "2", cwd=place, bootstrap=fewer)
     assert ran.code == 0, ran.err

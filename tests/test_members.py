@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import TINY, draw_folder, refused, run
+from conftest import TINY, draw_folder, gaussian, refused, run
 from drawn_hands import SIDE, WITH_GUESTS, draw_set, drawn, ship, shipped, write_guest_model, write_nets
 from PIL import Image
 
@@ -16,6 +16,7 @@ from metagan_cli.config import AdaptConfig
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.images.drawings import draw_svg
+from metagan_cli.images.paints import paints_of
 from metagan_cli.images.shifts import placed
 from metagan_cli.networks.bundle import build_networks
 from metagan_cli.rng import generator_for
@@ -23,7 +24,8 @@ from metagan_cli.sampling.members import HalfAndHalf, MemberSampler
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler
 from metagan_cli.store.motifs import bank
 from metagan_cli.workflows import kinship
-from metagan_cli.workflows.guests import Guests, akin, guests_for
+from metagan_cli.workflows.guests import Guests, akin, guests_for, members_of
+from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.painting import Painting
 from metagan_cli.workflows.ready import Ready, load_ready
 from metagan_cli.workflows.repeat import Kept, like, requested
@@ -34,15 +36,17 @@ NAMES = ("home", "camera", "heart")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the nets, a model that paints guests, and one adapted to five motifs."""
+    """A folder with the nets, a model that paints guests and one that does not, and both adapted to five motifs."""
     folder = tmp_path_factory.mktemp("members")
     write_nets(folder / "nets")
     write_guest_model(folder / "guests.safetensors")
+    write_guest_model(folder / "plain.safetensors", TINY)
     draw_set(folder / "set")
     draw_folder(folder / "one", 4, size=SIDE)
-    asked = ("--from", "guests.safetensors", "--steps", "0")
-    ran = run("adapt", "set", *asked, "-o", "set.safetensors", cwd=folder, bootstrap=ship(folder / "nets"))
-    assert ran.code == 0, ran.err
+    for model, out in (("guests", "set"), ("plain", "unpainted")):
+        asked = ("--from", f"{model}.safetensors", "--steps", "0", "-o", f"{out}.safetensors")
+        ran = run("adapt", "set", *asked, cwd=folder, bootstrap=ship(folder / "nets"))
+        assert ran.code == 0, ran.err
     return folder
 
 
@@ -56,8 +60,20 @@ def ready(place: Path) -> Ready:
     return load_ready(place / "set.safetensors", "cpu")
 
 
-def adapted_to(folder: Path, place: Path) -> Ready:
-    return load_ready(folder, "cpu", AdaptConfig(base=str(place / "guests.safetensors"), steps=0))
+@pytest.fixture
+def as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guests stay the first plain hand's drawings, as no better way is looked for."""
+    monkeypatch.setattr(Nearing, "search", lambda self: self)
+
+
+def adapted_to(folder: Path, place: Path, model: str = "guests") -> Ready:
+    return load_ready(folder, "cpu", AdaptConfig(base=str(place / f"{model}.safetensors"), steps=0))
+
+
+def painted(guests: Guests, whether: bool = True) -> Guests:
+    """The same, taken over by the painter or not, whatever a net that has learned nothing says."""
+    guests.painted = whether
+    return guests
 
 
 def sample(place: Path, *arguments: object) -> dict[str, object]:
@@ -74,7 +90,7 @@ def pixels(folder: Path) -> list[np.ndarray]:
 
 def images(ready: Ready, guests: Guests, seeds: range) -> torch.Tensor:
     """Samples [N, C, S, S] of these guests."""
-    return torch.cat([block.images for block in MemberSampler(ready.base.nets, ready.state, guests).stream(seeds)])
+    return torch.cat([block.images for block in members_of(ready, guests).stream(seeds)])
 
 
 def plain(name: str, style: int = 0) -> torch.Tensor:
@@ -88,18 +104,22 @@ def nearest(some: torch.Tensor, others: torch.Tensor) -> list[int]:
     return [int(one.argmin()) for one in apart]
 
 
-def test_few_samples_are_the_first_of_many(ready: Ready, place: Path) -> None:
-    assert sample(place, "set.safetensors", "-n", 7, "--each", "few")["count"] == 7
-    many = [np.asarray(image) for image in draw(ready, range(BLOCK), 1.0, "auto", 1)]
-    few = pixels(place / "few")
-    assert len(few) == 7
-    assert all(np.array_equal(one, other) for one, other in zip(few, many, strict=False))
-    assert len({one.tobytes() for one in many}) == BLOCK
+@pytest.mark.parametrize("model", ["set", "unpainted"])
+@pytest.mark.parametrize("asked", [(), ("--motifs", "home,camera,heart")])
+def test_few_samples_are_the_first_of_many(asked: tuple[str, ...], model: str, place: Path, tmp_path: Path) -> None:
+    few, many = tmp_path / "few", tmp_path / "many"
+    for count, out in ((7, few), (BLOCK, many)):
+        assert sample(place, f"{model}.safetensors", *asked, "-n", count, "--each", out)["count"] == count
+    assert len(pixels(few)) == 7
+    assert all(np.array_equal(one, other) for one, other in zip(pixels(few), pixels(many), strict=False))
+    distinct = len({one.tobytes() for one in pixels(many)})
+    assert distinct == (2 * len(NAMES) if asked else BLOCK)  # of motifs that are named by either plain hand, by turns
 
 
-def test_a_member_depends_on_its_seed_alone(ready: Ready) -> None:
-    source = source_of(ready, 1.0, None, variants=False)
-    assert isinstance(source, MemberSampler)
+@pytest.mark.parametrize("paints", [True, False])
+def test_a_member_depends_on_its_seed_alone(paints: bool, ready: Ready) -> None:
+    source = members_of(ready, painted(akin(ready), paints))
+    assert (source.hand is not None) == paints
     many = torch.cat([block.images for block in source.stream(range(10, 10 + BLOCK + 3))])
     assert len(many) == BLOCK + 3
     for seeds in ([13, 14], [10 + CHUNK], [10 + BLOCK + 2], [15, 10]):
@@ -109,15 +129,40 @@ def test_a_member_depends_on_its_seed_alone(ready: Ready) -> None:
         assert block.variants == ()
 
 
-def test_members_show_what_the_folder_does_not(ready: Ready) -> None:
+@pytest.mark.parametrize("paints", [True, False])
+def test_members_show_what_the_folder_does_not(paints: bool, ready: Ready) -> None:
     """At first a painter leaves guests nearly as they are: samples are then the bank's drawings, in the order of kinship."""
-    guests = akin(ready)
+    guests = painted(akin(ready), paints)
     shown = {motif.name for motif in bank().group("icons")[:5]}
     assert not shown & set(guests.names)
     assert len(set(guests.names)) == len(guests.names)
     found = images(ready, guests, range(6))
-    wanted = torch.stack([guests(seed) for seed in range(6)])
+    wanted = torch.stack([guests(seed).image for seed in range(6)])
     assert nearest(found, wanted) == list(range(6))
+    assert torch.equal(found, wanted) != paints  # they are what is brought near, or are painted from it
+
+
+@pytest.mark.parametrize("painter_is_nearer", [True, False])
+def test_the_painter_takes_over_where_it_brings_guests_nearer(
+    painter_is_nearer: bool, ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guests = guests_for(ready, "home,camera,heart")
+    monkeypatch.setattr(guests.near, "likeness_of", lambda seen: guests.near.likeness + (0.01 if painter_is_nearer else -0.01))
+    assert guests.painted == painter_is_nearer
+    near = torch.stack([guests(seed).image for seed in range(3)])
+    assert torch.equal(images(ready, guests, range(3)), near) != painter_is_nearer
+
+
+def test_guests_are_of_the_folder_s_paints(ready: Ready) -> None:
+    image, logits = guests_for(ready, "home")(0)
+    paints = paints_of(ready.examples[None])
+    assert logits.shape == (3, SIDE, SIDE)
+    assert torch.allclose(image, torch.einsum("phw,pc->chw", logits.softmax(0), paints.colours[0]))
+    (block,) = members_of(ready, painted(guests_for(ready, "home"), False)).stream([0])
+    assert block.logits is not None
+    assert torch.equal(block.logits[0], logits)  # of which larger pictures are painted
+    assert block.paints is not None
+    assert torch.equal(block.paints.colours, paints.colours)
 
 
 def test_half_and_half(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,8 +210,9 @@ def test_variants_are_what_was_drawn_before(ready: Ready, place: Path) -> None:
     source = source_of(ready, 1.0, None, variants=True)
     assert torch.equal(torch.cat([block.images for block in source.stream(range(6))]), before)
     assert source_of(ready, 0.5, None, variants=True).truncation == 0.5  # type: ignore[attr-defined]
-    plain_ready = replace(ready, base=replace(ready.base, nets=nets))
-    assert isinstance(source_of(plain_ready, 1.0, None, variants=False), Sampler)
+    without = source_of(replace(ready, base=replace(ready.base, nets=nets)), 1.0, None, variants=True)
+    assert isinstance(without, Sampler)
+    assert torch.equal(without.draw(range(6)), before)
 
 
 def test_one_motif_gives_variants(place: Path) -> None:
@@ -175,14 +221,17 @@ def test_one_motif_gives_variants(place: Path) -> None:
     assert isinstance(source_of(ready, 1.0, guests_for(ready, "home"), variants=False), MemberSampler)
 
 
+@pytest.mark.usefixtures("as_they_are")
 def test_motifs_by_their_names(ready: Ready) -> None:
     guests = guests_for(ready, "home, camera,heart,")
     assert guests.names == NAMES
-    style = [nearest(guests(0)[None], torch.stack([plain("home", s) for s in (0, 1)]))[0]] * 3
-    assert all(torch.equal(guests(seed), plain(name, style[0])) for seed, name in enumerate(NAMES))
-    assert all(torch.equal(guests(3 + seed), plain(name, 1 - style[0])) for seed, name in enumerate(NAMES))  # drawn otherwise
-    found = images(ready, guests, range(3))
-    assert nearest(found, torch.stack([guests(seed) for seed in range(3)])) == [0, 1, 2]
+    drawings = torch.stack([plain(name, style) for style in (0, 1) for name in NAMES])
+    own = torch.stack([guests(seed).image for seed in range(6)])
+    assert nearest(own, drawings) == list(range(6))  # drawn otherwise when they come again
+    assert (own - drawings).abs().mean() < 0.1
+    assert torch.equal(guests(6).image, guests(0).image)
+    found = images(ready, painted(guests), range(3))
+    assert nearest(found, own[:3]) == [0, 1, 2]
     assert guests_for(ready, "?").names == (bank().named("?").name,)
 
 
@@ -197,23 +246,28 @@ def test_more_names_than_a_path_is_long(ready: Ready) -> None:
     assert guests_for(ready, ",".join(names)).names == tuple(names)
 
 
-def test_plain_hands_that_are_nearer_to_the_folder_s(place: Path, tmp_path: Path) -> None:
-    for hand, style in (("plain/upright", 0), ("filled/upright", 1)):
-        examples = tmp_path / hand.replace("/", "-")
-        examples.mkdir()
-        for number in range(5):
-            ink = plain(bank().group("icons")[number].name, style)[0]
-            Image.fromarray((127.5 - 127.5 * ink).round().byte().numpy()).save(examples / f"{number}.png")
-        assert torch.equal(guests_for(adapted_to(examples, place), "home")(0), plain("home", style))
+def test_the_plain_hand_that_is_nearer_comes_first(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
+    def solid(self: Nearing) -> Nearing:
+        self.manner = replace(self.manner, hand=1)
+        return self
+
+    monkeypatch.setattr(Nearing, "search", solid)
+    guests = guests_for(ready, "home")
+    assert nearest(torch.stack([guests(seed).image for seed in (0, 1)]), torch.stack([plain("home", s) for s in (0, 1)])) == [
+        1,
+        0,
+    ]
 
 
+@pytest.mark.usefixtures("as_they_are")
 def test_motifs_of_a_folder_of_drawings(ready: Ready, place: Path, tmp_path: Path) -> None:
     folder = draw_set(tmp_path / "mine", count=6, hand="bold/upright")
     guests = guests_for(ready, str(folder))
     assert [Path(name).stem for name in guests.names] == [str(number) for number in range(6)]
-    for number in range(6):
-        assert (guests(number) - drawn("bold/upright")[number]).abs().max() < 0.02
-        assert torch.equal(guests(number), guests(number + 6))
+    own = torch.stack([guests(number).image for number in range(6)])
+    assert nearest(own, drawn("bold/upright")[:6]) == list(range(6))
+    assert (own - drawn("bold/upright")[:6]).abs().mean() < 0.1
+    assert all(torch.equal(guests(number + 6).image, own[number]) for number in range(6))
     said = sample(place, "set.safetensors", "--motifs", folder, "--each", tmp_path / "theirs")
     assert said["count"] == 6  # one of each
     (tmp_path / "empty").mkdir()
@@ -221,36 +275,41 @@ def test_motifs_of_a_folder_of_drawings(ready: Ready, place: Path, tmp_path: Pat
         guests_for(ready, str(tmp_path / "empty"))
 
 
+@pytest.mark.usefixtures("as_they_are")
 def test_invented_characters_get_others(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinship, "INVENTED", 2.0)
     guests = akin(ready)
     assert guests.names[:2] == ("invented 0", "invented 1")
-    assert torch.equal(guests(7), guests(7))
-    again = guests(7 + len(guests.names))
-    assert not torch.equal(guests(7), again)
-    others = torch.stack([guests(seed) for seed in (6, 7, 8, 9)])
+    assert torch.equal(guests(7).image, guests(7).image)
+    again = guests(7 + len(guests.names)).image
+    assert not torch.equal(guests(7).image, again)
+    others = torch.stack([guests(seed).image for seed in (6, 7, 8, 9)])
     drawn_ = Doodles(SIDE).draw(7, 8, generator_for(5, "others")).float()[:, None] / 127.5 - 1
     own = (drawn_[:, None] - others[None]).abs().mean((0, 2, 3, 4))
     assert own.argmin() == 1  # a number is a character, whoever draws it
-    assert guests(7).shape == (1, SIDE, SIDE)
-    assert -1 == guests(7).min() < guests(7).max() == 1
+    assert guests(7).image.shape == (1, SIDE, SIDE)
+    assert guests(7).image.min() < -0.9 < 0.9 < guests(7).image.max()
 
 
-def test_coloured_folders_get_dark_guests_on_white(place: Path, tmp_path: Path) -> None:
-    model = write_guest_model(tmp_path / "colour.safetensors", replace(WITH_GUESTS, channels=3))
-    folder = tmp_path / "coloured"
+@pytest.mark.parametrize("paints", [True, False])
+def test_coloured_folders_get_members_in_their_colours(paints: bool, tmp_path: Path) -> None:
+    config = replace(WITH_GUESTS, channels=3, guests=paints)
+    model, folder = write_guest_model(tmp_path / "colour.safetensors", config), tmp_path / "coloured"
     folder.mkdir()
     for number, ink in enumerate(drawn("bold/upright")[:5, 0] > 0):
         image = np.where(ink[..., None].numpy(), np.array([200, 30, 40], np.uint8), np.array([255, 255, 255], np.uint8))
         Image.fromarray(image).save(folder / f"{number}.png")
     ready = load_ready(folder, "cpu", AdaptConfig(base=str(model), steps=0))
     guests = guests_for(ready, "home")
-    assert guests(0).shape == (3, SIDE, SIDE)
-    assert guests(0)[:, 0, 0].tolist() == [1, 1, 1]
-    (picture,) = draw(ready, [0], 1.0, "auto", 1, "home")
-    colours = np.asarray(picture).reshape(-1, 3).astype(int)
-    assert np.abs(colours[0] - 255).max() < 12
-    assert np.abs(colours - [200, 30, 40]).max(1).min() < 30
+    assert guests(0).image.shape == (3, SIDE, SIDE)
+    (block,) = members_of(ready, painted(guests, paints)).stream([0])
+    for member in (guests(0).image, block.images[0]):
+        colours = 127.5 * (1 + member.flatten(1).T)
+        assert (colours[0] - 255).abs().max() < 12
+        assert (colours - torch.tensor([200, 30, 40])).abs().amax(1).min() < 30
+        share = (255 - colours[:, 1:2]) / 225  # of ink: on the line between both colours
+        between = 255 + share * (torch.tensor([200.0, 30.0, 40.0]) - 255)
+        assert (colours - between).abs().max() < 12
 
 
 def test_a_picture_says_how_to_draw_it_again(place: Path, ready: Ready) -> None:
@@ -290,11 +349,37 @@ def test_motifs_that_cannot_be(ready: Ready, place: Path) -> None:
         check_request(replace(request, walk_count=4))
 
 
-def test_a_model_without_guests_says_so(adapted: Path) -> None:
-    ready = load_ready(adapted, "cpu")
-    guests = guests_for(ready, "home")
-    with pytest.raises(UsageError, match="--motifs: tiny draws variants alone; adapt with a model that draws new members"):
-        source_of(ready, 1.0, guests, variants=False)
+def test_a_model_without_a_painter_draws_guests_that_are_brought_near(place: Path, tmp_path: Path) -> None:
+    ready = load_ready(place / "unpainted.safetensors", "cpu")
+    assert ready.base.nets.guests is None
+    source = source_of(ready, 1.0, None, variants=False)  # the folder's motifs are unlike
+    assert isinstance(source, MemberSampler)
+    (block,) = source.stream(range(4))
+    assert torch.equal(block.images, torch.stack([akin(ready)(seed).image for seed in range(4)]))
+    assert sample(place, "unpainted.safetensors", "--motifs", "home,camera", "--each", tmp_path / "named")["count"] == 2
+    for picture, guest in zip(pixels(tmp_path / "named"), map(guests_for(ready, "home,camera"), range(2)), strict=True):
+        assert np.abs(picture - (127.5 - 127.5 * guest.image[0].numpy())).max() < 2
+
+
+def test_photographs_have_no_motifs(place: Path, tmp_path: Path) -> None:
+    config = replace(TINY, channels=3)
+    write_guest_model(tmp_path / "colour.safetensors", config)
+    (tmp_path / "photographs").mkdir()
+    for number in range(4):  # no two pixels alike
+        coarse = gaussian(f"photograph {number}", 1, 3, 6, 6)
+        soft = F.interpolate(coarse, size=(SIDE, SIDE), mode="bicubic")[0] + 0.1 * gaussian(f"grain {number}", 3, SIDE, SIDE)
+        Image.fromarray((127.5 + 60 * soft).clamp(0, 255).byte().permute(1, 2, 0).numpy()).save(
+            tmp_path / "photographs" / f"{number}.png"
+        )
+    ship_ = ship(place / "nets")
+    asked = ("sample", "photographs", "--from", "colour.safetensors", "--steps", "0")
+    for motifs in ("home,camera", "icons", "photographs"):
+        line = refused(2, *asked, "--motifs", motifs, "-n", "2", "--each", "no", cwd=tmp_path, bootstrap=ship_)
+        assert line.endswith("--motifs: the folder holds pictures, to which no motifs can be brought; leave it out")
+    assert not (tmp_path / "no").exists()
+    ran = run(*asked, "-n", "2", "--each", "yes", cwd=tmp_path, bootstrap=ship_)
+    assert ran.code == 0, ran.err
+    ready = load_ready(tmp_path / "photographs", "cpu", AdaptConfig(base=str(tmp_path / "colour.safetensors"), steps=0))
     assert isinstance(source_of(ready, 1.0, None, variants=False), Sampler)
 
 
@@ -343,14 +428,18 @@ def test_members_of_transparent_folders_are_transparent(side: int, place: Path, 
     assert picture.shape[2] < 4
 
 
-def test_members_of_pixel_art_are_pixel_art(place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["guests", "plain"])
+def test_members_of_pixel_art_are_pixel_art(model: str, place: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sprites"
     folder.mkdir()
     for number, ink in enumerate(F.avg_pool2d(drawn("bold/upright")[:5], 2)[:, 0] > -0.2):
         image = Image.fromarray(np.where(ink.numpy(), np.uint8(0), np.uint8(255)))
         image.resize((48, 48), Image.Resampling.NEAREST).save(folder / f"{number}.png")
-    ready = adapted_to(folder, place)
+    ready = adapted_to(folder, place, model)
     assert ready.form.block == 3
+    if ready.base.nets.guests is None:  # the model's own pixels as well
+        small = images(ready, guests_for(ready, "home,camera,heart"), range(3))
+        assert torch.equal(small[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3), small)
     for image in draw(ready, range(3), 1.0, "auto", 1, "home,camera,heart"):
         seen = np.asarray(image)
         assert seen.shape[:2] == (48, 48)

@@ -176,11 +176,12 @@ def test_a_hostile_folder_takes_bounded_memory(tmp_path: Path) -> None:
     hostile(tmp_path / "images")
     peak = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
     told = f"import atexit, resource, sys; atexit.register(lambda: print('peak', {peak}, file=sys.stderr))"
-    for command in ("adapt images --from picture --steps 0", "sample -n 3 --each new"):
+    drawn = ("sample -n 2 --each new", "sample -n 3 --variants --each variants")
+    for command in ("adapt images --from picture --steps 0", *drawn):
         ran = run(*command.split(), cwd=tmp_path, bootstrap=told)
         assert ran.code == 0, ran.err
         assert int(ran.err.rsplit("peak", 1)[1]) * (1 if sys.platform == "darwin" else 1024) < PEAK
-    for number in range(3):
-        with Image.open(tmp_path / "new" / f"{number:06d}.png") as image:
+    for path in (*(tmp_path / "new").iterdir(), *(tmp_path / "variants").iterdir()):
+        with Image.open(path) as image:
             assert (image.size, image.mode) == ((1024, 1024), "RGB"), "of several shapes, so squares"
             assert np.asarray(image)[0, 0].min() > 250

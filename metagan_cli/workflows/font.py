@@ -23,7 +23,6 @@ from metagan_cli.workflows.ready import Ready, ready_of
 from metagan_cli.workflows.typesetting import Letter, glyphs_of, measures_of
 
 FAMILY = "Metagan"  # of a folder whose name cannot be shown
-GROWN = (0.5, 2.0)  # how much smaller and larger than its guests a hand's letters can be believed to be
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,11 @@ def font(request: FontRequest, settings: AdaptConfig, device: str = "auto", repo
 def _read(
     request: FontRequest, settings: AdaptConfig, device: str, report: Report
 ) -> tuple[Ready | None, Support, tuple[str, ...]]:
-    """What paints new letters, if they are wanted, the folder's pictures, and warnings. Raises UsageError where no model does."""
+    """What paints new letters, if they are wanted, the folder's pictures, and warnings."""
     if not request.new:
         return None, read_examples(request.folder, settings, report)[1], ()
     adapted = adapt_images(request.folder, settings, device, report)
-    name = adapted.base.name
-    if adapted.base.nets.guests is None:
-        raise UsageError(f"--from {name}: draws variants alone, no new letters; --no-new makes a font of the drawn ones")
-    return ready_of(adapted, settings), adapted.support, tuple(domain_warning(adapted.distance, name))
+    return ready_of(adapted, settings), adapted.support, tuple(domain_warning(adapted.distance, adapted.base.name))
 
 
 def _line_of(drawn: Sequence[Letter], support: Support) -> Line:
