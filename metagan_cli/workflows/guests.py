@@ -85,8 +85,11 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
     return of_bank(ready, [bank().named(name) for name in names])
 
 
-def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
-    """Motifs of the bank, which has them as outlines and solid, or without serifs and with them."""
+def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = None) -> Guests:
+    """Motifs of the bank, which has them as outlines and solid, or without serifs and with them.
+
+    `by` says by which of them to find what comes near; else it is done by the commonest of their kind.
+    """
     size = ready.base.config.image_size
 
     @cache
@@ -95,7 +98,8 @@ def of_bank(ready: Ready, motifs: Sequence[Motif]) -> Guests:
         return draw_svg(own[hand % len(own)].body, size)
 
     def shown() -> list[Tensor]:
-        both = [motif for motif in bank().motifs if motif.kind == motifs[0].kind and len(motif.drawings) > 1][:SHOWN]
+        kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]
+        both = [motif for motif in kind if len(motif.drawings) > 1][:SHOWN]
         return [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
 
     return Guests(ready, [motif.name for motif in motifs], draw, shown, motifs[0].kind in WRITTEN)

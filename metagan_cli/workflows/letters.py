@@ -58,7 +58,8 @@ def new_letters(ready: Ready, line: Line, there: Iterable[str], report: Report) 
     guests = {c: placed(c, motif, line) for c, motif in characters().items() if c not in there}
     if not guests:
         return []
-    sampler = members_of(ready, of_bank(ready, [guest.motif for guest in guests.values()]))
+    motifs = [guest.motif for guest in guests.values()]
+    sampler = members_of(ready, of_bank(ready, motifs, by=motifs))
     shares = zip(guests, _painted(ready, sampler, len(guests), report), strict=True)
     letters = [Letter(character, share, BOX / len(share), drawn=False) for character, share in shares if box_of(share)]
     grown = {letter.character: letter.box.height / guests[letter.character].height for letter in letters}

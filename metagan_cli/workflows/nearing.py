@@ -66,19 +66,27 @@ class Nearing:
         start = self.manner
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
+            if self.written:
+                self._write(first)
+                continue
             for form in self._forms(hand):
-                for slanted in (0.0, self._slant(hand)) if self.written else (0.0,):
-                    formed = replace(first, styling=replace(self.start, form=form, slant=slanted))
-                    sizes = LINES if form in HOLLOW else [self._weight(formed)] if self.written else WEIGHTS
-                    self._vary("line" if form in HOLLOW else "weight", sizes, formed)
+                formed = replace(first, styling=replace(self.start, form=form))
+                self._vary("line" if form in HOLLOW else "weight", LINES if form in HOLLOW else WEIGHTS, formed)
         if not self.written:
             self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
             self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
+            self._vary("soft", SOFT)
         self._try(replace(self.manner, line=line) for line in self.lines)
         self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
-        self._vary("soft", SOFT)
         self._vary("wide", WIDE, gain=BENT)
         return self
+
+    def _write(self, first: Manner) -> None:
+        """Tries what is written upright and slanted, with sharp corners and round ones, as thick as the examples."""
+        for slanted in (0.0, self._slant(first.hand)):
+            for soft in (0.0, *SOFT):
+                formed = replace(first, styling=replace(self.start, slant=slanted, soft=soft))
+                self._vary("weight", [self._weight(formed)], formed)
 
     def _weight(self, manner: Manner) -> float:
         """How far edges have to be moved for lines to be as thick as the examples', by halving."""
@@ -98,8 +106,6 @@ class Nearing:
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
-        if self.written:
-            return ["keep"]
         ink, whole = ((field > 0).float().sum() for field in self.fields[hand][:2])
         forms = FORMS_OF_LINES if ink < SOLID * whole else FORMS_OF_SOLIDS
         if not self.lines:
