@@ -28,7 +28,7 @@ from typing import IO
 
 PACKAGE = "metagan_cli"
 COMMAND = f"import runpy; runpy.run_module('{PACKAGE}', run_name='__main__', alter_sys=True)"  # as python -m does it
-AT_START = ("PYTHON", "LANG", "LC_", "OMP_", "MKL_", "OPENBLAS_", "ATEN_", "TORCH", "CUDA_", "LD_", "MALLOC_", "MPL")
+AT_START = ("PYTHON", "LANG", "LC_", "OMP_", "MKL_", "OPENBLAS_", "ATEN_", "TORCH_", "CUDA_", "LD_", "MALLOC_", "MPL")
 
 
 @dataclass(frozen=True)
