@@ -207,9 +207,7 @@ def test_models_stand_between_what_is_best_and_what_is_simple(place: Path, monke
     weights = {name: float(row.images.mean()) for name, row in rows.items()}
     assert abs(weights[MATCHED] - weights[REAL]) < 0.6 * abs(weights[GUEST] - weights[REAL])
     before, after = (rows[f"guests, {steps} inner steps"] for steps in (0, SETTINGS.steps))
-    fresh = (before.images - rows[GUEST].images).abs().mean()  # a painter leaves guests nearly as they are at first
-    assert 0 < fresh < 0.5 * (rows[REAL].images - rows[GUEST].images).abs().mean()
-    assert not torch.equal(before.images, after.images)
+    assert (before.images - rows[GUEST].images).abs().mean() > 0.05  # they are brought near first
     json.dumps(after.as_dict())
     named = evaluate_members([model], replace(data, only=("plain", "bold", "filled")), SETTINGS, None, silent)
     assert len(named[0].images) == 4
@@ -245,8 +243,8 @@ def test_the_command_judges_new_members(place: Path, tiny_model: Path) -> None:
 def test_models_that_cannot_be_judged(place: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped(place / "nets", monkeypatch)
     data = DataConfig(str(place / "sets.npz"), shows="motif")
-    with pytest.raises(UsageError, match="tiny: draws variants alone, no new members"):
-        evaluate_members([load_model(tiny_model)], data, SETTINGS, None, silent)
+    monkeypatch.setattr(members, "QUERIES", 6)
+    assert evaluate_members([load_model(tiny_model)], data, SETTINGS, None, silent)[-1].name == "tiny"  # without a painter
     with pytest.raises(UsageError, match="--features other: use own or imagenet"):
         judge_members(Console(), ["guests"], data, SETTINGS, "cpu", "other")
 

@@ -13,7 +13,6 @@ from drawn_hands import SIDE, WITH_GUESTS, draw_set, drawn, ship, shipped, write
 from PIL import Image
 
 from metagan_cli.config import AdaptConfig
-from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.paints import paints_of
@@ -279,14 +278,13 @@ def test_motifs_of_a_folder_of_drawings(ready: Ready, place: Path, tmp_path: Pat
 def test_invented_characters_get_others(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinship, "INVENTED", 2.0)
     guests = akin(ready)
-    assert guests.names[:2] == ("invented 0", "invented 1")
+    assert all(name.startswith("invented ") for name in guests.names)
+    assert len(set(guests.names)) == len(guests.names) > 8
     assert torch.equal(guests(7).image, guests(7).image)
     again = guests(7 + len(guests.names)).image
-    assert not torch.equal(guests(7).image, again)
-    others = torch.stack([guests(seed).image for seed in (6, 7, 8, 9)])
-    drawn_ = Doodles(SIDE).draw(7, 8, generator_for(5, "others")).float()[:, None] / 127.5 - 1
-    own = (drawn_[:, None] - others[None]).abs().mean((0, 2, 3, 4))
-    assert own.argmin() == 1  # a number is a character, whoever draws it
+    assert not torch.equal(guests(7).image, again)  # drawn once more
+    others = torch.stack([guests(seed).image for seed in (3, 4, 5, 6)])
+    assert (guests(7).image - again).abs().mean() < (guests(7).image - others).abs().mean()
     assert guests(7).image.shape == (1, SIDE, SIDE)
     assert guests(7).image.min() < -0.9 < 0.9 < guests(7).image.max()
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from metagan_cli.data.sources.styles import slant
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ground import ground_of
 from metagan_cli.images.styling import PLAIN, Styling, anatomy, styled
@@ -169,13 +168,17 @@ def test_a_search_is_the_same_again() -> None:
     assert near(examples).search().manner == near(examples).search().manner
 
 
-@pytest.mark.parametrize(("gain", "leans"), [(0.01, False), (0.03, True)])
-def test_what_is_bent_has_to_bring_more(gain: float, leans: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What leans is taken where it is a good deal more like the folder's hand, and not for a little."""
+@pytest.mark.parametrize(("gain", "narrows"), [(0.01, False), (0.03, True)])
+def test_what_is_narrow_has_to_bring_more(gain: float, narrows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is narrower is taken where it is a good deal more like the folder's hand, and not for a little."""
     found = near(folder(OUTLINES, PLAIN))
-    upright = slant(found.draw(found.manner)).mean()
-    monkeypatch.setattr(found, "likeness_of", lambda images: gain * float(slant(images).mean() > upright + 0.1))
+
+    def across(images: torch.Tensor) -> float:
+        return float((images > 0).any(2).sum(2).float().mean())
+
+    whole = across(found.draw(found.manner))
+    monkeypatch.setattr(found, "likeness_of", lambda images: gain * (across(images) < 0.9 * whole))
     found.likeness = 0.0
     styling = found.search().manner.styling
-    assert (styling.slant != 0) == leans
-    assert styling == replace(PLAIN, slant=styling.slant)
+    assert (styling.wide < 1) == narrows
+    assert styling == replace(PLAIN, wide=styling.wide)

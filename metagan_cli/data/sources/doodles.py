@@ -53,9 +53,8 @@ class Doodles:
 
     def plain(self, task: int, generator: Generator, straight: bool) -> Tensor:
         """An exemplar of a task by one pen for all, of straight strokes alone or of any: uint8 [1, size, size]."""
-        program = _program(generator_for(self.seed, "doodle", task), STRAIGHT if straight else PRIMITIVES)
-        lines = _exemplars(replace(program, looseness=CALM), 1, generator)
-        return _render(lines, torch.tensor([PLAIN * self.size]), self.size)
+        program = _program(generator_for(self.seed, "doodle", task), STRAIGHT if straight else None)
+        return _render(_exemplars(replace(program, looseness=CALM), 1, generator), torch.tensor([PLAIN * self.size]), self.size)
 
 
 def _uniform(low: float, high: float, generator: Generator) -> float:
@@ -120,8 +119,7 @@ def _fit(strokes: list[Tensor], generator: Generator) -> list[Tensor]:
 
 def _direction(generator: Generator) -> float:
     """An angle, mostly near a multiple of 45 degrees, upright and level ones first."""
-    steps = (0, 2, 2, 4, 6, 1, 3)[_choose(7, generator)]
-    return steps * math.pi / 4 + 0.15 * float(torch.randn((), generator=generator))
+    return (0, 2, 2, 4, 6, 1, 3)[_choose(7, generator)] * math.pi / 4 + 0.15 * float(torch.randn((), generator=generator))
 
 
 def _polar(angle: Tensor, radius: Tensor) -> Tensor:
