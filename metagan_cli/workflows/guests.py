@@ -18,13 +18,12 @@ from metagan_cli.images.paints import mixed
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
-from metagan_cli.workflows.kinship import WRITTEN, by_kinship, family_of, kindred
+from metagan_cli.workflows.kinship import WRITTEN, by_kinship, family_of, hands_in, kindred
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
-AKIN = 48  # of a pool, the most like, that say which pool is the folder's
 INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 SHOWN = 6  # motifs that say how near a styling comes
@@ -119,11 +118,12 @@ def invented(ready: Ready) -> Guests:
         return doodles.plain(number, generator_for(hand, "invented", number), straight).float() / 127.5 - 1
 
     pools = {straight: torch.stack([draw(number, 0, straight) for number in range(INVENTED)]) for straight in (True, False)}
-    ranked = {straight: by_kinship(pool[_fitting(pool, ink)], ready.examples) for straight, pool in pools.items()}
-    straight = max(ranked, key=lambda kind: sum(likeness for _, likeness in ranked[kind][:AKIN]))
-    there = torch.nonzero(_fitting(pools[straight], ink)).flatten().tolist()
-    order = [there[number] for number, _ in ranked[straight]] or list(range(INVENTED))
-    shown = pools[straight][order[:SHOWN]]
+    own = hands_in(ink).mean(0)
+    straight = max(pools, key=lambda kind: float(hands_in(pools[kind]).mean(0) @ own))
+    pool = pools[straight]
+    fit = _fitting(pool, ink)
+    order = [number for number in by_kinship(pool, ready.examples) if fit[number]] or list(range(INVENTED))
+    shown = pool[order[:SHOWN]]
     names = [f"invented {number}" for number in order]
     return Guests(ready, names, lambda place, hand: draw(order[place], hand, straight), lambda: [shown], True)
 

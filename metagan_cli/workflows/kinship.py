@@ -80,12 +80,11 @@ def kindred(examples: Tensor) -> list[Motif]:
     return [motifs[i] for _, _, i in order]
 
 
-def by_kinship(drawings: Tensor, examples: Tensor) -> list[tuple[int, float]]:
-    """Drawings [N, 1, S, S] in [-1, 1] by kinship with examples [K, C, S, S], number and likeness, but for those these show."""
+def by_kinship(drawings: Tensor, examples: Tensor) -> list[int]:
+    """The numbers of drawings [N, 1, S, S] in [-1, 1] by kinship with examples [K, C, S, S], but for those that these show."""
     likeness = _seen(drawings) @ _seen(examples).T
     akin = likeness.topk(min(NEAREST, likeness.shape[1]), 1).values.mean(1)
-    order = akin.argsort(descending=True).tolist()
-    return [(number, float(akin[number])) for number in order if likeness[number].amax() <= HELD]
+    return [number for number in akin.argsort(descending=True).tolist() if likeness[number].amax() <= HELD]
 
 
 def _votes(likeness: Tensor) -> Tensor:

@@ -179,8 +179,9 @@ def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...]
     if colours.shape[1] == 1:
         return [1], (2,) if there[2] else ()
     known = [number for number in range(1, len(colours)) if there[number]]
-    shares = shares_of(examples[None], paints)[0].mean((2, 3))  # [K, P]
-    area, seen = shares.mean(0), (shares > SEEN).float().mean(0)
+    whole = shares_of(examples[None], paints)[0]
+    shares = -F.max_pool2d(-whole, 3, 1, 1).mean((2, 3))  # [K, P], without soft edges, which are of no paint
+    area, seen = shares.mean(0), (whole.mean((2, 3)) > SEEN).float().mean(0)
     lines = sorted((p for p in known if seen[p] >= COMMON), key=lambda p: -float((colours[p] - colours[0]).abs().mean()))
     fills = sorted((p for p in known if p not in lines[:1]), key=lambda p: -float(area[p])) or known
     return lines, tuple(p for p in fills if area[p] >= OFTEN * area[fills[0]])
