@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metagan_cli.data.guests import images_of
 from metagan_cli.data.program_hands import draw_hand
 from metagan_cli.data.sources.hands import Hands, for_training, of_names, open_hands
 from metagan_cli.devices import choose_device, choose_precision, compute
@@ -121,7 +122,7 @@ class Taught(nn.Module):
             one = group[int(torch.randint(len(group), (), generator=rng))]
             others = group[families(hands, group) != hands.family[hands.hand[one]]]
             numbers += [one, others[int(torch.randint(len(others), (), generator=rng))]]
-        return moved(pictures(hands, numbers), rng)
+        return moved(images_of(hands, numbers), rng)
 
     def motifs(self, images: Tensor) -> Tensor:
         """Cross-entropy of which drawing shows the same motif, both ways."""
@@ -135,11 +136,6 @@ def families(hands: Hands, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     return hands.family[hands.hand[numbers]]
 
 
-def pictures(hands: Hands, numbers: list[int]) -> Tensor:
-    """Drawings [N, C, S, S] in [-1, 1]."""
-    return hands.images[torch.tensor(numbers)].float() / 127.5 - 1
-
-
 def drawings(hands: Hands, weights: Tensor, ways: int, each: int, rng: torch.Generator) -> Tensor:
     """So many drawings each by different hands [ways * each, C, S, S]."""
     chosen = torch.multinomial(weights, ways, generator=rng).tolist()
@@ -148,7 +144,7 @@ def drawings(hands: Hands, weights: Tensor, ways: int, each: int, rng: torch.Gen
         for hand in chosen
         for number in hands.by_hand[hand][torch.randperm(len(hands.by_hand[hand]), generator=rng)[:each].numpy()]
     ]
-    return pictures(hands, numbers)
+    return images_of(hands, numbers)
 
 
 def moved(images: Tensor, rng: torch.Generator) -> Tensor:

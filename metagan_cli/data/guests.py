@@ -10,7 +10,7 @@ from torch import Tensor
 from metagan_cli.config import TrainConfig
 from metagan_cli.data.episodes import stream
 from metagan_cli.data.program_hands import draw_hand
-from metagan_cli.data.sources.hands import Hands
+from metagan_cli.data.sources.hands import Hands, Numbers
 from metagan_cli.errors import InputError
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.styling import styled
@@ -53,8 +53,7 @@ def draw_members(hands: Hands, shots: int, count: int, most: int, seed: int) -> 
     found = list[Members]()
     for hand in torch.nonzero(hands.weights).flatten().tolist():
         rng = generator_for(seed, "members", hand)
-        members = hands.by_hand[hand]
-        order = members[torch.randperm(len(members), generator=rng).numpy()]
+        order = _shuffled(hands.by_hand[hand], rng)
         rows, shown = list[tuple[int, int, int]](), set(hands.motif[order[:shots]].tolist())
         for number in order[shots:].tolist():
             motif = int(hands.motif[number])
@@ -62,17 +61,17 @@ def draw_members(hands: Hands, shots: int, count: int, most: int, seed: int) -> 
             others = group[hands.family[hands.hand[group]] != hands.family[hand]]
             if motif not in shown and len(others) and len(rows) < count:
                 shown.add(motif)
-                pair = others[torch.randperm(len(others), generator=rng)[:2].numpy()]
+                pair = _shuffled(others, rng)[:2]
                 rows.append((int(pair[0]), number, int(pair[-1])))
         if len(rows) == count:
-            parts = (images_of(hands, numbers) for numbers in (order[:shots], *zip(*rows, strict=True)))
-            found.append(Members(hands.names[hand], *parts))
+            parts = (images_of(hands, numbers) for numbers in zip(*rows, strict=True))
+            found.append(Members(hands.names[hand], images_of(hands, order[:shots]), *parts))
     if len(found) < 2:
         raise InputError(f"fewer than two hands have {shots} drawings, and {count} of motifs that others draw as well")
     return [found[i] for i in torch.linspace(0, len(found) - 1, min(most, len(found))).round().long().tolist()]
 
 
-def images_of(hands: Hands, numbers: Sequence[int]) -> Tensor:
+def images_of(hands: Hands, numbers: Numbers | Sequence[int]) -> Tensor:
     """Drawings [N, C, S, S] in [-1, 1]."""
     return hands.images[torch.as_tensor(np.asarray(numbers))].float() / 127.5 - 1
 
@@ -107,8 +106,7 @@ class GuestEpisodes:
     def _task(self, hand: int, shots: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Of one hand: its drawings, guests and truths."""
         hands = self.hands
-        members = hands.by_hand[hand]
-        order = members[torch.randperm(len(members), generator=rng).numpy()]
+        order = _shuffled(hands.by_hand[hand], rng)
         program = draw_hand(rng, hands.images.shape[1]) if float(torch.rand((), generator=rng)) < self.config.program else None
         own = program is not None and float(torch.rand((), generator=rng)) < OWN
         shown, guests, truths = set(hands.motif[order[:shots]].tolist()), list[int](), list[int]()
@@ -135,6 +133,11 @@ class GuestEpisodes:
         kin, strangers = others[families], others[~families]
         some = kin if len(kin) and (float(torch.rand((), generator=rng)) < KIN or not len(strangers)) else strangers
         return int(some[_below(len(some), rng)]) if len(some) else None
+
+
+def _shuffled(numbers: Numbers, rng: torch.Generator) -> Numbers:
+    shuffled: Numbers = numbers[torch.randperm(len(numbers), generator=rng).numpy()]
+    return shuffled
 
 
 def _below(count: int, rng: torch.Generator) -> int:

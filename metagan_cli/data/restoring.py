@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from metagan_cli.data.readers.geometry import Form, _cells
+from metagan_cli.images.distance import rim
 
 GROUND = 12  # levels by which painted ground may differ from the ground
 
@@ -51,8 +52,7 @@ def _cut_out(images: Tensor, ground: int, soft: bool) -> Tensor:
     colour = images.permute(0, 3, 1, 2).expand(-1, 3, -1, -1).float()
     apart = (colour - ground).abs().amax(1, keepdim=True)
     open_ = (apart <= GROUND).float()
-    rim = F.pad(torch.zeros_like(open_)[..., 1:-1, 1:-1], (1, 1, 1, 1), value=1.0)
-    outside, before = open_ * rim, torch.zeros(())
+    outside, before = open_ * rim(open_), torch.zeros(())
     while outside.sum() > before:
         before = outside.sum()
         outside = F.max_pool2d(outside, 3, 1, 1) * open_

@@ -97,8 +97,7 @@ def fields_of(coverage: Tensor) -> Fields:
 def drawn_from(fields: Fields, styling: Styling, rng: torch.Generator) -> Tensor:
     """What a styling makes of drawings that are laid out already: images [N, C, S, S] in [-1, 1]."""
     side, count = fields.ink.shape[-1], len(fields.ink)
-    if styling.soft:
-        fields = Fields(*(blurred(field, styling.soft) for field in fields))
+    fields = softened(fields, styling)
     if styling.rough:
         waver = F.interpolate(torch.randn(count, 1, 20, 20, generator=rng), size=(side, side), mode="bicubic")
         fields = Fields(*(field + styling.rough * waver for field in fields))
@@ -133,12 +132,16 @@ def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
 
 def styled_logits(fields: Fields, styling: Styling) -> Tensor:
     """Logits [N, 3, S, S] of ground, ink and tone, of drawings that are laid out already."""
-    if styling.soft:
-        fields = Fields(*(blurred(field, styling.soft) for field in fields))
+    fields = softened(fields, styling)
     ink, whole = edges(fields, styling)
     tone = EDGE * whole if styling.form in TONED else torch.full_like(whole, NEVER)
     ground = torch.zeros_like(ink)
     return torch.cat([ground, torch.logaddexp(ground, tone) + EDGE * ink, tone], 1)
+
+
+def softened(fields: Fields, styling: Styling) -> Fields:
+    """Fields whose corners are as round as a styling makes them."""
+    return Fields(*(blurred(field, styling.soft) for field in fields)) if styling.soft else fields
 
 
 def _in_cells(images: Tensor, cells: int) -> Tensor:

@@ -80,7 +80,7 @@ def deepen(
     `report` is told how many steps are taken, of how many at most.
     """
     held = max(1, len(support) // HELD_OUT)
-    own = nets.with_parts(nets.encoder, copy.deepcopy(nets.generator).requires_grad_(False))
+    own = nets.with_parts(generator=copy.deepcopy(nets.generator).requires_grad_(False))
     with torch.no_grad():
         state = learner.begin(own, support[None, held:])
     scores, reached, steps = [_score(own, state, support[:held], game)], "state", 0

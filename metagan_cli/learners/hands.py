@@ -3,15 +3,14 @@
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.learners.steps import fade, unit
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.state import TaskState
+from metagan_cli.objectives.pixels import pixels_apart
 
 RATE = 0.05  # root mean square of the first step of a hand's code
-SCALES = (1, 2, 4)  # pixels a side of what is compared
 
 
 def refine_hand(nets: Networks, state: TaskState, plain: Tensor, steps: int) -> TaskState:
@@ -34,7 +33,6 @@ def refine_hand(nets: Networks, state: TaskState, plain: Tensor, steps: int) -> 
         with torch.enable_grad():
             moved = moved.detach().requires_grad_()
             painted, _ = painter(guests, hand._replace(code=hand.code + moved.repeat_interleave(shots, 0)))
-            apart = [F.l1_loss(F.avg_pool2d(painted[:, 0], k), F.avg_pool2d(truths, k)) for k in SCALES]
-            (gradient,) = torch.autograd.grad(torch.stack(apart).sum(), moved)
+            (gradient,) = torch.autograd.grad(pixels_apart(painted[:, 0], truths), moved)
         moved = moved - fade(step) * RATE * unit(gradient)
     return replace(state, hand=(state.hand + moved).detach())

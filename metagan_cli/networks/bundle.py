@@ -61,17 +61,15 @@ class Networks(nn.Module):
         blocks = drawn_side(state.bases).repeat_interleave(guests.shape[1])
         return in_blocks(images.flatten(0, 1), blocks).unflatten(0, guests.shape[:2]), logits
 
-    def with_parts(self, encoder: nn.Module, generator: nn.Module) -> "Networks":
-        """The same critic beside another encoder and generator."""
+    def with_parts(self, **parts: nn.Module) -> "Networks":
+        """The same networks but for some, by name."""
         other = copy.copy(self)
-        other._modules = self._modules | {"encoder": encoder, "generator": generator}
+        other._modules = {**self._modules, **parts}
         return other
 
     def with_frozen_critic(self) -> "Networks":
         """The same networks beside a copy of the discriminator that no later step changes: for graphs that outlive one."""
-        other = copy.copy(self)
-        other._modules = self._modules | {"discriminator": copy.deepcopy(self.discriminator).requires_grad_(False)}
-        return other
+        return self.with_parts(discriminator=copy.deepcopy(self.discriminator).requires_grad_(False))
 
 
 def not_ruled(support: Tensor) -> Tensor:

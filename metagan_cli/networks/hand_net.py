@@ -4,11 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metagan_cli.networks.layers import conv
+from metagan_cli.networks.layers import Stage, conv
 
 WIDTHS = (32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8 and 1/16 of the side
 FEATURES = 128
-GROUPS = 8
 
 
 class HandNet(nn.Module):
@@ -18,7 +17,7 @@ class HandNet(nn.Module):
         super().__init__()
         self.channels = channels
         self.first = conv(4 * channels, WIDTHS[0])
-        self.stages = nn.ModuleList(Step(i, o) for i, o in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False))
+        self.stages = nn.ModuleList(Stage(i, o) for i, o in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False))
         self.hand = nn.Linear(2 * sum(WIDTHS), FEATURES)
         self.motif = nn.Linear(WIDTHS[-1] * 16, FEATURES)
 
@@ -41,18 +40,3 @@ class HandNet(nn.Module):
         seen = torch.cat([part for x in active for part in (x.mean((2, 3)), x.amax((2, 3)))], 1)
         shape = F.adaptive_avg_pool2d(active[-1], 4).flatten(1)
         return F.normalize(self.hand(seen).float(), dim=1), F.normalize(self.motif(shape).float(), dim=1)
-
-
-class Step(nn.Module):
-    """Two convolutions beside a skip."""
-
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.first, self.second = conv(channels_in, channels_out), conv(channels_out, channels_out)
-        self.skip = nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else nn.Identity()
-        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for channels in (channels_in, channels_out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, S, S] to [N, D, S, S]."""
-        h = self.first(F.gelu(self.norms[0](x)))
-        return torch.add(self.skip(x), self.second(F.gelu(self.norms[1](h))))

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+GROUPS = 8  # of channels that are normalised together
 GRID = 16  # the side of the feature map that most of the work is done on
 
 
@@ -41,6 +42,21 @@ class Residual(nn.Module):
             x, h = F.avg_pool2d(x, 2), F.avg_pool2d(h, 2)
         h = self.second(activate(h))
         return torch.add(self.skip(x), h)
+
+
+class Stage(nn.Module):
+    """Two convolutions of normalised features beside a skip."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(channels_in, channels_out), conv(channels_out, channels_out)
+        self.skip = nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else nn.Identity()
+        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for channels in (channels_in, channels_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, S, S] to [N, D, S, S]."""
+        h = self.first(F.gelu(self.norms[0](x)))
+        return torch.add(self.skip(x), self.second(F.gelu(self.norms[1](h))))
 
 
 class Stem(nn.Module):

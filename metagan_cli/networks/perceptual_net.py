@@ -7,13 +7,12 @@ from torch import Tensor, nn
 from metagan_cli.devices import as_float32
 from metagan_cli.images.ink import centre, profiles
 from metagan_cli.images.resampling import sample_bilinear
-from metagan_cli.networks.layers import conv
+from metagan_cli.networks.layers import Stage
 
 SIDE = 32  # pixels that it looks at
 FEATURES = 192
 PROJECTION = 128
 WIDTHS = (48, 80, 112)  # channels at 16, 8 and 4 pixels a side
-GROUPS = 8
 
 
 class PerceptualNet(nn.Module):
@@ -40,21 +39,6 @@ class PerceptualNet(nn.Module):
         features, deep = self(images.flatten(0, 1))
         kinds = [deep, features, self.contrast(features), self.identity(features)]
         return [as_float32(kind).flatten(1).unflatten(0, images.shape[:2]) for kind in kinds]
-
-
-class Stage(nn.Module):
-    """Two convolutions beside a skip."""
-
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.first, self.second = conv(channels_in, channels_out), conv(channels_out, channels_out)
-        self.skip = nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else nn.Identity()
-        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for channels in (channels_in, channels_out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, S, S] to [N, D, S, S]."""
-        h = self.first(F.gelu(self.norms[0](x)))
-        return torch.add(self.skip(x), self.second(F.gelu(self.norms[1](h))))
 
 
 def look(images: Tensor) -> Tensor:

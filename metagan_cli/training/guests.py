@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,19 +16,19 @@ from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator.guests import GuestPainter
 from metagan_cli.networks.hand_net import HandNet
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
+from metagan_cli.objectives.pixels import pixels_apart
 from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for, seeded
 from metagan_cli.training.outer_loop import StepStats
-from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
+from metagan_cli.training.upkeep import Resumable, average, set_rates
 
-SCALES = (1, 2, 4)  # pixels a side of what is compared
 BESIDE = 2  # support images that the critic sees beside a guest and what became of it
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
 DECISION, DECIDED = 0.3, 0.5  # weight of how far pixels are from being of one paint, and share of the steps until it is whole
 
 
-class GuestLoop:
+class GuestLoop(Resumable):
     """A model's guest painter, its average, a critic of its own and their optimisers; all else of it stays as it is."""
 
     def __init__(
@@ -51,11 +50,6 @@ class GuestLoop:
         self.updates, self.margin = 0, 1.0
         self.down = torch.optim.Adam(self.painter.parameters(), train.generator_rate, betas=(0.5 if train.critic else 0.9, 0.99))
         self.up = torch.optim.Adam(self.critic.parameters(), train.critic_rate, betas=(0.5, 0.99))
-
-    @property
-    def precision(self) -> str:
-        """What networks compute in, by its name in recipes."""
-        return "fp32" if self.dtype == torch.float32 else "bf16"
 
     def step(self, number: int, support: Tensor, guests: Tensor, truths: Tensor) -> StepStats:
         """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the same hands."""
@@ -98,7 +92,7 @@ class GuestLoop:
         """How far images [B, N, C, S, S] are from truths by pixels, and by all that counts."""
         flat = images.flatten(0, 1)
         wanted = placed(truths.flatten(0, 1), flat.detach())
-        near = torch.stack([F.l1_loss(F.avg_pool2d(flat, k), F.avg_pool2d(wanted, k)) for k in SCALES]).sum()
+        near = pixels_apart(flat, wanted)
         total = near + decision * (1 - logits.softmax(2).amax(2)).mean()
         if self.recipe.train.perception:
             total = total + self.recipe.train.perception * self._unlike(flat, wanted, len(images))
@@ -142,27 +136,10 @@ class GuestLoop:
 
     def averaged(self) -> tuple[Networks, Learner]:
         """Networks and learner as they ship, with averaged weights."""
-        nets = copy.copy(self.nets)
-        nets._modules = self.nets._modules | {"guests": self.averaged_painter}
-        return nets, self.learner
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All that a resumed run needs, by name."""
-        return tensors_of(self._modules(), self._adams())
-
-    def figures(self) -> dict[str, Any]:
-        """The rest of the state: plain values."""
-        return {"updates": self.updates, "thermostat": self.thermostat.figures(), "precision": self.precision}
-
-    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
-        """Puts back what `tensors` and `figures` gave."""
-        put_back(tensors, self._modules(), self._adams())
-        self.updates = int(figures["updates"])
-        self.thermostat.restore(figures["thermostat"])
+        return self.nets.with_parts(guests=self.averaged_painter), self.learner
 
     def _modules(self) -> dict[str, nn.Module]:
-        parts = {"nets": self.nets, "learner": self.learner, "average": self.averaged_painter, "critic": self.critic}
-        return parts
+        return {"nets": self.nets, "learner": self.learner, "average": self.averaged_painter, "critic": self.critic}
 
     def _adams(self) -> dict[str, torch.optim.Adam]:
         return {"down": self.down, "up": self.up}

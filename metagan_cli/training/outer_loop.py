@@ -24,7 +24,7 @@ from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
 from metagan_cli.objectives.thermostat import Thermostat
 from metagan_cli.rng import generator_for
-from metagan_cli.training.upkeep import average, put_back, set_rates, tensors_of
+from metagan_cli.training.upkeep import Resumable, average, set_rates
 
 LARGEST = 20.0  # norm of a second-order gradient: it is about 10 in first order, through several inner steps a million at times
 LEARNER_RATE = 5.0  # how much faster than the networks the learner learns: it has a part in some episodes only
@@ -50,7 +50,7 @@ class StepStats:
         return {"told" if name == "blemish_loss" else name: value for name, value in asdict(self).items()}
 
 
-class OuterLoop:
+class OuterLoop(Resumable):
     """Networks, learner, their averages and optimisers; `step` is one update of all of them."""
 
     def __init__(
@@ -73,11 +73,6 @@ class OuterLoop:
         self.updates = 0  # of the generator
         self.generator_adam = torch.optim.Adam(self._groups(), train.generator_rate, betas=(0.0, 0.99))
         self.critic_adam = torch.optim.Adam(self.nets.discriminator.parameters(), train.critic_rate, betas=(0.5, 0.99))
-
-    @property
-    def precision(self) -> str:
-        """What networks compute in, by its name in recipes."""
-        return "fp32" if self.dtype == torch.float32 else "bf16"
 
     def generating(self) -> nn.ModuleDict:
         """All that the generator's side learns: encoder, generator and learner."""
@@ -244,21 +239,7 @@ class OuterLoop:
         """Networks and learner as they ship: averaged weights, and the critic as it stands."""
         learner = self.averages["learner"]
         assert isinstance(learner, Learner)
-        return self.nets.with_parts(self.averages["encoder"], self.averages["generator"]), learner
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All that a resumed run needs, by name."""
-        return tensors_of(self._modules(), self._adams())
-
-    def figures(self) -> dict[str, Any]:
-        """The rest of the state: plain values."""
-        return {"updates": self.updates, "thermostat": self.thermostat.figures(), "precision": self.precision}
-
-    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
-        """Puts back what `tensors` and `figures` gave."""
-        put_back(tensors, self._modules(), self._adams())
-        self.updates = int(figures["updates"])
-        self.thermostat.restore(figures["thermostat"])
+        return self.nets.with_parts(encoder=self.averages["encoder"], generator=self.averages["generator"]), learner
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"nets": self.nets, "learner": self.learner, "averages": self.averages}

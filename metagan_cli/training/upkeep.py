@@ -1,5 +1,6 @@
 """What all outer loops do beside learning: rates that fall, averages, and the state of their optimisers as tensors."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from metagan_cli.config import TrainConfig
+from metagan_cli.objectives.thermostat import Thermostat
 
 Adams = Mapping[str, torch.optim.Adam]
 
@@ -51,3 +53,38 @@ def put_back(tensors: Mapping[str, Tensor], modules: Mapping[str, nn.Module], ad
             i, _, slot = key.partition(".")
             slots.setdefault(int(i), {})[slot] = tensor
         adam.load_state_dict({"state": slots, "param_groups": adam.state_dict()["param_groups"]})
+
+
+class Resumable(ABC):
+    """An outer loop whose whole state can be written down and put back."""
+
+    dtype: torch.dtype
+    updates: int
+    thermostat: Thermostat
+
+    @property
+    def precision(self) -> str:
+        """What networks compute in, by its name in recipes."""
+        return "fp32" if self.dtype == torch.float32 else "bf16"
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+        return tensors_of(self._modules(), self._adams())
+
+    def figures(self) -> dict[str, Any]:
+        """The rest of the state: plain values."""
+        return {"updates": self.updates, "thermostat": self.thermostat.figures(), "precision": self.precision}
+
+    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
+        """Puts back what `tensors` and `figures` gave."""
+        put_back(tensors, self._modules(), self._adams())
+        self.updates = int(figures["updates"])
+        self.thermostat.restore(figures["thermostat"])
+
+    @abstractmethod
+    def _modules(self) -> dict[str, nn.Module]:
+        """All networks and averages, by name."""
+
+    @abstractmethod
+    def _adams(self) -> dict[str, torch.optim.Adam]:
+        """Their optimisers, likewise."""

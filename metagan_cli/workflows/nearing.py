@@ -149,8 +149,9 @@ class Nearing:
 
     def _vary(self, name: str, values: Iterable[float], start: Manner | None = None, gain: float = GAIN) -> None:
         """Tries other values of one of a styling's numbers."""
-        manner, change = start or self.manner, dict[str, Any]()
-        self._try((replace(manner, styling=replace(manner.styling, **(change | {name: value}))) for value in values), gain)
+        manner = start or self.manner
+        changes: list[dict[str, Any]] = [{name: value} for value in values]
+        self._try((replace(manner, styling=replace(manner.styling, **change)) for change in changes), gain)
 
     def _try(self, manners: Iterable[Manner], gain: float = GAIN) -> None:
         for manner in list(manners):

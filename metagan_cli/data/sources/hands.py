@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metagan_cli.config import DataConfig
 from metagan_cli.data.sources.npz import named, read_npz
-from metagan_cli.data.sources.tasks import is_held_out, prepare
+from metagan_cli.data.sources.tasks import is_held_out, is_wanted, prepare
 from metagan_cli.errors import InputError
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -43,7 +43,7 @@ def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands
         arrays = read_npz(Path(config.source), (*config.by, config.shows))
         labels = ["/".join(parts) for parts in zip(*(named(arrays, key) for key in config.by or ("labels",)), strict=True)]
         usual = named(arrays, "labels")
-        wanted = [i for i, both in enumerate(zip(labels, usual, strict=True)) if all(_is_wanted(name, config) for name in both)]
+        wanted = [i for i, both in enumerate(zip(labels, usual, strict=True)) if all(is_wanted(name, config) for name in both)]
         if not wanted:
             raise InputError(f"{config.source}: no hands are left; look at only and exclude")
         stem, shown = Path(config.source).stem, named(arrays, config.shows)
@@ -75,10 +75,6 @@ def of_names(hands: Hands, starts: tuple[str, ...]) -> Hands:
     """Just those hands whose names start so, in their file, or without any the ones that are held out; all others are guests."""
     names = [name.split("/", 1)[1].startswith(starts) for name in hands.names] if starts else hands.held_out
     return replace(hands, weights=hands.weights * torch.tensor(np.asarray(names)))
-
-
-def _is_wanted(label: str, config: DataConfig) -> bool:
-    return label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",))
 
 
 def _groups(of: Numbers, count: int) -> tuple[Numbers, ...]:

@@ -95,7 +95,7 @@ def group_tasks(name: str, images: Tensor, labels: Sequence[str], groups: Sequen
     train: dict[str, list[int]] = {}
     held_out: dict[str, list[int]] = {}
     for i, (label, group) in enumerate(zip(labels, groups, strict=True)):
-        if label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",)):
+        if is_wanted(label, config):
             (held_out if is_held_out(label) else train).setdefault(group, []).append(i)
     if not train and not held_out:
         raise InputError(f"{name}: no tasks are left")
@@ -104,6 +104,11 @@ def group_tasks(name: str, images: Tensor, labels: Sequence[str], groups: Sequen
         return ArrayTasks(name, config.motif, images, tuple(map(torch.tensor, members.values())), tuple(members))
 
     return Split(tasks(train), tasks(held_out))
+
+
+def is_wanted(label: str, config: DataConfig) -> bool:
+    """Whether a source takes what has this label."""
+    return label.startswith(config.only or ("",)) and not label.startswith(config.exclude or ("\0",))
 
 
 def is_held_out(label: str) -> bool:

@@ -14,14 +14,8 @@ from metagan_cli.images.paints import EDGE, Paints, mixed, paints_of, shares_of
 from metagan_cli.networks.generator.modulation import Modulated
 from metagan_cli.networks.layers import GRID, Attention, Residual, activate, conv, start_small
 
-FINE, WIDTH, TOKENS, STYLE, HEAD, PAINT = (
-    32,
-    96,
-    112,
-    160,
-    24,
-    48,
-)  # channels at 1/2, 1/4, 1/8 of the side; of w, the head, a paint
+FINE, WIDTH, TOKENS = 32, 96, 112  # channels at 1/2, 1/4 and 1/8 of the side
+STYLE, HEAD, PAINT = 160, 24, 48  # and of w, the head and a paint
 HAND = TOKENS  # values of a hand's code
 CELLS = 8  # a side of the map of tokens
 FLOW_CELLS = 4  # a side of the predicted flow: few, so that straight lines stay straight
