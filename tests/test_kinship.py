@@ -88,12 +88,24 @@ def test_motifs_that_are_like_none_of_the_bank_are_invented(
 
 
 def test_pictures_have_no_motifs_that_can_be_brought(monkeypatch: pytest.MonkeyPatch) -> None:
-    told(monkeypatch, alike(0.1))
+    seen = alike(0.1)
+    told(monkeypatch, seen, seen.repeat(len(MOTIFS), 1)[: len(MOTIFS)])  # which the bank holds
     family = family_of(gaussian("photographs", 4, 3, 32, 32).clamp(-1, 1))
     assert (family.kind, family.brings) == ("pictures", "variants")
     flat = torch.ones(4, 3, 32, 32)
     flat[:, :, 8:24, 8:24] = torch.tensor([0.9, -0.5, -0.5])[:, None, None]
     assert family_of(flat).kind == "many motifs"
+
+
+def test_what_has_no_name_is_invented_in_ink_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters drawn by a pen go with strokes; a flat-coloured folder that is like nothing in the bank gives variants."""
+    told(monkeypatch, alike(0.1), axis(120).repeat(len(MOTIFS), 1))
+    flat = torch.ones(4, 3, 32, 32)
+    flat[:, :, 8:24, 8:24] = torch.tensor([0.9, -0.5, -0.5])[:, None, None]
+    family = family_of(flat)
+    assert (family.kind, family.brings, family.invented) == ("motifs without names", "variants", True)
+    assert "variants" in family.words
+    assert family_of(flat[:, :1]).brings == "members"
 
 
 def test_kindred_motifs_are_of_the_folder_s_kind_and_the_likest_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ STEP = 0.1  # of likeness, within which motifs are equally akin
 class Family:
     """What a folder's images are to each other."""
 
-    kind: str  # "one motif", "many motifs", "perhaps many motifs", or "pictures", to which no motifs can be brought
+    # "one motif", "many motifs", "perhaps many motifs", "motifs without names" in colour, or "pictures", which take no motifs
+    kind: str
     likeness: float  # the mean between two images, in [-1, 1]; 1 of a single one
     invented: bool  # whether its motifs are none that have names
 
@@ -41,6 +42,7 @@ class Family:
             "one motif": "one motif, so samples are variants",
             "many motifs": "different motifs by one hand, so samples are new members",
             "perhaps many motifs": "perhaps different motifs, so half of the samples are new members",
+            "motifs without names": "motifs in colour that have no names, so samples are variants",
             "pictures": "pictures to which no motif can be brought, so samples are variants",
         }[self.kind]
         return f"{seen} (likeness {self.likeness:.2f})"
@@ -54,6 +56,10 @@ def family_of(examples: Tensor) -> Family:
     invented = float((_shipped().bank @ seen.T).amax(0).median()) < INVENTED
     if examples.shape[1] == 3 and not bool(palette_of(examples[None]).flat):
         return Family("pictures", likeness, invented)
+    if (
+        examples.shape[1] == 3 and invented and likeness <= ONE
+    ):  # what is invented is drawn with a pen, which says nothing of them
+        return Family("motifs without names", likeness, invented)
     kind = "one motif" if likeness > ONE else "many motifs" if likeness < MANY else "perhaps many motifs"
     return Family(kind, likeness, invented)
 
