@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import draw_folder, run
 
+from metagan_cli.cli.console import Console
 from metagan_cli.cli.screen import Bars, facts
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -100,6 +101,17 @@ def test_facts_wrap_below_themselves(capsys: pytest.CaptureFixture[str]) -> None
         "      one kind          ",
         "      and [more]        ",
     ]
+
+
+def test_time_left_goes_by_what_is_done_since_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.0, 0.0, 100.0, 100.0])  # 100 seconds for ten steps of a run that goes on from step 900
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    console = Console(brief=True)
+    console.progress("outer steps", 900, 1000)
+    console.progress("outer steps", 910, 1000)
+    assert "910 of 1000, left 0:15:00" in capsys.readouterr().err
 
 
 def test_a_work_replaces_the_one_before() -> None:

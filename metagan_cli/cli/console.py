@@ -30,7 +30,7 @@ class Console:
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, brief: bool = False) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
-        self._what, self._began = "", 0.0  # the work in progress
+        self._what, self._began, self._before = "", 0.0, 0  # the work in progress, when it was first told and how far it was
         self._last = time.monotonic() if brief else -float("inf")
 
     def result(
@@ -78,7 +78,7 @@ class Console:
         if self.quiet:
             return
         if what != self._what:
-            self._what, self._began = what, time.monotonic()
+            self._what, self._began, self._before = what, time.monotonic(), done
         if is_for_a_person(sys.stderr):
             from metagan_cli.cli.screen import Bars
 
@@ -87,7 +87,7 @@ class Console:
             Console._bars.set(what, done, total, figures)
         elif time.monotonic() - self._last >= PAUSE:
             self._last = time.monotonic()
-            left = (self._last - self._began) / max(done - 1, 1) * (total - done)  # the first was done before it was told
+            left = (self._last - self._began) / max(done - self._before, 1) * (total - done)
             _write(sys.stderr, f"{what}: {done} of {total}, left {timedelta(seconds=round(left))}  {figures}".rstrip())
 
     @classmethod

@@ -15,6 +15,7 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator.guests import GuestPainter
 from metagan_cli.networks.hand_net import HandNet
+from metagan_cli.objectives.energy_distance import Yardstick, energy_score
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
 from metagan_cli.objectives.pixels import pixels_apart
 from metagan_cli.objectives.thermostat import Thermostat
@@ -26,6 +27,7 @@ BESIDE = 2  # support images that the critic sees beside a guest and what became
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
 DECISION, DECIDED = 0.3, 0.5  # weight of how far pixels are from being of one paint, and share of the steps until it is whole
+BY_HAND = Yardstick(lambda hands: [hands], straight=1.0, kernel=0.0, reach=1.0, square=0.5)  # of what a net tells hands by
 
 
 class GuestLoop(Resumable):
@@ -99,14 +101,15 @@ class GuestLoop(Resumable):
         return near, total
 
     def _unlike(self, images: Tensor, wanted: Tensor, tasks: int) -> Tensor:
-        """How far images are from others [N, C, S, S], of so many hands, to the net: by what it sees, by hand and by motif."""
+        """How far images are from others [N, C, S, S], of so many hands, to the net: each by what it sees and by motif, all as
+        a set by hand.
+        """
         seen, known = self.net.maps(images), self.net.maps(wanted)
         parts = [_relative(a, b) for a, b in zip(seen, known, strict=True)]
         hand, motif = self.net.read(seen)
         own, shown = self.net.read(known)
-        own = F.normalize(own.unflatten(0, (tasks, -1)).mean(1), dim=1).repeat_interleave(len(images) // tasks, 0)
-        far = [(1 - (a * b).sum(1)).mean() for a, b in ((hand, own), (motif, shown))]
-        return torch.stack(parts).mean() + torch.stack(far).mean()
+        set_apart = energy_score(own.unflatten(0, (tasks, -1)), hand.unflatten(0, (tasks, -1)), by=BY_HAND)
+        return torch.stack(parts).mean() + (set_apart + (1 - (motif * shown).sum(1)).mean()) / 2
 
     def _scores(self, images: Tensor, guests: Tensor, beside: Tensor) -> Tensor:
         """The critic's scores [B, N] of images beside the guests that they come from and support images [B, BESIDE, C, S, S]."""
