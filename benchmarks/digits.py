@@ -20,7 +20,7 @@ from metagan_cli.images.ink import centre, profiles
 from metagan_cli.images.sheets import picture, tile, to_bytes
 from metagan_cli.rng import generator_for
 from metagan_cli.store.pictures import write_png
-from metagan_cli.workflows.adapt import adapt_images
+from metagan_cli.workflows.adapt import learn
 from metagan_cli.workflows.guests import guests_for, members_of
 from metagan_cli.workflows.ready import ready_of
 
@@ -71,7 +71,7 @@ def shown(own: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
 def ten(examples: Tensor) -> Tensor:
     """Digits 0 to 9 [10, 1, 28, 28] in [-1, 1] in the hand of examples [K, 1, 28, 28]."""
     files = [picture(image) for image in to_bytes(examples, light_on_dark=True)]
-    ready = ready_of(adapt_images(files, AdaptConfig(base="glyph", steps=0)), AdaptConfig())
+    ready = ready_of(learn(files, AdaptConfig(base="glyph", steps=0)), AdaptConfig())
     source = members_of(ready, guests_for(ready, "digits"))
     return as_mnist(torch.cat([drawn.images for drawn in source.stream(range(10))]))
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, SampleConfig
 from metagan_cli.errors import InputError, UsageError
-from metagan_cli.store.models import as_saved, save_adapted
+from metagan_cli.store.models import as_saved
 from metagan_cli.store.pictures import check_target
-from metagan_cli.workflows.adapt import Adapted, adapt_images
+from metagan_cli.workflows.adapt import Adapted, adapt_images, save
 from metagan_cli.workflows.ready import Ready, load_ready, ready_of
 from metagan_cli.workflows.sample import draw, motif_count
 from metagan_cli.workflows.suited import Source
@@ -60,7 +60,7 @@ class Model:
         if self.adapted is None:
             raise UsageError("a model that was loaded has its file already")
         check_target(Path(path), (".safetensors",), overwrite)
-        save_adapted(Path(path), self.adapted.state, self.adapted.base, self.adapted.metadata, standalone, self.adapted.natives)
+        save(Path(path), self.adapted, standalone)
         return Path(path)
 
 
@@ -86,7 +86,9 @@ def adapt(
     """
     settings = AdaptConfig(base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad, budget=budget, compact=compact, seed=seed)
     adapted = adapt_images(_source(images), settings, device)
-    return Model(replace(ready_of(adapted, settings), state=as_saved(adapted.state)), adapted)
+    learned = adapted.learned
+    ready = replace(ready_of(learned, settings), state=as_saved(learned.state), warnings=adapted.warnings)
+    return Model(ready, adapted)
 
 
 def load(path: PathLike, *, device: str = "auto") -> Model:

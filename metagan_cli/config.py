@@ -1,8 +1,6 @@
 """Every default of the program, as frozen dataclasses."""
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, fields
 
 from metagan_cli.errors import UsageError
 
@@ -15,7 +13,6 @@ DEPTHS = ("state", "modulation", "all")  # what an adaptation may change, each w
 FITS = ("auto", "pad", "crop", "fill")  # how images become square: by what they are, padded, cropped, or cut to one shape
 FORMATS = ("png", "webp", "jpg", "svg")  # of single samples
 PRECISIONS = ("auto", "fp32", "bf16")
-T = TypeVar("T")
 
 
 def _require(holds: bool, message: str) -> None:
@@ -230,6 +227,23 @@ class SampleConfig:
 
 
 @dataclass(frozen=True)
+class AugmentConfig:
+    """New images for the classes of a tree."""
+
+    count: int = 50  # of each class
+    per_class: int | None = None  # fill each class up to so many instead, originals counted
+    seed: int = 0
+    truncation: float = 1.0
+    size: str = "auto"  # the images' own, but at most 1,024 pixels
+    format: str = "png"
+    drop_copies: bool = False  # leave out what is nearly an original
+    least: float = 0.5  # share of a labelled thing that is left, below which it is dropped
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.least <= 1, "--least: a share, from 0 to 1")
+
+
+@dataclass(frozen=True)
 class EvaluateConfig:
     """One evaluation."""
 
@@ -256,39 +270,3 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.train.queries % self.model.pack == 0, f"queries must be a multiple of pack ({self.model.pack})")
-
-
-def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
-    """A config of the given dataclass from plain values.
-
-    Raises UsageError that names the key where one is unknown or has a wrong type.
-    """
-    hints = get_type_hints(kind)
-    arguments = {}
-    for key, value in values.items():
-        if key not in hints:
-            raise UsageError(f"{where}{key}: unknown key")
-        arguments[key] = _convert(hints[key], value, f"{where}{key}")
-    return kind(**arguments)
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        if isinstance(value, dict):
-            return from_dict(hint, value, f"{where}.")
-    elif get_origin(hint) is UnionType:
-        return None if value is None else _convert(get_args(hint)[0], value, where)  # optional ones alone are written so
-    elif get_origin(hint) is tuple:
-        if isinstance(value, list | tuple):
-            return tuple(_convert(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif type(value) is hint:
-        return value
-    wanted = getattr(hint, "__name__", str(hint))
-    raise UsageError(f"{where}: expected {wanted}, found {type(value).__name__}")
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """A config as plain values, for JSON metadata."""
-    return asdict(config)

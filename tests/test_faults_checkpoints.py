@@ -12,8 +12,8 @@ import torch
 from conftest import TINY, draw_folder, refused, run
 from safetensors.torch import load, save, save_file
 
-from metagan_cli.config import to_dict
 from metagan_cli.store.tensors import FORMAT, write_tensors
+from metagan_cli.values import to_dict
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import torch
 from conftest import run
 from PIL import Image, ImageDraw
 
-from metagan_cli.config import from_dict, to_dict
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.data.readers.geometry import Fitting, Form, check_size, common_form, outline, squared
 from metagan_cli.data.readers.support import Support
 from metagan_cli.data.restoring import given_back
 from metagan_cli.errors import UsageError
 from metagan_cli.images.sheets import to_bytes
+from metagan_cli.values import from_dict, to_dict
 
 RED, GREEN, WHITE = (200, 30, 40), (20, 160, 60), (255, 255, 255)
 

@@ -27,7 +27,7 @@ from metagan_cli.training import outer_loop as outer
 from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
 from metagan_cli.workflows import training
-from metagan_cli.workflows.adapt import adapt_images
+from metagan_cli.workflows.adapt import learn
 
 CPU = torch.device("cpu")
 TRAIN = TrainConfig(
@@ -96,13 +96,10 @@ def test_every_learner_trains_and_resumes_bit_for_bit(
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     stats = [(tmp_path / name / "stats.jsonl").read_text() for name in ("whole", "parts")]
     assert stats[0] == stats[1]
-    adapted = adapt_images(
-        draw_folder(tmp_path / "folder", 4), AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), learner)
-    )
+    adapted = learn(draw_folder(tmp_path / "folder", 4), AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), learner))
     assert adapted.inner_steps == AdaptConfig.steps
-    assert adapted.copies.samples > 0
     with pytest.raises(MetaganError, match=f"trained with {learner}"):
-        adapt_images(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
+        learn(tmp_path / "folder", AdaptConfig(str(tmp_path / "whole" / "model.safetensors"), "other"))
 
 
 @pytest.mark.slow

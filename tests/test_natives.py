@@ -20,7 +20,7 @@ from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError
 from metagan_cli.images.natives import Natives, natives_of
 from metagan_cli.store.models import load_adapted
-from metagan_cli.workflows.adapt import adapt_images
+from metagan_cli.workflows.adapt import learn
 from metagan_cli.workflows.ready import load_ready
 
 
@@ -117,21 +117,21 @@ def test_what_is_sampled_from_has_them(large: Path, tiny_model: Path) -> None:
 @pytest.mark.parametrize("kind", ["pixel art", "small"])
 def test_where_nothing_is_lost_none_are_kept(kind: str, tmp_path: Path, tiny_model: Path) -> None:
     pictures = {"pixel art": [sprite(16, 16, 6), sprite(16, 16, 6, 1)], "small": [photograph(32, 30), photograph(30, 32, 2)]}
-    adapted = adapt_images(fill(tmp_path, *pictures[kind]), AdaptConfig(str(tiny_model), steps=0))
+    adapted = learn(fill(tmp_path, *pictures[kind]), AdaptConfig(str(tiny_model), steps=0))
     assert adapted.natives is None
 
 
 def test_as_many_are_kept_as_the_state_has(tmp_path: Path, tiny_model: Path) -> None:
     folder = draw_folder(tmp_path / "images", 34, size=64)
-    adapted = adapt_images(folder, AdaptConfig(str(tiny_model), steps=0))
+    adapted = learn(folder, AdaptConfig(str(tiny_model), steps=0))
     assert adapted.natives is not None
-    assert len(adapted.natives.coded) == adapted.shots == 32
+    assert len(adapted.natives.coded) == len(adapted.images) == 32
     assert adapted.natives.side == 64
 
 
 def test_transparent_ones_keep_their_alpha(tmp_path: Path, tiny_model: Path) -> None:
     folder = fill(tmp_path, drawn(BROWN, side=70), drawn(BROWN, 4, side=70))
-    natives = adapt_images(folder, AdaptConfig(str(tiny_model), steps=0)).natives
+    natives = learn(folder, AdaptConfig(str(tiny_model), steps=0)).natives
     assert natives is not None
     alpha = natives.picture(0)[1]
     assert alpha is not None

@@ -25,6 +25,7 @@ from metagan_cli.cli.options import (
 from metagan_cli.config import DEPTHS, AdaptConfig
 
 if TYPE_CHECKING:
+    from metagan_cli.learners.fine_tuning import Deepened
     from metagan_cli.workflows.adapt import Adapted
 
 EXAMPLE = "metagan adapt ./my_samples/ -o runes.safetensors"
@@ -79,35 +80,36 @@ def adapt(
     from metagan_cli.workflows import adapt as workflow
 
     adapted = workflow.adapt(folder, out, settings, device=device, overwrite=overwrite, report=console.progress)
-    workflow.tell_support(adapted.support, console.note, console.detail)
+    learned = adapted.learned
+    workflow.tell_support(learned.support, console.note, console.detail)
     for warning in adapted.warnings:
         console.warn(warning)
-    values = {"out": str(out), "base": adapted.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
-    values["skipped"] = [list(pair) for pair in adapted.support.skipped]
-    values["notes"] = list(adapted.support.notes)
+    values = {"out": str(out), "base": learned.base.name, "seconds": round(adapted.seconds, 2)} | adapted.metadata
+    values["skipped"] = [list(pair) for pair in learned.support.skipped]
+    values["notes"] = list(learned.support.notes)
     console.facts("adapt", values, _facts(adapted, out))
 
 
 def _facts(adapted: "Adapted", out: Path) -> list[Fact]:
-    report, support = adapted.copies, adapted.support
-    used = f"{adapted.shots} of {support.found} images" if adapted.shots < support.found else f"{adapted.shots} images"
+    learned, report, support = adapted.learned, adapted.copies, adapted.learned.support
+    shots = len(learned.images)
+    used = f"{shots} of {support.found} images" if shots < support.found else f"{shots} images"
     look = "light on dark" if support.light_on_dark else "dark on light"
     near = f"median distance to the nearest example {report.nearest:.3f}"
     if report.examples_nearest is not None:
         near += f" (between the examples themselves {report.examples_nearest:.3f})"
     return [
         ("read", f"{used}, {support.form.words}, {look}; {support.passed_over} skipped"),
-        ("base", f"{adapted.base.name} ({adapted.reason}), feed-forward step and {adapted.inner_steps} inner steps"),
-        *_depth_fact(adapted),
+        ("base", f"{learned.base.name} ({learned.reason}), feed-forward step and {learned.inner_steps} inner steps"),
+        *_depth_fact(learned.deepened),
         ("motifs", adapted.family.words),
         ("copies", f"{report.copies} of {report.samples} test samples; {near}"),
         ("wrote", f"{out} in {adapted.seconds:.1f} s"),
     ]
 
 
-def _depth_fact(adapted: "Adapted") -> list[Fact]:
-    if adapted.deepened is None:
+def _depth_fact(tried: "Deepened | None") -> list[Fact]:
+    if tried is None:
         return []
-    tried = adapted.deepened
     opened = "nothing but the state, more did not help" if tried.depth == DEPTHS[0] else tried.depth
     return [("opened", f"{opened}: {tried.steps} steps, judged by {tried.held_out} held-out images")]

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from metagan_cli.data.readers.geometry import Form, _cells
+from metagan_cli.data.readers.geometry import Form, cells_of
 from metagan_cli.images.distance import rim
 
 GROUND = 12  # levels by which painted ground may differ from the ground
@@ -36,7 +36,7 @@ def given_back(images: Tensor, form: Form, wanted: str, opaque: bool = False) ->
 def _drawn_pixels(images: Tensor, form: Form) -> Tensor:
     """One pixel of the palette for each block of results uint8 [N, S, S, C]."""
     side, width, height = images.shape[1], form.width // form.block, form.height // form.block
-    cells = _cells(max(width, height), side)
+    cells = cells_of(max(width, height), side)
     means = F.avg_pool2d(images.permute(0, 3, 1, 2).float(), side // cells).permute(0, 2, 3, 1)
     top, left = (cells - height) // 2, (cells - width) // 2
     palette = torch.tensor(form.palette, dtype=torch.float32)

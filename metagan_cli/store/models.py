@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from metagan_cli.config import ModelConfig, VariationRules, from_dict, to_dict
+from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.images.natives import Natives
 from metagan_cli.learners.base import Learner
@@ -21,6 +21,7 @@ from metagan_cli.store.features import load_ruler
 from metagan_cli.store.natives import described, natives_in, tensors_of
 from metagan_cli.store.shipped import find_features
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
+from metagan_cli.values import from_dict, to_dict
 
 IN_FILES = {"modulation": "gains", "critic_modulation": "judge"}  # parts of the state that files call otherwise
 

@@ -5,8 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from metagan_cli.config import Recipe, VariationRules, from_dict
+from metagan_cli.config import Recipe, VariationRules
 from metagan_cli.errors import UsageError
+from metagan_cli.values import from_dict
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -1,8 +1,6 @@
 """A run folder: config, stats, previews, the newest model, and the state to resume from."""
 
-import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from metagan_cli.config import DataConfig, Recipe, to_dict
+from metagan_cli.config import DataConfig, Recipe
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
 from metagan_cli.store.files import sweep, write_bytes
 from metagan_cli.store.recipes import read_recipe, to_toml
 from metagan_cli.store.tensors import TensorFile, read_tensors, write_tensors
+from metagan_cli.values import to_dict
 
 _STATE = re.compile(r"step-(\d+)\.safetensors$")
 MAY_CHANGE = {"steps", "every", "keep"}  # settings of [train] that a resumed run may change
@@ -55,27 +54,6 @@ class RunFolder:
         if differences:
             raise UsageError(f"{self.path}: the run began otherwise: {'; '.join(differences)}; use another folder")
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the folder against a second run. Raises OutputError that names the other's pid."""
-        lock, stood = self.path / "lock", self.path.exists()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                _refuse_or_clear(lock)
-            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be used ({error.strerror})") from error
-        with os.fdopen(descriptor, "w") as file:
-            file.write(str(os.getpid()))
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-            if not stood:
-                with contextlib.suppress(OSError):  # in which a run lives now
-                    self.path.rmdir()
-
     def save_state(self, step: int, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
         """Writes the state after `step` steps, and removes the oldest beyond `keep`."""
         write_tensors(self.state / f"step-{step:08d}.safetensors", "run", tensors, {"step": step} | figures)
@@ -111,15 +89,6 @@ class RunFolder:
 
     def _states(self) -> list[Path]:
         return sorted(path for path in self.state.glob("step-*.safetensors") if _STATE.search(path.name))
-
-
-def _refuse_or_clear(lock: Path) -> None:
-    """Removes a lock whose process is gone."""
-    text = lock.read_text()
-    pid = int(text) if text.isdigit() else 0
-    if pid and pid != os.getpid() and Path(f"/proc/{pid}").exists():
-        raise OutputError(f"{lock.parent}: another run is writing here (pid {pid})")
-    lock.unlink()
 
 
 def _differences(before: Recipe, after: Recipe) -> Iterator[str]:

@@ -101,9 +101,7 @@ class GuestLoop(Resumable):
         return near, total
 
     def _unlike(self, images: Tensor, wanted: Tensor, tasks: int) -> Tensor:
-        """How far images are from others [N, C, S, S], of so many hands, to the net: each by what it sees and by motif, all as
-        a set by hand.
-        """
+        """How far images are from others [N, C, S, S], of so many hands, to the net: each by itself, a hand's as a set."""
         seen, known = self.net.maps(images), self.net.maps(wanted)
         parts = [_relative(a, b) for a, b in zip(seen, known, strict=True)]
         hand, motif = self.net.read(seen)

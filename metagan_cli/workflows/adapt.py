@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from metagan_cli.config import DEPTHS, AdaptConfig, to_dict
+from metagan_cli.config import DEPTHS, AdaptConfig
 from metagan_cli.data.readers.geometry import Array, Form
 from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
@@ -28,6 +28,7 @@ from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.store.shipped import find_model
+from metagan_cli.values import to_dict
 from metagan_cli.workflows.kinship import Family, family_of
 from metagan_cli.workflows.plain import plain_drawings
 from metagan_cli.workflows.progress import Report, silent
@@ -38,6 +39,7 @@ TRIED = 32  # samples that the copy test looks at
 
 
 Check = Callable[[torch.Tensor, Form], object]  # images [K, C, S, S] and their form; raises MetaganError
+Load = Callable[[Path], BaseModel]  # a base model from its file
 
 
 def any_images(images: torch.Tensor, form: Form) -> None:
@@ -45,35 +47,76 @@ def any_images(images: torch.Tensor, form: Form) -> None:
 
 
 @dataclass(frozen=True)
-class Adapted:
-    """An adapted model and everything worth saying about it."""
+class Learned:
+    """What came of a few images."""
 
     state: TaskState
     base: BaseModel
     reason: str  # why this base
     support: Support
-    shots: int
     inner_steps: int
     deepened: Deepened | None  # where more than the state was opened
-    copies: CopyReport
     distance: float | None  # from the base's training tasks; above 1 is far
+    warnings: tuple[str, ...]
+    natives: Natives | None  # the examples at their own size, where that is larger than the model's and wanted
+
+    @property
+    def images(self) -> torch.Tensor:
+        """Those that were used [K, C, S, S] in [-1, 1]."""
+        return self.support.images[:MOST_SHOTS]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """An adapted model and everything worth saying about it."""
+
+    learned: Learned
+    copies: CopyReport
+    family: Family  # what the images are to each other
     seconds: float
     warnings: tuple[str, ...]
-    family: Family  # what the images are to each other
     metadata: dict[str, Any] = field(default_factory=dict)
-    natives: Natives | None = None  # the examples at their own size, where that is larger than the model's and wanted
 
 
 def adapt_images(
     source: Source, settings: AdaptConfig, device: str = "auto", report: Report = silent, check: Check = any_images
 ) -> Adapted:
+    """`learn`, and what a person should know of the result. Raises InputError for the images, CheckpointError for the model."""
+    start = time.monotonic()
+    learned = learn(source, settings, device, report, check)
+    support, images = learned.support, learned.images
+    report("test samples", 0, TRIED)
+    copies = copy_report(Sampler(learned.base.nets, learned.state).draw(range(TRIED)), images)
+    family = family_of(images)
+    metadata = {
+        "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
+        "form": to_dict(support.form),
+        "inner_steps": learned.inner_steps,
+        "depth": learned.deepened.as_dict() if learned.deepened else {"depth": "state"},
+        "seed": settings.seed,
+        "copies": copies.as_dict(),
+        "distance": learned.distance,
+        "family": asdict(family),
+    }
+    warnings = (*learned.warnings, *_copy_warning(copies))
+    return Adapted(learned, copies, family, time.monotonic() - start, warnings, metadata)
+
+
+def learn(
+    source: Source,
+    settings: AdaptConfig,
+    device: str = "auto",
+    report: Report = silent,
+    check: Check = any_images,
+    load: Load = load_model,
+) -> Learned:
     """Reads a folder or images, picks the base model and adapts it, unless `check` refuses the images before.
 
-    Raises InputError for the images, CheckpointError for the model.
+    `load` is for callers that have base models already. Raises InputError for the images, CheckpointError for the model.
     """
     start = time.monotonic()
     chosen = choose_device(device)
-    base, support, reason = read_examples(source, settings, report)
+    base, support, reason = read_examples(source, settings, report, load)
     images = support.images[:MOST_SHOTS]
     check(images, support.form)
     natives = None if settings.compact else _natives(support, images, report)
@@ -83,42 +126,13 @@ def adapt_images(
     distance = domain_from_dict(base.metadata["domain"]).distance(images) if "domain" in base.metadata else None
     is_far = distance is not None and distance > 1
     state, taken, deepened = _adapt(base, images.to(chosen), settings, start, is_far, report)
-    report("test samples", 0, TRIED)
-    copies = copy_report(Sampler(base.nets, state).draw(range(TRIED)), images)
-    family = family_of(images)
     warnings = (
         *support.warnings,
         *_budget_warning(taken, settings.steps),
         *_depth_warning(settings.depth, deepened),
         *domain_warning(distance, base.name),
-        *_copy_warning(copies),
     )
-    metadata = {
-        "support": {"found": support.found, "used": len(images), "light_on_dark": support.light_on_dark},
-        "form": to_dict(support.form),
-        "inner_steps": taken,
-        "depth": deepened.as_dict() if deepened else {"depth": "state"},
-        "seed": settings.seed,
-        "copies": copies.as_dict(),
-        "distance": distance,
-        "family": asdict(family),
-    }
-    return Adapted(
-        state,
-        base,
-        reason,
-        support,
-        len(images),
-        taken,
-        deepened,
-        copies,
-        distance,
-        time.monotonic() - start,
-        warnings,
-        family,
-        metadata,
-        natives,
-    )
+    return Learned(state, base, reason, support, taken, deepened, distance, warnings, natives)
 
 
 def adapt(
@@ -135,8 +149,14 @@ def adapt(
     if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
     adapted = adapt_images(source, settings, device, report)
-    save_adapted(out, adapted.state, adapted.base, adapted.metadata, settings.standalone, adapted.natives)
+    save(out, adapted, settings.standalone)
     return adapted
+
+
+def save(out: Path, adapted: Adapted, standalone: bool) -> None:
+    """Writes what was adapted, where `standalone` with its base. Raises OutputError."""
+    learned = adapted.learned
+    save_adapted(out, learned.state, learned.base, adapted.metadata, standalone, learned.natives)
 
 
 def tell_support(support: Support, note: Callable[[str], None], detail: Callable[[str], None]) -> None:
@@ -148,16 +168,18 @@ def tell_support(support: Support, note: Callable[[str], None], detail: Callable
         detail(f"nearly the same: {first} and {second}")
 
 
-def read_examples(source: Source, settings: AdaptConfig, report: Report) -> tuple[BaseModel, Support, str]:
+def read_examples(
+    source: Source, settings: AdaptConfig, report: Report, load: Load = load_model
+) -> tuple[BaseModel, Support, str]:
     """The base model, the images in its format, and why it was chosen.
 
     Raises InputError for the images, CheckpointError for the model.
     """
     if settings.base != "auto":
-        base = _load(find_model(settings.base), settings)
+        base = _checked(load(find_model(settings.base)), settings)
         return base, read_for(source, base.config, settings, report), "as asked"
     suited = suited_model(source, settings, report)
-    return _load(suited.model.path, settings), suited.support, suited.reason
+    return _checked(load(suited.model.path), settings), suited.support, suited.reason
 
 
 def _natives(support: Support, images: torch.Tensor, report: Report) -> Natives | None:
@@ -174,8 +196,7 @@ def _natives(support: Support, images: torch.Tensor, report: Report) -> Natives 
     return natives_of(map(read, range(count)), side, channels)
 
 
-def _load(path: Path, settings: AdaptConfig) -> BaseModel:
-    base = load_model(path)
+def _checked(base: BaseModel, settings: AdaptConfig) -> BaseModel:
     if settings.learner not in (None, base.config.learner):
         raise UsageError(f"--learner {settings.learner}: '{base.name}' was trained with {base.config.learner}")
     return base

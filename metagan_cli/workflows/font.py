@@ -14,7 +14,7 @@ from metagan_cli.images.vectors import tracer
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.fonts import check_family, font_bytes, font_tools
 from metagan_cli.store.pictures import check_target
-from metagan_cli.workflows.adapt import adapt_images, domain_warning, read_examples
+from metagan_cli.workflows.adapt import domain_warning, learn, read_examples
 from metagan_cli.workflows.characters import ALSO, characters
 from metagan_cli.workflows.letters import drawn_letters, new_letters
 from metagan_cli.workflows.lines import Line, line_of
@@ -83,8 +83,8 @@ def _read(
     """What paints new letters, if they are wanted, the folder's pictures, and warnings."""
     if not request.new:
         return None, read_examples(request.folder, settings, report)[1], ()
-    adapted = adapt_images(request.folder, settings, device, report)
-    return ready_of(adapted, settings), adapted.support, tuple(domain_warning(adapted.distance, adapted.base.name))
+    learned = learn(request.folder, settings, device, report)
+    return ready_of(learned, settings), learned.support, tuple(domain_warning(learned.distance, learned.base.name))
 
 
 def _line_of(drawn: Sequence[Letter], support: Support) -> Line:

@@ -11,6 +11,7 @@ from metagan_cli.config import Recipe
 from metagan_cli.devices import choose_device, drawing_processes
 from metagan_cli.errors import MetaganError, OutputError, UsageError
 from metagan_cli.images.sheets import picture
+from metagan_cli.store.locks import locked
 from metagan_cli.store.models import save_model
 from metagan_cli.store.pictures import write_png
 from metagan_cli.store.runs import RunFolder
@@ -72,7 +73,7 @@ def meta_train(
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, not a folder for a run")
     chosen = choose_device(device)
-    with run.locked():
+    with locked(folder):
         if resume:
             run.check_same(recipe)
         make_events = _events_writer() if tensorboard else None

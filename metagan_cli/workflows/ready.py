@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from metagan_cli.config import AdaptConfig, from_dict
+from metagan_cli.config import AdaptConfig
 from metagan_cli.data.readers.geometry import Form
 from metagan_cli.data.readers.support import Support
 from metagan_cli.devices import choose_device
@@ -16,7 +16,8 @@ from metagan_cli.images.natives import Natives
 from metagan_cli.networks.state import TaskState, state_of
 from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
 from metagan_cli.store.shipped import shipped_models
-from metagan_cli.workflows.adapt import Adapted, Check, adapt_images, any_images
+from metagan_cli.values import from_dict
+from metagan_cli.workflows.adapt import Check, Learned, any_images, learn
 from metagan_cli.workflows.progress import Report, silent
 
 AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
@@ -55,7 +56,7 @@ def load_ready(
     """
     if source.is_dir():
         settings = settings or AdaptConfig()
-        return ready_of(adapt_images(source, settings, device, report, check), settings)
+        return ready_of(learn(source, settings, device, report, check), settings)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.metadata["base"])
     check_state(source, loaded.state, base)
@@ -67,14 +68,14 @@ def load_ready(
     return Ready(state, base, loaded.hash, light_on_dark, form, natives=loaded.natives)
 
 
-def ready_of(adapted: Adapted, settings: AdaptConfig) -> Ready:
-    """What was adapted now, by these settings."""
+def ready_of(learned: Learned, settings: AdaptConfig) -> Ready:
+    """What was learned now, by these settings."""
     own = {name: getattr(settings, name) for name in AS_ADAPTED}
-    digest = hashlib.blake2b(f"{adapted.base.hash} {own}".encode(), digest_size=32)
-    digest.update(adapted.state.bases.cpu().numpy().tobytes())
-    support = adapted.support
+    digest = hashlib.blake2b(f"{learned.base.hash} {own}".encode(), digest_size=32)
+    digest.update(learned.state.bases.cpu().numpy().tobytes())
+    support = learned.support
     look = support.light_on_dark, support.form
-    return Ready(adapted.state, adapted.base, digest.hexdigest(), *look, support, adapted.warnings, own, adapted.natives)
+    return Ready(learned.state, learned.base, digest.hexdigest(), *look, support, learned.warnings, own, learned.natives)
 
 
 def _form(source: Path, values: dict[str, Any]) -> Form:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from metagan_cli.config import Recipe, to_dict
+from metagan_cli.config import Recipe
 from metagan_cli.store.recipes import read_recipe, to_toml
+from metagan_cli.values import to_dict
 
 
 def recipe_to_begin_with(folder: Path, config: Path | None, resume: bool) -> Recipe:

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from metagan_cli.config import AdaptConfig, from_dict
+from metagan_cli.config import AdaptConfig
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.sampling.seeds import parse_seeds
 from metagan_cli.store import pictures
+from metagan_cli.values import from_dict
 from metagan_cli.workflows.ready import AS_ADAPTED, Ready
 from metagan_cli.workflows.sample import AS_DRAWN, SampleRequest
 

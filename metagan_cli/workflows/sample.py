@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from metagan_cli.workflows.kinship import family_of
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
+from metagan_cli.workflows.threads import in_threads
 from metagan_cli.workflows.vectors import Drawing, as_svg, drawing_of
 
 GRID_LIMIT = 10_000  # images in one picture
@@ -44,8 +44,6 @@ AS_DRAWN = (
     "motifs",
     "variants",
 )  # and of a request, but for which images it asks for
-PAINTERS = 4  # threads, at most, that paint and write single pictures
-AHEAD = 2 * PAINTERS  # pictures that are begun before the first is written
 TESTED = 256  # samples that the copy test looks at
 
 
@@ -241,14 +239,8 @@ class Singles:
 
     def write(self, place: int, drawn: Drawn) -> None:
         """Writes some samples; the first has this place among all."""
-        waiting = deque[Future[None]]()
-        with ThreadPoolExecutor(min(PAINTERS, torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for i, paint in enumerate(self.painting.works(drawn), start=place):
-                waiting.append(pool.submit(self._write, i, paint))
-                if len(waiting) > AHEAD:
-                    waiting.popleft().result()
-            for written in waiting:
-                written.result()
+        for _ in in_threads(partial(self._write, i, paint) for i, paint in enumerate(self.painting.works(drawn), start=place)):
+            pass
 
     def _write(self, i: int, paint: Callable[[], Tensor]) -> None:
         request, image = self.request, paint()

@@ -22,7 +22,7 @@ FIRST = 3  # folders and endings that a note names
 
 
 @dataclass(frozen=True)
-class _Scan:
+class Scan:
     """What lies in a folder."""
 
     images: list[Path] = field(default_factory=list)
@@ -47,7 +47,7 @@ def read_folder(
     `report` is told how many are read, of how many.
     Raises InputError where the folder or, unless `skip_bad`, any of its images cannot be read.
     """
-    found = _scan(folder, deep)
+    found = scan(folder, deep)
     if not found.images:
         raise InputError(_nothing(folder, found))
     chosen = found.images if len(found.images) <= most else _choose(found.images, most)
@@ -70,7 +70,7 @@ def read_folder(
     )
 
 
-def _scan(folder: Path, deep: bool) -> _Scan:
+def scan(folder: Path, deep: bool) -> Scan:
     """What lies in a folder, but for hidden files. Raises InputError where that cannot be seen."""
     try:
         mode = folder.stat().st_mode
@@ -80,7 +80,7 @@ def _scan(folder: Path, deep: bool) -> _Scan:
         raise InputError(f"{shown(folder)}: cannot be read ({getattr(error, 'strerror', error)})") from error
     if not stat.S_ISDIR(mode):
         raise InputError(f"{shown(folder)}: a file, not a folder of images")
-    found = _Scan()
+    found = Scan()
     for path in _files(folder, found.skipped, deep):
         if is_hidden(path):
             continue
@@ -164,7 +164,7 @@ def _endings(others: list[Path]) -> str:
     return ", ".join(f"{count} {ending}" for ending, count in first) + (f" and {left} others" if left else "")
 
 
-def _nothing(folder: Path, found: _Scan) -> str:
+def _nothing(folder: Path, found: Scan) -> str:
     accepted = "accepted are " + " ".join(ENDINGS)
     skipped, others = sorted(found.skipped), found.others
     if skipped:

@@ -231,7 +231,7 @@ def _rim(pixels: Array) -> Array:
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
-def _cells(longer: int, size: int) -> int:
+def cells_of(longer: int, size: int) -> int:
     """Drawn pixels a side of the square that `longer` of them are laid in: as few as divide the size."""
     return next(n for n in range(longer, size + 1) if size % n == 0)
 
@@ -239,7 +239,7 @@ def _cells(longer: int, size: int) -> int:
 def _blown_up(drawn: Array, size: int, ground: Array) -> Array:
     """Drawn pixels [h, w, C] in the middle of a square whose side divides the size, each as a block of it."""
     height, width = drawn.shape[:2]
-    cells = _cells(max(height, width), size)
+    cells = cells_of(max(height, width), size)
     square = np.tile(ground, (cells, cells, 1))
     top, left = (cells - height) // 2, (cells - width) // 2
     square[top : top + height, left : left + width] = drawn

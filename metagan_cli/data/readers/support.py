@@ -56,8 +56,13 @@ class Support:
     light_on_dark: bool
     colourful: bool  # whether so many of the images have colours that something would be missed without
     native_side: int  # pixels a side of the square in which nothing is lost; 0 where the model's own holds all
-    sizes: tuple[tuple[int, int], ...]  # width and height of each, in pixels
+    outlines: tuple[Outline, ...]  # of each
     at_side: Callable[[int, int], Array]  # an image by its number, read again at that many pixels a side; see `Finer`
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of each image, in pixels."""
+        return tuple((outline.width, outline.height) for outline in self.outlines)
 
     @property
     def passed_over(self) -> int:
@@ -153,7 +158,7 @@ def read_support(
         light_on_dark=light,
         colourful=sum(image.colourful for _, image in read) > SOME * len(read),
         native_side=native_side(outlines, fitting, form, size),
-        sizes=tuple((o.width, o.height) for o in outlines),
+        outlines=tuple(outlines),
         at_side=Finer(tuple(named for named, _ in read), stamps, size, channels, fitting, tuple(turned.tolist())),
     )
 
