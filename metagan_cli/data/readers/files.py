@@ -1,9 +1,11 @@
 """Reading images safely: one file becomes one array, or there is one reason why not."""
 
+import contextlib
 import os
 import stat
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,27 +55,19 @@ def read_image(
     Raises InputError with one line that says what is wrong and what to do.
     """
     label = called(name, source)
-    data, stamp = _bytes(source) if isinstance(source, Path) else (source, ())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
-            contrast = contrast_of(opened.image, channels)
-            ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
-            rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
-            colourful = _has_colours(rgb)
-            chosen = rgb if channels == 3 else rgb.convert("L")
-            own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
-            pixels = squared(chosen, size, fitting, own.block, ground)
-            alpha = None
-            if with_alpha and ground is not None:
-                alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"{label}: needs more memory than there is") from error
-    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
-        raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
+    data, stamp = _image_bytes(source) if isinstance(source, Path) else (source, ())
+    with damage_named(label):
+        opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
+        contrast = contrast_of(opened.image, channels)
+        ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
+        rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
+        colourful = _has_colours(rgb)
+        chosen = rgb if channels == 3 else rgb.convert("L")
+        own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
+        pixels = squared(chosen, size, fitting, own.block, ground)
+        alpha = None
+        if with_alpha and ground is not None:
+            alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
     notes = [*opened.notes]
     if ground is not None:
         notes.append(f"transparent: put on {said(ground)}")
@@ -94,8 +88,33 @@ def shown(path: Path | str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _bytes(path: Path) -> tuple[bytes, tuple[int, ...]]:
-    """The content of a regular file, and what changes with it; never blocks on a pipe or a device."""
+@contextlib.contextmanager
+def damage_named(label: str) -> Iterator[None]:
+    """Whatever decoding a picture raises becomes an InputError with one line that begins with its label."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{label}: needs more memory than there is") from error
+    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
+        raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
+
+
+def _image_bytes(path: Path) -> tuple[bytes, tuple[int, ...]]:
+    data, stamp = read_bytes(path)
+    if not data:
+        raise InputError(f"{shown(path)}: empty (0 bytes)")
+    return data, stamp
+
+
+def read_bytes(path: Path, most: int = MAX_BYTES) -> tuple[bytes, tuple[int, ...]]:
+    """The content of a regular file of at most so many bytes, and what changes with it; never blocks on a pipe or a device.
+
+    Raises InputError where it cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError as error:
@@ -108,10 +127,8 @@ def _bytes(path: Path) -> tuple[bytes, tuple[int, ...]]:
         raise InputError(f"{shown(path)}: not a regular file")
     try:
         with os.fdopen(descriptor, "rb") as file:
-            if status.st_size == 0:
-                raise InputError(f"{shown(path)}: empty (0 bytes)")
-            if status.st_size > MAX_BYTES:
-                raise InputError(f"{shown(path)}: larger than {MAX_BYTES // 1_000_000} MB")
+            if status.st_size > most:
+                raise InputError(f"{shown(path)}: larger than {most // 1_000_000} MB")
             if file.read(8) == PNG:
                 _check_text_chunks(path, file)
             file.seek(0)

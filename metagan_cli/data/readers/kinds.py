@@ -35,12 +35,17 @@ def is_hidden(path: Path) -> bool:
 
 def begins_as_image(path: Path) -> bool:
     """Whether a file's first bytes are those of an image; never blocks on a pipe or a device."""
+    first = beginning(path, 12)
+    return first.startswith(BEGINNINGS) or first[8:] == b"WEBP" or first[4:] in (b"ftypavif", b"ftypavis")
+
+
+def beginning(path: Path, count: int) -> bytes:
+    """So many of a file's first bytes, or none where it cannot be read; never blocks on a pipe or a device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            first = os.read(descriptor, 12)
+            return os.read(descriptor, count)
         finally:
             os.close(descriptor)
     except OSError:
-        return False
-    return first.startswith(BEGINNINGS) or first[8:] == b"WEBP" or first[4:] in (b"ftypavif", b"ftypavis")
+        return b""

@@ -29,7 +29,7 @@ _TURNS = {
     2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM,
     5: _T.TRANSPOSE, 6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90,
 }  # fmt: skip
-_ON_ITS_SIDE = (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90)
+ON_ITS_SIDE = (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90)
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def open_picture(label: str, source: bytes | Image.Image, ending: str = "", whit
 
     Raises InputError for a size that is not read, and whatever Pillow raises.
     """
-    image, (width, height), frames = _loaded(label, source, ending)
-    turn, carried, notes = _TURNS.get(image.getexif().get(_ORIENTATION, 1)), provenance_of(image), []
+    image, (width, height), frames = loaded(label, source, ending)
+    turn, carried, notes = turn_of(image), provenance_of(image), []
     if frames > 1:
         notes.append("of several frames: the first frame")
     image, peak = plain(label, image, white)
@@ -66,20 +66,28 @@ def open_picture(label: str, source: bytes | Image.Image, ending: str = "", whit
         image = reduced(image, times)
     if turn is not None:
         image = image.transpose(turn)
-    if turn in _ON_ITS_SIDE:
+    if turn in ON_ITS_SIDE:
         width, height = height, width
     return Picture(image, width, height, peak, carried, tuple(notes))
 
 
-def _loaded(label: str, source: bytes | Image.Image, ending: str) -> tuple[Image.Image, tuple[int, int], int]:
-    """The first frame, decoded, a large JPEG at a part of its size; the size in the file; and the number of frames."""
-    with _pixel_limit(None):
-        image = source if isinstance(source, Image.Image) else _opened(label, source, ending)
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes an opened picture upright; nothing where it is."""
+    return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+
+
+def loaded(label: str, source: bytes | Image.Image, ending: str, whole: bool = False) -> tuple[Image.Image, tuple[int, int], int]:
+    """The first frame, decoded, a large JPEG at a part of its size unless `whole`; the size in the file; the number of frames.
+
+    Raises InputError for a size that is not read, and whatever Pillow raises.
+    """
+    image = source if isinstance(source, Image.Image) else opened(label, source, ending)
     is_jpeg = image.format in ("JPEG", "MPO") and not isinstance(source, Image.Image)  # a caller's own picture stays as it is
+    is_reducible = is_jpeg and not whole
     size = image.size
-    _check_size(label, size, MAX_REDUCED if is_jpeg and "progressive" not in image.info else MAX_PIXELS)
+    _check_size(label, size, MAX_REDUCED if is_reducible and "progressive" not in image.info else MAX_PIXELS)
     frames = getattr(image, "n_frames", 1)
-    if is_jpeg and (times := _times(size)) > 1:
+    if is_reducible and (times := _times(size)) > 1:
         halved = 1 << (times - 1).bit_length()  # a JPEG is decoded at a half, a quarter or an eighth
         image.draft(None, (size[0] // halved, size[1] // halved))
     with _pixel_limit(MAX_PIXELS // 2):  # Pillow refuses twice its limit: an icon may hold a larger picture than it says
@@ -90,13 +98,14 @@ def _loaded(label: str, source: bytes | Image.Image, ending: str) -> tuple[Image
     return image, size, frames
 
 
-def _opened(label: str, data: bytes, ending: str) -> Image.Image:
-    """A file's bytes as a picture, of the formats that are read alone."""
+def opened(label: str, data: bytes, ending: str) -> Image.Image:
+    """A file's bytes as a picture that is not decoded yet, of the formats that are read alone."""
     if data[4:12] in HEIC:
         raise InputError(f"{label}: {REFUSED['.heic']}")
     Image.init()
     formats = [*FORMATS, BY_ENDING.get(ending.lower(), "")]
-    return Image.open(io.BytesIO(data), formats=[name for name in formats if name in Image.OPEN])
+    with _pixel_limit(None):
+        return Image.open(io.BytesIO(data), formats=[name for name in formats if name in Image.OPEN])
 
 
 def _check_size(label: str, size: tuple[int, int], most: int) -> None:
