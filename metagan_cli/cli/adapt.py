@@ -25,8 +25,7 @@ from metagan_cli.cli.options import (
 from metagan_cli.config import DEPTHS, AdaptConfig
 
 if TYPE_CHECKING:
-    from metagan_cli.learners.fine_tuning import Deepened
-    from metagan_cli.workflows.adapt import Adapted
+    from metagan_cli.workflows.adapt import Adapted, Learned
 
 EXAMPLE = "metagan adapt ./my_samples/ -o runes.safetensors"
 ADAPT = AdaptConfig()
@@ -101,14 +100,15 @@ def _facts(adapted: "Adapted", out: Path) -> list[Fact]:
     return [
         ("read", f"{used}, {support.form.words}, {look}; {support.passed_over} skipped"),
         ("base", f"{learned.base.name} ({learned.reason}), feed-forward step and {learned.inner_steps} inner steps"),
-        *_depth_fact(learned.deepened),
+        *_depth_fact(learned),
         ("motifs", adapted.family.words),
         ("copies", f"{report.copies} of {report.samples} test samples; {near}"),
         ("wrote", f"{out} in {adapted.seconds:.1f} s"),
     ]
 
 
-def _depth_fact(tried: "Deepened | None") -> list[Fact]:
+def _depth_fact(learned: "Learned") -> list[Fact]:
+    tried = learned.deepened
     if tried is None:
         return []
     opened = "nothing but the state, more did not help" if tried.depth == DEPTHS[0] else tried.depth

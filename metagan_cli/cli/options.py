@@ -18,6 +18,12 @@ LEARNING, DRAWING, DATA, RUN, OUTPUT, GENERAL = (  # panels of --help
 )
 
 
+def given_options(context: typer.Context) -> dict[str, str]:
+    """The names of the parameters that stand on the command line, and all that they may be called there."""
+    there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
+    return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
+
+
 def read_seed(given: str | int) -> int:
     """What --seed says, or the default, which Typer has read as well. Raises UsageError."""
     text = str(given)

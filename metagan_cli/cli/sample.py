@@ -21,6 +21,7 @@ from metagan_cli.cli.options import (
     SkipBad,
     Steps,
     Verbose,
+    given_options,
     read_seed,
     text_of,
 )
@@ -145,7 +146,7 @@ def sample(
 ) -> None:
     """Draw new images."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
-    given = _given(context)
+    given = given_options(context)
     if seeds is not None and count is not None and not interpolate:
         raise UsageError(f"{given['count']} and --seeds: give one of them")
     if "seed" in given and "seeds" in given:
@@ -209,12 +210,6 @@ def sample(
     values["skipped"] = [list(pair) for pair in source.support.skipped] if source.support else []
     values["notes"] = list(source.support.notes) if source.support else []
     console.facts("sample", values, _facts(done))
-
-
-def _given(context: typer.Context) -> dict[str, str]:
-    """The names of the parameters that stand on the command line, and all that they may be called there."""
-    there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
-    return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
 
 
 def _facts(done: "Sampled") -> list[Fact]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 Points = np.ndarray[Any, np.dtype[np.float64]]  # [P, 2]
-DENSE = 8  # parts that a side is divided in, so that what is bent is bounded by more than its corners
+AROUND = 32  # corners of an ellipse
 
 
 def area_of(ring: Points) -> float:
@@ -33,8 +33,10 @@ def _halved(ring: Points, axis: int, bound: float, sign: int) -> Iterator[Points
             yield corner
 
 
-def denser(ring: Points) -> Points:
-    """A ring with further corners on its sides."""
-    shares = np.arange(DENSE)[None, :, None] / DENSE
-    denser: Points = (ring[:, None] * (1 - shares) + np.roll(ring, -1, 0)[:, None] * shares).reshape(-1, 2)
-    return denser
+def round_in(ring: Points) -> Points:
+    """The ellipse in a box [4, 2], whose bounds are the box's: as things are that have no corners where their box has."""
+    (left, top), (right, bottom) = ring.min(0), ring.max(0)
+    turns = 2 * np.pi * np.arange(AROUND) / AROUND
+    sides = np.array([(right - left) / 2, (bottom - top) / 2])
+    places: Points = np.stack([np.cos(turns), np.sin(turns)], 1) * sides + np.array([left + right, top + bottom]) / 2
+    return places

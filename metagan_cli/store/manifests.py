@@ -39,20 +39,20 @@ class Manifest:
             self._read()
 
     def begin(self, header: Record, overwrite: bool) -> None:
-        """Starts the file, or goes on with one of the same settings. Raises OutputError where they were others."""
+        """Goes on with a file of the same settings; forgets it to overwrite it. Raises OutputError where they were others."""
         header = {"metagan": VERSION, "kind": KIND} | header
         if self.header and self.header != header and not overwrite:
             other = sorted(name for name in header.keys() | self.header.keys() if header.get(name) != self.header.get(name))
             raise OutputError(
                 f"{self.path}: was made with another {' and '.join(other)}; name another folder, or --overwrite makes it anew"
             )
-        if self.header != header:
+        if self.header != header or overwrite:
             self.blocks = {}
         self.header = header
-        self.rewrite(list(self.blocks.values()))
 
     def rewrite(self, blocks: Sequence[Block]) -> None:
         """The whole file, with these blocks. Raises OutputError."""
+        self.blocks = {block.name: block for block in blocks}
         write_bytes(self.path, "".join(_lines([self.header])).encode() + "".join(map(text_of, blocks)).encode())
 
     def add(self, block: Block) -> None:

@@ -14,16 +14,16 @@ from metagan_cli.data.readers.levels import FULL
 from metagan_cli.data.readers.opening import loaded, turn_of
 from metagan_cli.errors import InputError
 
-Labels = NDArray[Any]  # uint8, uint16 or int32 [H, W]
+Labels = NDArray[Any]  # uint8, uint16 or uint32 [H, W]
 BYTES = {"LA": 2, "RGB": 3, "RGBA": 4}  # of a pixel of masks whose labels are colours
 
 
 def read_mask(path: Path, width: int, height: int, image: Path | None = None) -> Labels:
     """The labels [H, W] of an image of that upright width and height.
 
-    They are a palette's indices, gray levels (0 and 1 of 1-bit masks), or indices into the colours of a mask without a palette,
-    of which black, or what is wholly clear, is always the first. A mask with the size that `image` has in its file, on its side,
-    is turned like that. Raises InputError for a mask of another size, or a damaged one.
+    They are a palette's indices, gray levels (0 and 1 of 1-bit masks), or the colours of a mask without a palette, each as one
+    number, of which 0 is black, or wholly clear, and stands for nothing. A mask with the size that `image` has in its file, on
+    its side, is turned like that. Raises InputError for a mask of another size, or a damaged one.
     """
     label = shown(path)
     with damage_named(label):
@@ -31,8 +31,7 @@ def read_mask(path: Path, width: int, height: int, image: Path | None = None) ->
         if (turn := turn_between(label, mask.size, (width, height), image)) is not None:
             mask = mask.transpose(turn)
         if mask.mode in BYTES:
-            pixels = _packed(mask)
-            return np.searchsorted(_colours(pixels, mask.mode), pixels).astype(np.int32)
+            return _packed(mask)
         return _levels(label, mask)
 
 
@@ -44,7 +43,8 @@ def write_mask(labels: Labels, like: Path) -> bytes:
     with damage_named(shown(like)):
         mask, more = _opened(like), {}
         if mask.mode in BYTES:
-            picture = _unpacked(_colours(_packed(mask), mask.mode)[labels], mask.mode)
+            nothing = 255 if mask.mode != "RGB" and _packed(mask).all() else 0  # of one that is opaque all over
+            picture = _unpacked(np.where(labels == 0, nothing, labels).astype(np.uint32), mask.mode)
         elif mask.mode == "1":
             picture = Image.fromarray(labels.astype(np.bool_))
         elif mask.mode == "P":
@@ -91,9 +91,3 @@ def _packed(mask: Image.Image) -> NDArray[np.uint32]:
 def _unpacked(pixels: NDArray[np.uint32], mode: str) -> Image.Image:
     shifts = [np.uint32(8 * channel) for channel in reversed(range(BYTES[mode]))]
     return Image.fromarray(np.stack([(pixels >> shift & 255).astype(np.uint8) for shift in shifts], axis=-1))
-
-
-def _colours(pixels: NDArray[np.uint32], mode: str) -> NDArray[np.uint32]:
-    """The colours of a mask, in order, and what stands for nothing: black, or what is clear where anything is."""
-    nothing = np.uint32(0 if mode == "RGB" or not pixels.all() else 255)
-    return np.unique(np.append(np.unique(pixels), nothing))

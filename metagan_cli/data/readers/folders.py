@@ -153,7 +153,7 @@ def _merged(folder: Path, images: list[Path]) -> list[str]:
         what = f"{count} merged with its own images: {names}"
     else:
         what = f"{len(inner)} folders are merged: {names}"
-    return [f"{what}; for new images of one of them: metagan adapt {shlex.quote(shown(inner[0]))}"]
+    return [f"{what}; for new images of each of them: metagan augment {shlex.quote(shown(folder))} -o OUT"]
 
 
 def _endings(others: list[Path]) -> str:

@@ -15,7 +15,6 @@ from metagan_cli.data.readers.files import ReadImage, called, read_image, shown
 from metagan_cli.data.readers.finer import Finer, Named, Read, native_side
 from metagan_cli.data.readers.geometry import (
     ALIKE,
-    Array,
     Fitting,
     Form,
     Outline,
@@ -57,12 +56,17 @@ class Support:
     colourful: bool  # whether so many of the images have colours that something would be missed without
     native_side: int  # pixels a side of the square in which nothing is lost; 0 where the model's own holds all
     outlines: tuple[Outline, ...]  # of each
-    at_side: Callable[[int, int], Array]  # an image by its number, read again at that many pixels a side; see `Finer`
+    at_side: Finer  # reads an image by its number again, at so many pixels a side
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Width and height of each image, in pixels."""
         return tuple((outline.width, outline.height) for outline in self.outlines)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where each image that was read from a file lies."""
+        return tuple(source for _, source in self.at_side.sources if isinstance(source, Path))
 
     @property
     def passed_over(self) -> int:

@@ -1,0 +1,139 @@
+"""metagan augment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metagan_cli.cli.console import Console, Fact
+from metagan_cli.cli.options import (
+    DATA,
+    DRAWING,
+    OUTPUT,
+    AsJson,
+    Base,
+    Depth,
+    Device,
+    Fit,
+    Overwrite,
+    Quiet,
+    SkipBad,
+    Steps,
+    Verbose,
+    given_options,
+    read_seed,
+)
+from metagan_cli.config import FORMATS, AdaptConfig, AugmentConfig
+from metagan_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from metagan_cli.workflows.augment.run import Augmented
+
+EXAMPLE = "metagan augment ./animals -n 50 -o ./more-animals"
+ADAPT, AUGMENT = AdaptConfig(depth="state"), AugmentConfig()
+KEPT = ("count", "per_class", "seed", "truncation", "size", "file_format", "drop_copies", "least", "new_only", "base", "steps",
+        "depth", "fit", "skip_bad")  # fmt: skip  # options that the manifest of --like answers
+
+
+def augment(
+    context: typer.Context,
+    tree: Annotated[Path, typer.Argument(metavar="TREE", help="A folder of class folders.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A folder for the results.", rich_help_panel=OUTPUT)],
+    count: Annotated[
+        int,
+        typer.Option("-n", "--count", metavar="N", min=0, max=1_000_000, help="New ones of each class.", rich_help_panel=DRAWING),
+    ] = AUGMENT.count,
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            "--per-class", metavar="N", min=1, max=1_000_000, help="Fill each class up to so many.", rich_help_panel=DRAWING
+        ),
+    ] = None,
+    new_only: Annotated[bool, typer.Option("--new-only", help="Without the originals.", rich_help_panel=OUTPUT)] = False,
+    drop_copies: Annotated[
+        bool, typer.Option("--drop-copies", help="Others for what is nearly an original.", rich_help_panel=DRAWING)
+    ] = False,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="S", parser=read_seed, help="New images S, S+1, ...", rich_help_panel=DRAWING),
+    ] = AUGMENT.seed,
+    truncation: Annotated[
+        float, typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.", rich_help_panel=DRAWING)
+    ] = AUGMENT.truncation,
+    size: Annotated[
+        str,
+        typer.Option(
+            "--size", metavar="SIZE", help="model, folder, 128, 48x64; auto is the class's, at most 1024.", rich_help_panel=OUTPUT
+        ),
+    ] = AUGMENT.size,
+    file_format: Annotated[
+        str, typer.Option("--format", metavar="NAME", help=f"{', '.join(FORMATS[:-1])}.", rich_help_panel=OUTPUT)
+    ] = AUGMENT.format,
+    least: Annotated[
+        float,
+        typer.Option(
+            "--least", metavar="SHARE", min=0, max=1, help="Of a labelled thing, else it is dropped.", rich_help_panel=DATA
+        ),
+    ] = AUGMENT.least,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="One of N parts of the classes.", rich_help_panel=DATA),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option("--like", metavar="FILE", help="Again, with the settings in a manifest.jsonl.", rich_help_panel=DRAWING),
+    ] = None,
+    base: Base = ADAPT.base,
+    steps: Steps = ADAPT.steps,
+    depth: Depth = ADAPT.depth,
+    fit: Fit = ADAPT.fit,
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Put new images into a tree of class folders, and labels with them."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
+    given = given_options(context)
+    if "count" in given and "per_class" in given:
+        raise UsageError(f"{given['count']} and {given['per_class']}: give one of them")
+    for option in (given[name] for name in KEPT if like is not None and name in given):
+        raise UsageError(f"--like and {option}: the manifest keeps its own; leave one of them out")
+    from metagan_cli.workflows.augment import run
+    from metagan_cli.workflows.augment.request import AugmentRequest, requested_again
+
+    wanted = AugmentConfig(count, per_class, seed, truncation, size, file_format, drop_copies, least)
+    settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
+    request = AugmentRequest(tree, out, wanted, settings, new_only, _read_shard(shard), overwrite)
+    if like is not None:
+        request = requested_again(like, request)
+    done = run.augment(request, device, console.progress, console.warn)
+    for name, reason in done.skipped:
+        console.note(f"skipped {name}: {reason}")
+    values: dict[str, Any] = {"out": str(out), "classes": done.classes, "originals": done.originals, "new": done.new}
+    values |= {"copies": done.copies, "labels": list(done.labels), "finished": done.finished, "seconds": round(done.seconds, 2)}
+    values["skipped"] = [list(pair) for pair in done.skipped]
+    console.facts("augment", values, _facts(done))
+
+
+def _read_shard(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 1, 1
+    number, slash, count = text.partition("/")
+    if not slash or not number.isdigit() or not count.isdigit():
+        raise UsageError(f"--shard {text}: a part as 2/8")
+    return int(number), int(count)
+
+
+def _facts(done: "Augmented") -> list[Fact]:
+    originals = f" beside {done.originals} originals" if done.originals else ""
+    more = "" if done.finished else "; other parts are still to come"
+    facts = [("wrote", f"{done.new} new images of {done.classes} classes{originals} to {done.out} in {done.seconds:.1f} s{more}")]
+    facts.append(("copies", f"{done.copies} of {done.new}"))
+    if done.labels:
+        facts.append(("labels", ", ".join(done.labels)))
+    if done.skipped:
+        facts.append(("skipped", str(len(done.skipped))))
+    return facts
