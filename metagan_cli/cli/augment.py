@@ -27,6 +27,8 @@ from metagan_cli.config import FORMATS, AdaptConfig, AugmentConfig
 from metagan_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from metagan_cli.evaluation.metrics import Figure
+    from metagan_cli.workflows.augment.check import Checked
     from metagan_cli.workflows.augment.run import Augmented
 
 EXAMPLE = "metagan augment ./animals -n 50 -o ./more-animals"
@@ -38,7 +40,9 @@ KEPT = ("count", "per_class", "seed", "truncation", "size", "file_format", "drop
 def augment(
     context: typer.Context,
     tree: Annotated[Path, typer.Argument(metavar="TREE", help="A folder of class folders.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A folder for the results.", rich_help_panel=OUTPUT)],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="A folder for the results.", rich_help_panel=OUTPUT)
+    ] = None,
     count: Annotated[
         int,
         typer.Option("-n", "--count", metavar="N", min=0, max=1_000_000, help="New ones of each class.", rich_help_panel=DRAWING),
@@ -75,6 +79,10 @@ def augment(
             "--least", metavar="SHARE", min=0, max=1, help="Of a labelled thing, else it is dropped.", rich_help_panel=DATA
         ),
     ] = AUGMENT.least,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only say whether new images help to tell the classes.", rich_help_panel=OUTPUT),
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option("--shard", metavar="I/N", help="One of N parts of the classes.", rich_help_panel=DATA),
@@ -101,14 +109,22 @@ def augment(
         raise UsageError(f"{given['count']} and {given['per_class']}: give one of them")
     for option in (given[name] for name in KEPT if like is not None and name in given):
         raise UsageError(f"--like and {option}: the manifest keeps its own; leave one of them out")
+    if out is None and not check:
+        raise UsageError("-o OUT: name a folder for the results")
+    if out is not None and check:
+        raise UsageError("-o and --check: the check writes no images; leave one of them out")
+    from metagan_cli.workflows.augment import check as checking
     from metagan_cli.workflows.augment import run
     from metagan_cli.workflows.augment.request import AugmentRequest, requested_again
 
     wanted = AugmentConfig(count, per_class, seed, truncation, size, file_format, drop_copies, least)
     settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
-    request = AugmentRequest(tree, out, wanted, settings, new_only, _read_shard(shard), overwrite)
+    request = AugmentRequest(tree, out or Path(), wanted, settings, new_only, _read_shard(shard), overwrite)
     if like is not None:
         request = requested_again(like, request)
+    if check:
+        _tell(console, checking.check(request, device, console.progress))
+        return
     done = run.augment(request, device, console.progress, console.warn)
     for name, reason in done.skipped:
         console.note(f"skipped {name}: {reason}")
@@ -116,6 +132,21 @@ def augment(
     values |= {"copies": done.copies, "labels": list(done.labels), "finished": done.finished, "seconds": round(done.seconds, 2)}
     values["skipped"] = [list(pair) for pair in done.skipped]
     console.facts("augment", values, _facts(done))
+
+
+def _tell(console: Console, checked: "Checked") -> None:
+    """The table of a check, and what follows from it."""
+    rows = [(method, *(_percent(checked.accuracy(c, method)) for c in checked.classifiers)) for method in checked.methods]
+    heads = ("learned from", *checked.classifiers)
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)]
+    about = f"{checked.images} originals of {checked.classes} classes, {checked.folds} parts by turns tested; {checked.new} new a class"
+    verdicts = [f"{classifier}: {checked.verdict(classifier)}" for classifier in checked.classifiers]
+    console.result("augment", checked.as_dict(), [about, "right, %", *lines, *verdicts])
+
+
+def _percent(figure: "Figure") -> str:
+    return f"{100 * figure.mean:.1f} ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
 
 
 def _read_shard(text: str | None) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Small classifiers, to see whether further images help to learn classes: a net from scratch, and a layer on an outside net."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,48 +9,73 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
+from metagan_cli.evaluation.outside import FEATURES as OUTSIDE_FEATURES
 from metagan_cli.evaluation.outside import OutsideNet, side_for
 from metagan_cli.rng import generator_for, seeded
 
 WIDTHS = (32, 64, 96, 128)  # channels of the net from scratch, each at half the side
 STEPS, BATCH, RATE, DECAY = 300, 64, 2e-3, 0.05  # of AdamW
 COPIES = 8  # of each real image that a layer learns from, where images are transformed by chance
-HEAD_STEPS, HEAD_DECAY = 200, 1e-3
+LAYER_STEPS, LAYER_RATE, LAYER_DECAY = 200, 0.02, 1e-3
+Report = Callable[[int, int], None]  # told how much is done, of how much
 POLICIES: dict[str, Callable[[], Any]] = {
     "TrivialAugment": lambda: v2.TrivialAugmentWide(),
     "AutoAugment": lambda: v2.AutoAugment(),
 }
 
 
+ALONE, OURS, BOTH = "originals alone", "new images", "new images, TrivialAugment"
+METHODS = (ALONE, *POLICIES, OURS, BOTH)
+SCRATCH, FEATURES = "a net from scratch", "a layer on the outside net"
+Right = dict[tuple[str, str], Tensor]  # by classifier and method, which test images are told rightly: bool [R]
+
+
 @dataclass(frozen=True)
 class Lessons:
-    """What a classifier learns from: real images uint8 [N, C, S, S] and their classes [N], new ones beside them, a policy."""
+    """What a classifier learns from: sets of images uint8 [N, C, S, S] with their classes [N], each as often, and a policy."""
 
-    real: Tensor
-    classes: Tensor
-    new: Tensor | None = None  # uint8 [M, C, S, S], from which half of each batch is taken
-    new_classes: Tensor | None = None
+    sets: tuple[tuple[Tensor, Tensor], ...]  # the real ones first
     policy: str | None = None  # of POLICIES, by which all are transformed by chance
 
-    def batch(self, count: int, transform: Callable[[Tensor], Tensor], rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images [count, C, S, S] in [-1, 1] and their classes."""
-        parts = [(self.real, self.classes)]
-        if self.new is not None and self.new_classes is not None:
-            parts.append((self.new, self.new_classes))
+    def batch(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """At most so many images [N, C, S, S] in [-1, 1], drawn by chance, and their classes."""
+        transform = POLICIES[self.policy]() if self.policy else None
         images, labels = list[Tensor](), list[Tensor]()
-        for some, classes in parts:
-            number = torch.randint(len(some), (count // len(parts),), generator=rng)
-            images.append(torch.stack([transform(image) for image in some[number]]))
+        for some, classes in self.sets:
+            number = torch.randint(len(some), (count // len(self.sets),), generator=rng)
+            chosen = some[number]
+            images.append(chosen if transform is None else torch.stack([transform(image) for image in chosen]))
             labels.append(classes[number])
-        return torch.cat(images).float() / 127.5 - 1, torch.cat(labels)
+        return in_range(torch.cat(images)), torch.cat(labels)
 
-    def transform(self) -> Callable[[Tensor], Tensor]:
-        """What is done to each image."""
-        return POLICIES[self.policy]() if self.policy else lambda image: image
+
+def compared(
+    real: Sequence[Tensor], new: Sequence[Tensor], test: Sequence[Tensor], outside: OutsideNet | None, seed: int, report: Report
+) -> Right:
+    """What each classifier tells rightly when it learns by each method, of classes' images uint8 [N, C, S, S].
+
+    Learned from real ones and new ones, tested on others; without the outside net, from scratch alone.
+    """
+    own, further, (tested, truth) = _together(real), _together(new), _together(test)
+    lessons = {ALONE: Lessons((own,)), OURS: Lessons((own, further)), BOTH: Lessons((own, further), "TrivialAugment")}
+    lessons |= {policy: Lessons((own,), policy) for policy in POLICIES}
+    found = Right()
+    for number, method in enumerate(METHODS):
+        report(number, len(METHODS))
+        found[SCRATCH, method] = _from_scratch(lessons[method], tested, seed) == truth
+        if outside is not None:
+            found[FEATURES, method] = _by_features(outside, lessons[method], tested, seed) == truth
+    report(len(METHODS), len(METHODS))
+    return found
+
+
+def in_range(images: Tensor) -> Tensor:
+    """Images uint8 as floats in [-1, 1]."""
+    return images.float() / 127.5 - 1
 
 
 def net_from_scratch(channels: int, classes: int) -> nn.Module:
-    """Four convolutions, each at half the side of the one before, and a layer on their means."""
+    """Pairs of convolutions, each at half the side of those before, and a layer on their means."""
     layers = list[nn.Module]()
     for before, width in zip((channels, *WIDTHS), WIDTHS, strict=False):
         layers += [nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
@@ -58,47 +83,47 @@ def net_from_scratch(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], classes))
 
 
-def right_from_scratch(lessons: Lessons, test: Tensor, truth: Tensor, seed: int) -> Tensor:
-    """Which test images uint8 [R, C, S, S] a net that learned from scratch tells rightly: bool [R]."""
-    rng, classes = generator_for(seed, "classifier"), int(truth.max()) + 1
+def _from_scratch(lessons: Lessons, test: Tensor, seed: int) -> Tensor:
+    """The classes [R] that a net which learned from scratch says of test images."""
+    rng, classes = generator_for(seed, "classifier"), int(lessons.sets[0][1].max()) + 1
     with seeded(rng):
-        net, transform = net_from_scratch(test.shape[1], classes).to(memory_format=torch.channels_last), lessons.transform()
+        net = net_from_scratch(test.shape[1], classes).to(memory_format=torch.channels_last)
         adam = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, STEPS)
         for _ in range(STEPS):
-            images, labels = lessons.batch(BATCH, transform, rng)
-            loss = F.cross_entropy(net(images.contiguous(memory_format=torch.channels_last)), labels)
-            adam.zero_grad(set_to_none=True)
-            loss.backward()
-            adam.step()
+            images, labels = lessons.batch(BATCH, rng)
+            _descend(adam, F.cross_entropy(net(images.contiguous(memory_format=torch.channels_last)), labels))
             schedule.step()
-    net.eval()
     with torch.no_grad():
-        return torch.as_tensor(net(test.float() / 127.5 - 1).argmax(1) == truth)
+        return torch.as_tensor(net.eval()(in_range(test)).argmax(1))
 
 
-def right_by_features(net: OutsideNet, lessons: Lessons, test: Tensor, truth: Tensor, seed: int) -> Tensor:
-    """Which test images uint8 [R, C, S, S] a layer on the outside net's features tells rightly: bool [R]."""
-    rng, side = generator_for(seed, "layer"), side_for(test.shape[-1])
+def _by_features(outside: OutsideNet, lessons: Lessons, test: Tensor, seed: int) -> Tensor:
+    """The classes [R] that a layer on the outside net's features says of test images."""
+    rng, side, (real, classes) = generator_for(seed, "layer"), side_for(test.shape[-1]), lessons.sets[0]
     with seeded(rng):
-        transform = lessons.transform()
-        count = len(lessons.real) * (COPIES if lessons.policy or lessons.new is not None else 1)
-        if count == len(lessons.real):
-            images, labels = lessons.real.float() / 127.5 - 1, lessons.classes
-        else:
-            own, classes = lessons.batch(count, transform, rng)
-            images, labels = torch.cat([lessons.real.float() / 127.5 - 1, own]), torch.cat([lessons.classes, classes])
-    seen = F.normalize(net.describe(images, side), dim=1)
-    layer = nn.Linear(seen.shape[1], int(truth.max()) + 1)
+        images, labels = in_range(real), classes
+        if lessons.policy or len(lessons.sets) > 1:
+            drawn, theirs = lessons.batch(COPIES * len(real), rng)
+            images, labels = torch.cat([images, drawn]), torch.cat([labels, theirs])
+    known, seen = (F.normalize(outside.describe(some, side), dim=1) * OUTSIDE_FEATURES**0.5 for some in (images, in_range(test)))
+    layer = nn.Linear(known.shape[1], int(classes.max()) + 1)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    scale = seen.shape[1] ** 0.5
-    adam = torch.optim.AdamW(layer.parameters(), 0.02, weight_decay=HEAD_DECAY)
-    for _ in range(HEAD_STEPS):
-        loss = F.cross_entropy(layer(scale * seen), labels)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
+    adam = torch.optim.AdamW(layer.parameters(), LAYER_RATE, weight_decay=LAYER_DECAY)
+    for _ in range(LAYER_STEPS):
+        _descend(adam, F.cross_entropy(layer(known), labels))
     with torch.no_grad():
-        known = F.normalize(net.describe(test.float() / 127.5 - 1, side), dim=1)
-        return torch.as_tensor(layer(scale * known).argmax(1) == truth)
+        return torch.as_tensor(layer(seen).argmax(1))
+
+
+def _descend(adam: torch.optim.Optimizer, loss: Tensor) -> None:
+    adam.zero_grad(set_to_none=True)
+    loss.backward()
+    adam.step()
+
+
+def _together(classes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Images of all classes, and the class of each."""
+    labels = torch.cat([torch.full((len(images),), number) for number, images in enumerate(classes)])
+    return torch.cat(list(classes)), labels
