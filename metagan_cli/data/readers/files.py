@@ -1,9 +1,11 @@
 """Reading images safely: one file becomes one array, or there is one reason why not."""
 
+import contextlib
 import os
 import stat
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,26 +56,18 @@ def read_image(
     """
     label = called(name, source)
     data, stamp = _bytes(source) if isinstance(source, Path) else (source, ())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
-            contrast = contrast_of(opened.image, channels)
-            ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
-            rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
-            colourful = _has_colours(rgb)
-            chosen = rgb if channels == 3 else rgb.convert("L")
-            own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
-            pixels = squared(chosen, size, fitting, own.block, ground)
-            alpha = None
-            if with_alpha and ground is not None:
-                alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"{label}: needs more memory than there is") from error
-    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
-        raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
+    with _one_reason(label):
+        opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
+        contrast = contrast_of(opened.image, channels)
+        ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
+        rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
+        colourful = _has_colours(rgb)
+        chosen = rgb if channels == 3 else rgb.convert("L")
+        own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
+        pixels = squared(chosen, size, fitting, own.block, ground)
+        alpha = None
+        if with_alpha and ground is not None:
+            alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
     notes = [*opened.notes]
     if ground is not None:
         notes.append(f"transparent: put on {said(ground)}")
@@ -81,6 +75,28 @@ def read_image(
         notes.append("drawn by metagan itself")
     is_sheet = opened.carried.get("kind", "single") != "single"
     return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak, stamp, alpha)
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A file's picture as it is, upright, in one of the modes L, RGB, LA, RGBA. Raises InputError like `read_image`."""
+    data, _ = _bytes(path)
+    with _one_reason(shown(path)):
+        return open_picture(shown(path), data, path.suffix).image
+
+
+@contextlib.contextmanager
+def _one_reason(label: str) -> Iterator[None]:
+    """Whatever opening a picture raises becomes an InputError of one line; nothing is warned of."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{label}: needs more memory than there is") from error
+    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, RuntimeError, TypeError, struct.error ...
+        raise InputError(f"{label}: damaged, or not an image ({_reason(error)})") from error
 
 
 def called(name: str, source: Path | Image.Image) -> str:
