@@ -30,6 +30,12 @@ def provenance_of_svg(svg: str) -> dict[str, Any]:
     return provenance_in(html.unescape(found[1])) if found else {}
 
 
+def provenance_of_page(page: str) -> dict[str, Any]:
+    """What an HTML page of metagan carries in its head, in a `<meta>` that is called as the program; nothing for any other."""
+    found = re.search(rf'<meta name="{KEY}" content="([^"]*)">', page)
+    return provenance_in(html.unescape(found[1])) if found else {}
+
+
 def provenance_of(image: Image.Image) -> dict[str, Any]:
     """What an opened picture of metagan carries; nothing for any other."""
     line = image.info.get(KEY) or image.info.get("comment") or image.getexif().get(DESCRIPTION)

@@ -95,6 +95,10 @@ class Running:
         """What it has written to stderr until now."""
         return _content(self.err)
 
+    def printed(self) -> str:
+        """What it has written to stdout until now."""
+        return _content(self.out)
+
     def finish(self, timeout: float = 120) -> Ran:
         """Waits for its end. Raises subprocess.TimeoutExpired, with the command and what it started killed."""
         try:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from metagan_cli.store.shipped import shipped_models
 
-COMMANDS = ["adapt", "sample", "font", "meta-train", "evaluate", "inspect", "models", "motifs", "doctor"]
+COMMANDS = ["adapt", "sample", "view", "font", "meta-train", "evaluate", "inspect", "models", "motifs", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -799,13 +799,13 @@ def test_folders_in_the_folder_are_merged_and_said(tmp_path: Path) -> None:
         if places == 1:
             assert notes == ()
         if places == 2:
-            assert notes == (f"2 folders are merged: a, b b; for new images of one of them: metagan adapt {tmp_path}/a",)
+            assert notes == (f"2 folders are merged: a, b b; for new images of each of them: metagan augment {tmp_path} -o OUT",)
     assert notes[0].startswith("5 folders are merged: a, b b, c and 2 more; ")
     fill(tmp_path / "a", 1, first=8)
     assert support(tmp_path / "a").notes == ()
     fill(tmp_path / "a" / "in a", 1, first=9)
     assert support(tmp_path / "a").notes[0].startswith("1 folder in it is merged with its own images: in a; ")
-    assert support(tmp_path / "a").notes[0].endswith(f"metagan adapt '{tmp_path}/a/in a'")
+    assert support(tmp_path / "a").notes[0].endswith(f"metagan augment {tmp_path}/a -o OUT")
     (tmp_path / "a" / "in a" / "9.png").unlink()
     fill(tmp_path, 1, first=7)
     assert support(tmp_path).notes[0].startswith("5 folders in it are merged with its own images: a, b b, c and 2 more; ")

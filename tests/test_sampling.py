@@ -49,10 +49,11 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
     first, scores = sampler._judged(sampler._latents(range(BLOCK)))
     low = scores < sampler.bar
     assert 0.3 * REFUSED < float(low.float().mean()) < 3 * REFUSED
-    images, latents = sampler._accepted(range(BLOCK))
+    images, latents, found = sampler._accepted(range(BLOCK))
     assert torch.equal(images[~low], first[~low])
     again, better = sampler._judged(latents)
     assert torch.allclose(again, images, atol=1e-4)
+    assert torch.allclose(better, found, atol=1e-3)
     assert torch.all(better >= scores - 1e-4)
     assert (better[low] >= sampler.bar - 1e-4).float().mean() > 0.8
     assert torch.equal(latents.pick, sampler._latents(range(BLOCK)).pick)

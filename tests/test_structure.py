@@ -1,6 +1,7 @@
 """Imports go one way, and light commands stay light."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_forward_of_the_generator_holds_no_tuned_number() -> None:
         (["sample", "--help"], "torch"),
         (["motifs", "cat"], "torch"),
         (["font", "--help"], "torch"),
+        (["view", "--help"], "torch"),
+        (["view", "nowhere.safetensors"], "jinja2"),
         (["adapt", "nowhere"], "fontTools"),
         (["sample", "nowhere.safetensors", "--each", "nowhere", "--format", "svg"], "vtracer"),
         (["evaluate", "nowhere.safetensors"], "matplotlib"),
@@ -114,6 +117,14 @@ sys.exit({absent!r} in sys.modules)
 
 def test_every_module_says_what_it_is_for() -> None:
     assert all(ast.get_docstring(ast.parse(p.read_text())) for p in PACKAGE.rglob("*.py") if p.read_text().strip())
+
+
+def test_git_ignores_nothing_that_a_wheel_needs() -> None:
+    if shutil.which("git") is None or not (PACKAGE.parent / ".git").exists():
+        pytest.skip("not a checkout")
+    others = "\n".join(str(path) for path in PACKAGE.rglob("*") if path.suffix in (".html", ".css", ".js", ".typed"))
+    ask = ["git", "check-ignore", "--no-index", "--stdin"]  # what it ignores, hatchling leaves out, even where it is tracked
+    assert subprocess.run(ask, cwd=PACKAGE, input=others, capture_output=True, text=True).stdout == ""
 
 
 def test_loading_a_model_imports_no_compiler(tiny_model: Path) -> None:

@@ -20,7 +20,7 @@ from metagan_cli.cli.options import (
     SkipBad,
     Steps,
     Verbose,
-    given_options,
+    given_in,
     read_seed,
 )
 from metagan_cli.config import FORMATS, AdaptConfig, AugmentConfig
@@ -104,7 +104,7 @@ def augment(
 ) -> None:
     """Put new images into a tree of class folders, and labels with them."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
-    given = given_options(context)
+    given = given_in(context)
     if "count" in given and "per_class" in given:
         raise UsageError(f"{given['count']} and {given['per_class']}: give one of them")
     for option in (given[name] for name in KEPT if like is not None and name in given):
@@ -140,7 +140,7 @@ def _tell(console: Console, checked: "Checked") -> None:
     heads = ("learned from", *checked.classifiers)
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)]
-    about = f"{checked.images} originals of {checked.classes} classes, {checked.folds} parts by turns tested; {checked.new} new a class"
+    about = f"{checked.images} originals of {checked.classes} classes, tested in {checked.folds} parts; {checked.new} new a class"
     verdicts = [f"{classifier}: {checked.verdict(classifier)}" for classifier in checked.classifiers]
     console.result("augment", checked.as_dict(), [about, "right, %", *lines, *verdicts])
 

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from metagan_cli import __version__
-from metagan_cli.cli import adapt, augment, doctor, evaluate, font, inspect, meta_train, models, motifs, sample
+from metagan_cli.cli import adapt, augment, doctor, evaluate, font, inspect, meta_train, models, motifs, sample, view
 from metagan_cli.cli.console import PANELS, error_line, is_for_a_person, silence
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "adapt": (adapt.adapt, adapt.EXAMPLE),
     "sample": (sample.sample, sample.EXAMPLE),
     "augment": (augment.augment, augment.EXAMPLE),
+    "view": (view.view, view.EXAMPLE),
     "font": (font.font, font.EXAMPLE),
     "meta-train": (meta_train.meta_train, meta_train.EXAMPLE),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLE),

@@ -18,12 +18,6 @@ LEARNING, DRAWING, DATA, RUN, OUTPUT, GENERAL = (  # panels of --help
 )
 
 
-def given_options(context: typer.Context) -> dict[str, str]:
-    """The names of the parameters that stand on the command line, and all that they may be called there."""
-    there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
-    return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
-
-
 def read_seed(given: str | int) -> int:
     """What --seed says, or the default, which Typer has read as well. Raises UsageError."""
     text = str(given)
@@ -59,6 +53,12 @@ def read_seconds(text: str | None) -> float | None:
 def text_of(path: Path | None) -> str | None:
     """A path as JSON holds it."""
     return None if path is None else str(path)
+
+
+def given_in(context: typer.Context) -> dict[str, str]:
+    """The names of the parameters that stand on the command line, and all that they may be called there."""
+    there = [p for p in context.command.params if getattr(context.get_parameter_source(str(p.name)), "name", "") == "COMMANDLINE"]
+    return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
 
 
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.", rich_help_panel=GENERAL)]
@@ -109,5 +109,44 @@ Steps = Annotated[
         max=1000,
         help="Inner steps after the feed-forward one.",
         rich_help_panel=LEARNING,
+    ),
+]
+FirstSeed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="S",
+        parser=read_seed,
+        help="Images S, S+1, ...; each is the same whatever -n is.",
+        rich_help_panel=DRAWING,
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="LIST", help="Just these images, as 0,4-9.", rich_help_panel=DRAWING),
+]
+Truncation = Annotated[
+    float,
+    typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.", rich_help_panel=DRAWING),
+]
+Motifs = Annotated[
+    str | None,
+    typer.Option(
+        "--motifs",
+        metavar="NAMES",
+        help="New members that show these: home,camera; digits, latin, icons, symbols or all; a folder of drawings.",
+        rich_help_panel=DRAWING,
+    ),
+]
+Variants = Annotated[
+    bool, typer.Option("--variants", help="Variants of the examples, and no new members.", rich_help_panel=DRAWING)
+]
+Size = Annotated[
+    str,
+    typer.Option(
+        "--size",
+        metavar="SIZE",
+        help="Of an image: model, folder, 128, 48x64; auto is the folder's, at most 1024, in a grid or a page 256.",
+        rich_help_panel=OUTPUT,
     ),
 ]

@@ -15,14 +15,19 @@ from metagan_cli.cli.options import (
     Base,
     Depth,
     Device,
+    FirstSeed,
     Fit,
+    Motifs,
     Overwrite,
     Quiet,
+    Seeds,
+    Size,
     SkipBad,
     Steps,
+    Truncation,
+    Variants,
     Verbose,
-    given_options,
-    read_seed,
+    given_in,
     text_of,
 )
 from metagan_cli.config import FORMATS, AdaptConfig, SampleConfig
@@ -75,37 +80,14 @@ def sample(
         str,
         typer.Option("--format", metavar="NAME", help=f"Of single files: {', '.join(FORMATS)}.", rich_help_panel=OUTPUT),
     ] = SAMPLE.format,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            metavar="S",
-            parser=read_seed,
-            help="Images S, S+1, ...; each is the same whatever -n is.",
-            rich_help_panel=DRAWING,
-        ),
-    ] = SAMPLE.seed,
-    seeds: Annotated[
-        str | None,
-        typer.Option("--seeds", metavar="LIST", help="Just these images, as 0,4-9.", rich_help_panel=DRAWING),
-    ] = None,
-    truncation: Annotated[
-        float,
-        typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.", rich_help_panel=DRAWING),
-    ] = SAMPLE.truncation,
+    seed: FirstSeed = SAMPLE.seed,
+    seeds: Seeds = None,
+    truncation: Truncation = SAMPLE.truncation,
     columns: Annotated[
         int | None,
         typer.Option("--columns", metavar="C", min=1, max=10000, help="Of the grid.", rich_help_panel=OUTPUT),
     ] = None,
-    size: Annotated[
-        str,
-        typer.Option(
-            "--size",
-            metavar="SIZE",
-            help="Of an image: model, folder, 128, 48x64; auto is the folder's, at most 1024, in a grid 256.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = SAMPLE.size,
+    size: Size = SAMPLE.size,
     scale: Annotated[
         int,
         typer.Option("--scale", metavar="K", min=1, max=16, help="Pixels a pixel, unsmoothed.", rich_help_panel=OUTPUT),
@@ -113,18 +95,8 @@ def sample(
     with_support: Annotated[
         bool, typer.Option("--with-support", help="The examples beside the samples.", rich_help_panel=OUTPUT)
     ] = False,
-    motifs: Annotated[
-        str | None,
-        typer.Option(
-            "--motifs",
-            metavar="NAMES",
-            help="New members that show these: home,camera; digits, latin, icons, symbols or all; a folder of drawings.",
-            rich_help_panel=DRAWING,
-        ),
-    ] = None,
-    variants: Annotated[
-        bool, typer.Option("--variants", help="Variants of the examples, and no new members.", rich_help_panel=DRAWING)
-    ] = False,
+    motifs: Motifs = None,
+    variants: Variants = False,
     interpolate: Annotated[
         bool,
         typer.Option("--interpolate", help="A walk between seeds; .gif and .webp animate.", rich_help_panel=DRAWING),
@@ -146,7 +118,7 @@ def sample(
 ) -> None:
     """Draw new images."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
-    given = given_options(context)
+    given = given_in(context)
     if seeds is not None and count is not None and not interpolate:
         raise UsageError(f"{given['count']} and --seeds: give one of them")
     if "seed" in given and "seeds" in given:

@@ -18,6 +18,7 @@ class Drawn:
     images: Tensor  # [N, C, S, S] in [-1, 1]
     variants: tuple[int, ...] = ()  # which of them start from support images
     latents: Latents | None = None  # of those, in their order
+    scores: Tensor | None = None  # and the discriminator's, above the mean of their support image's drafts, where it judged them
     members: tuple[int, ...] = ()  # which of them start from guests
     logits: Tensor | None = None  # of the paints of those [M, P, S, S], likewise
     paints: Paints | None = None

@@ -78,6 +78,7 @@ class HalfAndHalf:
                 torch.cat([part.images for part in found])[order],
                 tuple(odd),
                 variants.latents if variants else None,
+                variants.scores if variants else None,
                 tuple(even),
                 members.logits if members else None,
                 self.members.paints,

@@ -58,7 +58,9 @@ class Sampler:
     def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
         """Samples in blocks of at most BLOCK, for any number of seeds."""
         for start in range(0, len(seeds), BLOCK):
-            yield _variants(*self._accepted(seeds[start : start + BLOCK]))
+            images, latents, scores = self._accepted(seeds[start : start + BLOCK])
+            scores = torch.where(scores < -COPY / 2, scores + COPY, scores)
+            yield _variants(images, latents, scores if self.drafts > 1 else None)
 
     def walk(self, seeds: Sequence[int], count: int) -> Drawn:
         """`count` images on the way from the first seed's sample through those of all others."""
@@ -70,8 +72,8 @@ class Sampler:
         for _, plan in self._drawn(latents):
             yield plan.to(torch.device("cpu"))
 
-    def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents]:
-        """The samples of these seeds, and the latents that they come from."""
+    def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents, Tensor]:
+        """The samples of these seeds, the latents that they come from, and their scores, as `_judged` gives them."""
         latents = self._latents(seeds)
         images, scores = self._judged(latents)
         for draft in range(1, self.drafts + FURTHER if self.drafts > 1 else 1):
@@ -89,7 +91,7 @@ class Sampler:
             images[place], scores[place] = drawn[better], found[better]
             for name in ("z", "noise", "partner"):
                 getattr(latents, name)[:, place] = getattr(other, name)[:, better]
-        return images, latents
+        return images, latents, scores
 
     def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
         return latents_of(seeds, self.nets.generator.latent_sizes, self.truncation, draft)
@@ -135,8 +137,8 @@ class Sampler:
         return torch.cat(parts)
 
 
-def _variants(images: Tensor, latents: Latents) -> Drawn:
-    return Drawn(images, tuple(range(len(images))), latents)
+def _variants(images: Tensor, latents: Latents, scores: Tensor | None = None) -> Drawn:
+    return Drawn(images, tuple(range(len(images))), latents, scores)
 
 
 def filled(rows: Tensor) -> Tensor:

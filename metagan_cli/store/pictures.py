@@ -8,7 +8,15 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from metagan_cli.errors import InputError, OutputError, UsageError
-from metagan_cli.provenance import DESCRIPTION, KEY, provenance_line, provenance_of, provenance_of_svg, with_provenance
+from metagan_cli.provenance import (
+    DESCRIPTION,
+    KEY,
+    provenance_line,
+    provenance_of,
+    provenance_of_page,
+    provenance_of_svg,
+    with_provenance,
+)
 from metagan_cli.store.files import write_bytes
 from metagan_cli.store.fonts import text_of_font
 from metagan_cli.store.tensors import is_metagan_file
@@ -17,7 +25,7 @@ ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".gif")
 FRAME = 120  # milliseconds
 USUAL, QUICK = 6, 3  # levels of a PNG's compression: the latter takes half of the time, and as much room or a tenth more
 LARGE = 128  # pixels on the longer side above which that time is felt
-BEGINNING = 2**16  # bytes of an SVG that are looked at
+BEGINNING = 2**16  # characters of an SVG or a page that are looked at
 
 
 def check_target(path: Path, endings: tuple[str, ...], overwrite: bool, inputs: Path | None = None) -> None:
@@ -44,7 +52,7 @@ def check_folder(path: Path, folder: Path) -> None:
 
 
 def written_by_metagan(path: Path) -> bool:
-    """Whether a picture, font or model carries metagan's metadata."""
+    """Whether a picture, page, font or model carries metagan's metadata."""
     if path.suffix.lower() == ".safetensors":
         return is_metagan_file(path)
     try:
@@ -55,10 +63,12 @@ def written_by_metagan(path: Path) -> bool:
 
 
 def read_text(path: Path) -> dict[str, Any]:
-    """What a picture or font of metagan carries. Raises InputError for any other file."""
+    """What a picture, page or font of metagan carries. Raises InputError for any other file."""
     values: dict[str, Any] = {}
     if path.suffix.lower() == ".svg":
         values = provenance_of_svg(_beginning(path))
+    elif path.suffix.lower() == ".html":
+        values = provenance_of_page(_beginning(path))
     elif path.suffix.lower() == ".ttf":
         values = text_of_font(path)
     else:

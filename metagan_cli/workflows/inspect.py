@@ -14,7 +14,7 @@ LOOK = 64  # pixels a side that a folder's images are looked at in
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """Name and value pairs that describe a model, a run, a picture, a font or a folder of images.
+    """Name and value pairs that describe a model, a run, a picture, a page, a font or a folder of images.
 
     Raises CheckpointError for a damaged model, InputError for anything that metagan knows nothing about.
     """
@@ -24,7 +24,7 @@ def inspect(path: Path) -> dict[str, Any]:
         return _model(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    what = "font" if path.suffix.lower() == ".ttf" else "picture"
+    what = {".ttf": "font", ".html": "page"}.get(path.suffix.lower(), "picture")
     return {"what": f"{what} made by metagan"} | read_text(path)
 
 

@@ -77,6 +77,13 @@ def read_image(
     return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak, stamp, alpha)
 
 
+def read_picture(path: Path) -> Image.Image:
+    """A file's picture as it is, upright, in one of the modes L, RGB, LA, RGBA. Raises InputError like `read_image`."""
+    data, _ = _image_bytes(path)
+    with damage_named(shown(path)):
+        return open_picture(shown(path), data, path.suffix).image
+
+
 def called(name: str, source: Path | Image.Image) -> str:
     """What messages call an image: its file, or the name of a picture that was opened already."""
     return shown(source) if isinstance(source, Path) else name
