@@ -21,9 +21,10 @@ from PIL import Image
 
 from metagan_cli.config import SampleConfig
 from metagan_cli.sampling.sampler import Sampler
+from metagan_cli.store.manifests import NAME
 from metagan_cli.workflows.ready import load_ready
 from metagan_cli.workflows.view.page import page
-from metagan_cli.workflows.view.results import MANIFEST, Result, results_in, view_results
+from metagan_cli.workflows.view.results import Result, results_in, view_results
 from metagan_cli.workflows.view.shown import HEAVY, Choice, Example, View, shown
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -63,8 +64,8 @@ def results(folder: Path, rows: list[dict[str, Any]], header: dict[str, Any] | N
         if not str(row["image"]).startswith((".", "/", "gone")):
             (folder / row["image"]).parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (16, 12), 20 * number).save(folder / row["image"])
-    lines = [header or {"metagan": 1, "kind": "augment"}, *rows]
-    (folder / MANIFEST).write_text("\n".join(map(json.dumps, lines)) + "\n")
+    lines = [header or {"metagan": 1, "kind": "augment"}, {"class": "all", "new": len(rows)}, *rows]
+    (folder / NAME).write_text("\n".join(map(json.dumps, lines)) + "\n")
     return folder
 
 
@@ -236,7 +237,7 @@ def test_a_folder_that_sample_filled(adapted: Path, tmp_path: Path) -> None:
 
 def test_a_manifest_of_another_program_is_none(tmp_path: Path) -> None:
     assert results_in(results(tmp_path / "out", ROWS, {"kind": "augment"})) is None
-    (tmp_path / "out" / MANIFEST).write_bytes(b"\xff" * 40)
+    (tmp_path / "out" / NAME).write_bytes(b"\xff" * 40)
     assert results_in(tmp_path / "out") is None
     assert results_in(tmp_path / "nowhere") is None
 
@@ -256,13 +257,9 @@ def test_a_manifest_leads_nowhere_else(tmp_path: Path) -> None:
 
 def test_damaged_manifests_and_pictures(tmp_path: Path) -> None:
     out = results(tmp_path / "out", ROWS)
-    with (out / MANIFEST).open("a") as file:
-        file.write('{"image": "cat/ne')  # an interrupted run's
+    with (out / NAME).open("a") as file:
+        file.write('{"class": "fox", "new": 2}\n{"image": "cat/ne')  # an interrupted run's
     assert len(results_in(out) or []) == 3
-    with (out / MANIFEST).open("a") as file:
-        file.write("\n{}\n[]\n")
-    assert "line 5 is no image's" in refused(3, "view", "out", cwd=tmp_path)
-    results(out, ROWS)
     (out / "cat/new1.png").write_bytes(b"none")
     assert "cat/new1.png: damaged" in refused(3, "view", "out", cwd=tmp_path)
     ran, found, _ = viewed("out", "--skip-bad", cwd=tmp_path)

@@ -1,6 +1,5 @@
 """Folders that are full of results already: of `metagan augment`, and of `metagan sample --each`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,11 +8,11 @@ from typing import Any, TypeVar
 from metagan_cli.data.readers.files import read_picture
 from metagan_cli.data.readers.files import shown as printable
 from metagan_cli.errors import InputError
+from metagan_cli.store.manifests import NAME, Manifest, Record
 from metagan_cli.store.pictures import ENDINGS, read_text
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.view.shown import MOST, Choice, Example, View, shown
 
-MANIFEST = "manifest.jsonl"
 SINGLE = "[0-9][0-9][0-9][0-9][0-9][0-9]*"  # what single samples are called
 T = TypeVar("T")
 
@@ -31,9 +30,9 @@ class Result:
 
 
 def results_in(folder: Path) -> list[Result] | None:
-    """What a folder of results holds; None of one that holds anything else. Raises InputError for a manifest that is damaged."""
-    if (folder / MANIFEST).is_file():
-        return _of_manifest(folder / MANIFEST)
+    """What a folder of results holds; None of one that holds anything else."""
+    if (folder / NAME).is_file():
+        return _of_manifest(folder / NAME)
     singles = sorted(path for path in folder.glob(SINGLE) if path.suffix.lower() in ENDINGS and path.is_file())
     told = [_told(path) for path in singles]
     if not singles or not all(text.get("kind") == "single" for text in told):
@@ -72,29 +71,19 @@ def view_results(
 
 
 def _of_manifest(path: Path) -> list[Result] | None:
-    """The rows of a manifest of augment's; None where another program wrote it."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not (header := _row(lines[0] if lines else "")) or "metagan" not in header or header.get("kind") != "augment":
-        return None
-    found = list[Result]()
-    for number, line in enumerate(lines[1:], start=2):
-        row = _row(line)
-        if isinstance(row.get("image"), str):
-            distance, group, example = row.get("distance"), row.get("class"), row.get("example")
-            far = float(distance) if isinstance(distance, int | float) else None
-            texts = (str(group or ""), example if isinstance(example, str) else None)
-            found.append(Result(row["image"], _number(row.get("seed")), *texts, far, row.get("copy") is True))
-        elif number < len(lines):  # the last line may be half written
-            raise InputError(f"{printable(path)}: line {number} is no image's; make the folder again with metagan augment")
-    return found
-
-
-def _row(line: str) -> dict[str, Any]:
+    """What a manifest of augment's lists; None where another program wrote it."""
     try:
-        values = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
+        blocks = Manifest(path).blocks.values()
+    except InputError:
+        return None
+    return [_result(record) for block in blocks for record in block.images]
+
+
+def _result(record: Record) -> Result:
+    distance, group, example = record.get("distance"), record.get("class"), record.get("example")
+    far = float(distance) if isinstance(distance, int | float) else None
+    texts = (str(group or ""), example if isinstance(example, str) else None)
+    return Result(record["image"], _number(record.get("seed")), *texts, far, record.get("copy") is True)
 
 
 def _told(path: Path) -> dict[str, Any]:
