@@ -10,10 +10,10 @@ The functions are loaded when they are first used, so that `import metagan_cli` 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Model", "adapt", "evaluate", "load", "sample"]
+__all__ = ["Model", "NewImages", "adapt", "augment", "augment_tree", "evaluate", "load", "sample"]
 
 if TYPE_CHECKING:
-    from metagan_cli.api import Model, adapt, evaluate, load, sample
+    from metagan_cli.api import Model, NewImages, adapt, augment, augment_tree, evaluate, load, sample
 
 
 def __getattr__(name: str) -> Any:

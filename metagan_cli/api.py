@@ -5,25 +5,30 @@ files, DeviceError for devices; MetaganError is what all of them are.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from metagan_cli.config import AdaptConfig, DataConfig, EvaluateConfig, SampleConfig
+from metagan_cli.config import DEPTHS, AdaptConfig, AugmentConfig, DataConfig, EvaluateConfig, SampleConfig
 from metagan_cli.errors import InputError, UsageError
 from metagan_cli.store.models import as_saved
 from metagan_cli.store.pictures import check_target
 from metagan_cli.workflows.adapt import Adapted, adapt_images, save
+from metagan_cli.workflows.augment.request import AugmentRequest
+from metagan_cli.workflows.augment.run import Augmented
+from metagan_cli.workflows.augment.run import augment as augment_folders
+from metagan_cli.workflows.new_images import NewImages, new_images
 from metagan_cli.workflows.ready import Ready, load_ready, ready_of
 from metagan_cli.workflows.sample import draw, motif_count
 from metagan_cli.workflows.suited import Source
 
 PathLike = str | os.PathLike[str]
 Images = PathLike | Sequence[PathLike | Image.Image]  # a folder, or files and opened pictures
-ADAPT, SAMPLE, EVALUATE = AdaptConfig(), SampleConfig(), EvaluateConfig()
+__all__ = ["Model", "NewImages", "adapt", "augment", "augment_tree", "evaluate", "load", "sample"]
+ADAPT, SAMPLE, AUGMENT, EVALUATE = AdaptConfig(), SampleConfig(), AugmentConfig(), EvaluateConfig()
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,47 @@ def sample(
     if wanted is not None and seeds is None and count is None:
         chosen = range(seed, seed + motif_count(model.ready, wanted))
     return draw(model.ready, chosen, truncation, str(size), scale, wanted, variants)
+
+
+def augment(
+    data: object,
+    count: int = AUGMENT.count,
+    *,
+    transform: Callable[[Image.Image], Any] | None = None,
+    seed: int = AUGMENT.seed,
+    truncation: float = AUGMENT.truncation,
+    size: str | int = AUGMENT.size,
+    base: str = ADAPT.base,
+    steps: int = ADAPT.steps,
+    device: str = "auto",
+) -> NewImages:
+    """New images of classes as a data set, for `torch.utils.data.DataLoader` and its workers, drawn when they are asked for.
+
+    `data` is a tree of class folders, a mapping of class names to images, or a data set of (picture, class number), as
+    torchvision's are without a transform. There are `count` new ones of each class; `transform` takes a PIL image.
+    Raises InputError for images, UsageError for settings.
+    """
+    wanted = AugmentConfig(count=count, seed=seed, truncation=truncation, size=str(size))
+    source = Path(data) if isinstance(data, str | os.PathLike) else data
+    return new_images(source, wanted, AdaptConfig(base, steps=steps, depth=DEPTHS[0]), device, transform)
+
+
+def augment_tree(tree: PathLike, out: PathLike, **settings: Any) -> Augmented:
+    """A tree of class folders with new images and their labels at another place: what `metagan augment` does, and returns.
+
+    Settings are those of the command: count, per_class, seed, truncation, size, format, drop_copies, least; new_only and
+    overwrite; base, steps, depth, fit and skip_bad. Goes on with what was interrupted.
+    Raises InputError for images and labels, OutputError for what stands there, UsageError for settings.
+    """
+    parts = {kind: {f.name for f in fields(kind)} & settings.keys() for kind in (AugmentConfig, AdaptConfig)}
+    unknown = settings.keys() - {"new_only", "overwrite", "device"} - parts[AugmentConfig] - (parts[AdaptConfig] - {"seed"})
+    if unknown:
+        raise UsageError(f"{min(unknown)}: no setting of augment_tree")
+    wanted = AugmentConfig(**{name: settings[name] for name in parts[AugmentConfig]})
+    adapting = AdaptConfig(**{"depth": DEPTHS[0]} | {name: settings[name] for name in parts[AdaptConfig] - {"seed"}})
+    how = {name: settings[name] for name in ("new_only", "overwrite") if name in settings}
+    request = AugmentRequest(Path(tree), Path(out), wanted, adapting, **how)
+    return augment_folders(request, settings.get("device", "auto"))
 
 
 def evaluate(

@@ -14,8 +14,8 @@ from metagan_cli.evaluation.outside import OutsideNet, side_for
 from metagan_cli.rng import generator_for, seeded
 
 WIDTHS = (32, 64, 96, 128)  # channels of the net from scratch, each at half the side
-STEPS, BATCH, RATE, DECAY = 300, 64, 2e-3, 0.05  # of AdamW
-COPIES = 8  # of each real image that a layer learns from, where images are transformed by chance
+STEPS, BATCH, RATE, DECAY = 240, 64, 2e-3, 0.05  # of AdamW
+COPIES = 5  # of each real image that a layer learns from, where images are transformed by chance
 LAYER_STEPS, LAYER_RATE, LAYER_DECAY = 200, 0.02, 1e-3
 Report = Callable[[int, int], None]  # told how much is done, of how much
 POLICIES: dict[str, Callable[[], Any]] = {
@@ -75,11 +75,10 @@ def in_range(images: Tensor) -> Tensor:
 
 
 def net_from_scratch(channels: int, classes: int) -> nn.Module:
-    """Pairs of convolutions, each at half the side of those before, and a layer on their means."""
+    """Convolutions, each at half the side of the one before, and a layer on their means."""
     layers = list[nn.Module]()
     for before, width in zip((channels, *WIDTHS), WIDTHS, strict=False):
         layers += [nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        layers += [nn.Conv2d(width, width, 3, 1, 1, groups=8, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], classes))
 
 

@@ -21,7 +21,7 @@ from metagan_cli.workflows.augment.tree import ClassFolder, read_tree
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.suited import read_for, suited_model
 
-FOLDS, FEWEST = 5, 3  # parts of a class by turns tested; and images of a class that is looked at
+FOLDS, FEWEST = 3, 3  # parts of a class by turns tested; and images of a class that is looked at
 CLASSES, IMAGES, NEW = 20, 30, 32  # at most: classes, originals and new images of each
 LOOKED_AT = 64  # images that the base model is chosen by
 
