@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test coverage golden golden-write install lint type bench results clean
+.PHONY: help demo test coverage golden golden-write install lint type bench results reference package clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -53,6 +53,12 @@ bench: $(INSTALLED_DEV)  ## time the commands as whole processes
 
 results: $(INSTALLED)  ## measure glyph and rewrite its table in docs/results.md (needs data/omniglot_105.npz)
 	$(BIN)/python -m benchmarks.results --report report.html
+
+reference: $(INSTALLED)  ## docs/cli.md, made from the help of all commands
+	$(BIN)/python -m metagan_cli.cli.reference > docs/cli.md
+
+package: $(INSTALLED_DEV)  ## wheel and sdist in dist/
+	$(BIN)/python -m hatchling build -d dist
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache dist out.png adapted.safetensors

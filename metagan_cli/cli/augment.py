@@ -102,7 +102,7 @@ def augment(
     verbose: Verbose = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Put new images into a tree of class folders, and labels with them."""
+    """Add new images to a tree of class folders, with their labels."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose, brief=True)
     given = given_in(context)
     if "count" in given and "per_class" in given:

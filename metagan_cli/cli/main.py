@@ -35,7 +35,7 @@ def main() -> NoReturn:
     """Run the `metagan` command and end the process with its exit code."""
     try:
         _check_surroundings()
-        code = _app()(standalone_mode=False)
+        code = application(is_for_a_person(sys.stdout, PANELS))(standalone_mode=False)
     except MetaganError as error:
         error_line(str(error))
         code = error.code
@@ -47,14 +47,13 @@ def main() -> NoReturn:
     sys.exit(int(code or 0))
 
 
-def _app() -> typer.Typer:
+def application(panels: bool) -> typer.Typer:
     """All commands; a person at a terminal gets help in panels, a pipe plain lines."""
     app = typer.Typer(
         name="metagan",
         help="Few-shot image generation: a folder of a few images in, new ones out, in seconds, without a GPU.",
         no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode="rich" if is_for_a_person(sys.stdout, PANELS) else None,
+        rich_markup_mode="rich" if panels else None,
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
