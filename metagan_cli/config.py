@@ -205,6 +205,7 @@ class AdaptConfig:
     budget: float | None = None  # seconds after which no further inner step begins
     fit: str = FITS[0]  # auto pads drawings on a plain ground and pixel art; what reaches its border, as photographs, it fills
     skip_bad: bool = False  # go on without images that cannot be read
+    frames: bool = False  # take all frames of animations, not the first of each
     standalone: bool = False  # embed the base in the adapted file
     compact: bool = False  # keep the examples at the model's size only
     seed: int = 0

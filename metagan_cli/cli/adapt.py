@@ -14,6 +14,7 @@ from metagan_cli.cli.options import (
     Depth,
     Device,
     Fit,
+    Frames,
     Overwrite,
     Quiet,
     Seed,
@@ -49,6 +50,7 @@ def adapt(
     depth: Depth = ADAPT.depth,
     fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
+    frames: Frames = False,
     standalone: Annotated[
         bool, typer.Option("--standalone", help="Embed the base model in the file.", rich_help_panel=OUTPUT)
     ] = False,
@@ -72,6 +74,7 @@ def adapt(
         budget=read_seconds(budget),
         fit=fit,
         skip_bad=skip_bad,
+        frames=frames,
         standalone=standalone,
         compact=compact,
         seed=seed,

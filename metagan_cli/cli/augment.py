@@ -15,6 +15,7 @@ from metagan_cli.cli.options import (
     Depth,
     Device,
     Fit,
+    Frames,
     Overwrite,
     Quiet,
     SkipBad,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 EXAMPLE = "metagan augment ./animals -n 50 -o ./more-animals"
 ADAPT, AUGMENT = AdaptConfig(depth="state"), AugmentConfig()
 KEPT = ("count", "per_class", "seed", "truncation", "size", "file_format", "drop_copies", "least", "new_only", "base", "steps",
-        "depth", "fit", "skip_bad")  # fmt: skip  # options that the manifest of --like answers
+        "depth", "fit", "skip_bad", "frames")  # fmt: skip  # options that the manifest of --like answers
 
 
 def augment(
@@ -96,6 +97,7 @@ def augment(
     depth: Depth = ADAPT.depth,
     fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
+    frames: Frames = False,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -118,7 +120,7 @@ def augment(
     from metagan_cli.workflows.augment.request import AugmentRequest, requested_again
 
     wanted = AugmentConfig(count, per_class, seed, truncation, size, file_format, drop_copies, least)
-    settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad)
+    settings = AdaptConfig(base=base, steps=steps, depth=depth, fit=fit, skip_bad=skip_bad, frames=frames)
     request = AugmentRequest(tree, out or Path(), wanted, settings, new_only, _read_shard(shard), overwrite)
     if like is not None:
         request = requested_again(like, request)

@@ -73,6 +73,7 @@ Seed = Annotated[
     typer.Option("--seed", metavar="S", parser=read_seed, help="Where randomness starts.", rich_help_panel=GENERAL),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.", rich_help_panel=DATA)]
+Frames = Annotated[bool, typer.Option("--frames", help="All frames of animations, not the first of each.", rich_help_panel=DATA)]
 Base = Annotated[
     str,
     typer.Option(

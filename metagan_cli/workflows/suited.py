@@ -56,6 +56,7 @@ def read_for(source: Source, model: ShippedModel | ModelConfig, settings: AdaptC
         "channels": model.channels,
         "fit": settings.fit,
         "skip_bad": settings.skip_bad,
+        "frames": settings.frames,
     }
     wanted |= {"report": partial(report, "images read")} | options
     return read_folder(source, **wanted) if isinstance(source, Path) else read_images(source, **wanted)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from metagan_cli.data.readers.geometry import ALONE, Array, Fitting, Outline, outline, squared
 from metagan_cli.data.readers.kinds import PNG
-from metagan_cli.data.readers.opening import BY_ENDING, FORMATS, Picture, open_picture
+from metagan_cli.data.readers.opening import BY_ENDING, FORMATS, Picture, open_picture, opened
 from metagan_cli.data.readers.transparency import Contrast, contrast_of, laid_on, own_ground, said
 from metagan_cli.errors import InputError
 
@@ -24,6 +24,22 @@ MAX_TEXT = 8_000_000  # bytes of a PNG's text chunk
 CELLS, SPECK = 64, 0.002  # a side of the grid in which colours are looked for, and the share of it that is too little
 COLOUR = 24  # levels that channels differ by where there is colour, in a picture of full brightness
 DARK = 32  # the brightness of the darkest picture that has any
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of an animation."""
+
+    path: Path
+    number: int
+
+    @property
+    def suffix(self) -> str:
+        """Of its file."""
+        return self.path.suffix
+
+
+Source = Path | Frame | Image.Image
 
 
 @dataclass(frozen=True)
@@ -43,38 +59,39 @@ class ReadImage:
 
 
 def read_image(
-    source: Path | Image.Image,
+    source: Source,
     size: int,
     channels: int,
     fitting: Fitting = ALONE,
     name: str = "image",
     with_alpha: bool = False,
 ) -> ReadImage:
-    """Reads a file, or a picture of that name, as uint8 [size, size, C], upright, on a ground, and fitted into a square.
+    """Reads a file, a frame of one, or a picture of that name, as uint8 [size, size, C], upright, on a ground, in a square.
 
     Raises InputError with one line that says what is wrong and what to do.
     """
     label = called(name, source)
-    data, stamp = _image_bytes(source) if isinstance(source, Path) else (source, ())
+    data, stamp = (source, ()) if isinstance(source, Image.Image) else _image_bytes(file_of(source))
+    frame = source.number if isinstance(source, Frame) else None
     with damage_named(label):
-        opened = open_picture(label, data, source.suffix if isinstance(source, Path) else "", fitting.white)
-        contrast = contrast_of(opened.image, channels)
+        seen = open_picture(label, data, getattr(source, "suffix", ""), fitting.white, frame)
+        contrast = contrast_of(seen.image, channels)
         ground = None if contrast is None else own_ground(contrast, channels) if fitting.ground is None else fitting.ground
-        rgb = opened.image.convert("RGB") if ground is None else laid_on(opened.image, ground)
+        rgb = seen.image.convert("RGB") if ground is None else laid_on(seen.image, ground)
         colourful = _has_colours(rgb)
         chosen = rgb if channels == 3 else rgb.convert("L")
-        own = _outline(opened, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
+        own = _outline(seen, np.asarray(chosen).reshape(chosen.height, chosen.width, channels), ground is not None)
         pixels = squared(chosen, size, fitting, own.block, ground)
         alpha = None
         if with_alpha and ground is not None:
-            alpha = squared(opened.image.getchannel("A"), size, fitting, own.block, clear=0)
-    notes = [*opened.notes]
+            alpha = squared(seen.image.getchannel("A"), size, fitting, own.block, clear=0)
+    notes = [*seen.notes]
     if ground is not None:
         notes.append(f"transparent: put on {said(ground)}")
-    if opened.carried:
+    if seen.carried:
         notes.append("drawn by metagan itself")
-    is_sheet = opened.carried.get("kind", "single") != "single"
-    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, opened.peak, stamp, alpha)
+    is_sheet = seen.carried.get("kind", "single") != "single"
+    return ReadImage(pixels, own, colourful, contrast, ground, tuple(notes), is_sheet, seen.peak, stamp, alpha)
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -84,9 +101,25 @@ def read_picture(path: Path) -> Image.Image:
         return open_picture(shown(path), data, path.suffix).image
 
 
-def called(name: str, source: Path | Image.Image) -> str:
-    """What messages call an image: its file, or the name of a picture that was opened already."""
-    return shown(source) if isinstance(source, Path) else name
+def frames_of(path: Path) -> int:
+    """How many pictures a file has: 1 of what cannot be read, or is no animation."""
+    try:
+        with damage_named(shown(path)):
+            return int(getattr(opened(shown(path), _image_bytes(path)[0], path.suffix), "n_frames", 1))
+    except InputError:
+        return 1
+
+
+def file_of(source: Path | Frame) -> Path:
+    """Where a picture lies."""
+    return source.path if isinstance(source, Frame) else source
+
+
+def called(name: str, source: Source) -> str:
+    """What messages call an image: its file, with a frame's number, or the name of a picture that was opened already."""
+    if isinstance(source, Image.Image):
+        return name
+    return shown(source) if isinstance(source, Path) else f"{shown(source.path)}, frame {source.number + 1}"
 
 
 def shown(path: Path | str) -> str:

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from metagan_cli.data.readers.files import ReadImage, called, read_image
+from metagan_cli.data.readers.files import ReadImage, Source, called, read_image
 from metagan_cli.data.readers.geometry import Array, Fitting, Form, Outline, cut_to
 from metagan_cli.errors import InputError
 
 FINEST_SIDE = 1024  # pixels a side of the largest square that images are kept in
 
-Named = tuple[str, Path | Image.Image]  # an image's name, and the file or the opened picture
+Named = tuple[str, Source]  # an image's name, and where it is
 Read = tuple[Named, ReadImage]
 
 

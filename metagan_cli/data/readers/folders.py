@@ -39,6 +39,7 @@ def read_folder(
     skip_bad: bool = False,
     most: int = MOST,
     deep: bool = True,
+    frames: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Support:
     """Reads the images of a folder and, where `deep`, of the folders in it.
@@ -67,6 +68,7 @@ def read_folder(
         of=len(found.images),
         others=len(found.others) - len(named),
         told=notes,
+        frames=frames,
     )
 
 

@@ -49,15 +49,17 @@ class Picture:
         return self.image.size != (self.width, self.height)
 
 
-def open_picture(label: str, source: bytes | Image.Image, ending: str = "", white: int = 0) -> Picture:
+def open_picture(label: str, source: bytes | Image.Image, ending: str = "", white: int = 0, frame: int | None = None) -> Picture:
     """A file's bytes, or a picture that is open already; gray levels of 16 bits as shares of `white`, as `plain` does.
+
+    Of an animation the first frame, which is noted, or else frame number `frame`.
 
     Raises InputError for a size that is not read, and whatever Pillow raises.
     """
-    image, (width, height), frames = loaded(label, source, ending)
+    image, (width, height), frames = loaded(label, source, ending, frame=frame or 0)
     turn, carried, notes = turn_of(image), provenance_of(image), []
-    if frames > 1:
-        notes.append("of several frames: the first frame")
+    if frames > 1 and frame is None:
+        notes.append("of several frames: the first frame (--frames takes all)")
     image, peak = plain(label, image, white)
     scale = white or white_of(peak)
     if peak and scale < FULL:
@@ -76,8 +78,10 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
     return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
 
 
-def loaded(label: str, source: bytes | Image.Image, ending: str, whole: bool = False) -> tuple[Image.Image, tuple[int, int], int]:
-    """The first frame, decoded, a large JPEG at a part of its size unless `whole`; the size in the file; the number of frames.
+def loaded(
+    label: str, source: bytes | Image.Image, ending: str, whole: bool = False, frame: int = 0
+) -> tuple[Image.Image, tuple[int, int], int]:
+    """One frame, decoded, a large JPEG at a part of its size unless `whole`; the size in the file; the number of frames.
 
     Raises InputError for a size that is not read, and whatever Pillow raises.
     """
@@ -90,6 +94,8 @@ def loaded(label: str, source: bytes | Image.Image, ending: str, whole: bool = F
     if is_reducible and (times := _times(size)) > 1:
         halved = 1 << (times - 1).bit_length()  # a JPEG is decoded at a half, a quarter or an eighth
         image.draft(None, (size[0] // halved, size[1] // halved))
+    if frame:
+        image.seek(frame)
     with _pixel_limit(MAX_PIXELS // 2):  # Pillow refuses twice its limit: an icon may hold a larger picture than it says
         image.load()
     if image.format == "ICO":

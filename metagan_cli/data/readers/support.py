@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from metagan_cli.config import FITS
-from metagan_cli.data.readers.files import ReadImage, called, read_image, shown
+from metagan_cli.data.readers.files import Frame, ReadImage, called, file_of, frames_of, read_image, shown
 from metagan_cli.data.readers.finer import Finer, Named, Read, native_side
 from metagan_cli.data.readers.geometry import (
     ALIKE,
@@ -34,6 +35,7 @@ NEAR = 0.02  # mean difference of two thumbnails, as a share of the range, below
 SOME = 0.25  # share of the images with colours, above which a folder has them
 PAIRS = 200  # near-duplicate pairs that are listed
 THUMBNAIL = 16
+MOST_FRAMES = 64  # of an animation
 
 Again = Callable[[Named, Fitting], ReadImage]  # reads an image
 Count = Callable[[int, int], None]  # told how many are done, of how many
@@ -66,7 +68,7 @@ class Support:
     @property
     def files(self) -> tuple[Path, ...]:
         """Where each image that was read from a file lies."""
-        return tuple(source for _, source in self.at_side.sources if isinstance(source, Path))
+        return tuple(file_of(source) for _, source in self.at_side.sources if not isinstance(source, Image.Image))
 
     @property
     def passed_over(self) -> int:
@@ -80,13 +82,28 @@ class Support:
 
 
 def read_images(
-    images: Sequence[Path | Image.Image], *, size: int, channels: int, fit: str = FITS[0], skip_bad: bool = False, report: Count
+    images: Sequence[Path | Image.Image],
+    *,
+    size: int,
+    channels: int,
+    fit: str = FITS[0],
+    skip_bad: bool = False,
+    frames: bool = False,
+    report: Count,
 ) -> Support:
     """Reads files and opened pictures. Raises InputError where there are none or, unless `skip_bad`, one cannot be read."""
     if not images:
         raise InputError("no images were given")
     named = [(shown(i) if isinstance(i, Path) else f"image {number}", i) for number, i in enumerate(images)]
-    return read_support("the images given", named, [], size=size, channels=channels, fit=fit, skip_bad=skip_bad, report=report)
+    how: dict[str, Any] = {
+        "size": size,
+        "channels": channels,
+        "fit": fit,
+        "skip_bad": skip_bad,
+        "frames": frames,
+        "report": report,
+    }
+    return read_support("the images given", named, [], **how)
 
 
 def read_support(
@@ -102,9 +119,11 @@ def read_support(
     of: int | None = None,
     others: int = 0,
     told: Sequence[str] = (),
+    frames: bool = False,
 ) -> Support:
     """Reads the images chosen `of` so many that a place holds, where files were skipped and noted already.
 
+    All `frames` of animations are images, or else the first of each.
     Raises InputError where none or, unless `skip_bad`, any of the images cannot be read.
     """
     skipped, count = list(skipped), len(chosen) if of is None else of
@@ -114,6 +133,7 @@ def read_support(
     def again(named: Named, fitting: Fitting) -> ReadImage:
         return read_image(named[1], size, channels, fitting, named[0])
 
+    chosen = [each for named in chosen for each in _frames(named)] if frames else chosen
     for done, (name, source) in enumerate(chosen):
         report(done + 1, len(chosen))
         try:
@@ -165,6 +185,16 @@ def read_support(
         outlines=tuple(outlines),
         at_side=Finer(tuple(named for named, _ in read), stamps, size, channels, fitting, tuple(turned.tolist())),
     )
+
+
+def _frames(named: Named) -> list[Named]:
+    """The frames of an animation as images, at most MOST_FRAMES of them, evenly chosen; any other image alone."""
+    name, source = named
+    count = frames_of(source) if isinstance(source, Path) else 1
+    if count < 2 or not isinstance(source, Path):
+        return [named]
+    chosen = [place * count // min(count, MOST_FRAMES) for place in range(min(count, MOST_FRAMES))]
+    return [(f"{name}, frame {number + 1}", Frame(source, number)) for number in chosen]
 
 
 def _on_one_ground(found: list[Read], fitting: Fitting, again: Again) -> list[Read]:

@@ -10,7 +10,7 @@ from metagan_cli.errors import InputError, OutputError, UsageError
 from metagan_cli.store.manifests import Manifest, Record
 from metagan_cli.values import from_dict
 
-ADAPTING = ("base", "steps", "depth", "fit", "skip_bad")  # settings of the adaptations that a manifest keeps
+ADAPTING = ("base", "steps", "depth", "fit", "skip_bad", "frames")  # settings of the adaptations that a manifest keeps
 OPAQUE = ("jpg",)
 
 
