@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -95,6 +96,38 @@ def test_again_from_the_manifest(tree: Path, augment: Callable[..., Path], tmp_p
     assert "--like and -n / --count" in refused(
         2, "augment", "tree", "-o", "x", "-n", 3, "--like", first / "manifest.jsonl", cwd=tmp_path
     )
+
+
+def test_as_many_processes_as_there_are_draw_the_same(
+    tree: Path, augment: Callable[..., Path], tmp_path: Path, tiny_model: Path
+) -> None:
+    alone = below(augment("alone"))  # tests have one thread
+    options = ("-n", 4, "--from", tiny_model, "--steps", 0)
+    ran = run("augment", "tree", "-o", "several", *options, cwd=tmp_path, bootstrap="import torch; torch.set_num_threads(3)")
+    assert ran.code == 0, ran.err
+    assert below(tmp_path / "several") == alone
+
+
+def test_a_process_that_is_ended_from_without(tree: Path, tmp_path: Path, tiny_model: Path) -> None:
+    bootstrap = """import os, signal, torch
+from metagan_cli.workflows.augment import workers
+torch.set_num_threads(3)
+workers.draw_class = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ran = run("augment", "tree", "-o", "out", "--from", tiny_model, cwd=tmp_path, bootstrap=bootstrap)
+    assert ran.code == 6
+    assert "was ended" in ran.complaints("error")[0]
+
+
+def test_interrupted_without_a_word_of_its_processes(tree: Path, tmp_path: Path, tiny_model: Path) -> None:
+    bootstrap = "import torch; torch.set_num_threads(3)"
+    running = start("augment", "tree", "-o", "out", "-n", 400, "--from", tiny_model, cwd=tmp_path, bootstrap=bootstrap)
+    while not list((tmp_path / "out").rglob("*_new*.png")) and running.process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
+    ran = running.finish()
+    assert ran.code == 130
+    assert "Traceback" not in ran.err
 
 
 def test_in_parts(tree: Path, augment: Callable[..., Path]) -> None:
@@ -194,6 +227,7 @@ def draw_star(folder: Path, number: int, side: int = 96) -> Points:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # of pycocotools
 def test_labels_of_all_formats_lie_on_what_they_label(tmp_path: Path) -> None:
     coco: dict[str, list[object]] = {"images": [], "annotations": [], "categories": [{"id": 3, "name": "star"}]}
     for number in range(6):

@@ -3,19 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from metagan_cli.data.labels.things import NewImage
-from metagan_cli.errors import InputError, OutputError
+from metagan_cli.errors import OutputError
 from metagan_cli.store.files import sweep, write_bytes
 from metagan_cli.store.locks import locked
-from metagan_cli.store.manifests import NAME, Block, Manifest
-from metagan_cli.store.models import load_model
-from metagan_cli.workflows.augment.classes import draw_class
+from metagan_cli.store.manifests import NAME, Manifest
 from metagan_cli.workflows.augment.labels import thing_of
 from metagan_cli.workflows.augment.request import AugmentRequest, check_request
 from metagan_cli.workflows.augment.tree import ClassFolder, Tree, put_original, read_tree
+from metagan_cli.workflows.augment.workers import draw_all
 from metagan_cli.workflows.progress import Report, silent
 
 
@@ -82,22 +80,17 @@ def _draw_classes(
     warn: Callable[[str], None],
 ) -> None:
     """Draws those classes that are not there yet."""
-    load = lru_cache(maxsize=2)(load_model)
-    for place, folder in enumerate(folders):
-        report("classes", place, len(folders))
-        if folder.name in manifest.blocks:
-            continue
+    missing = [folder for folder in folders if folder.name not in manifest.blocks]
+    for folder in missing:
         sweep(request.out / folder.name)
-        try:
-            block, warnings = draw_class(tree, folder, request, device, load)
-        except InputError as error:
-            if not request.adapt.skip_bad:
-                raise
-            block, warnings = Block({"class": folder.name, "new": 0, "skipped": str(error)}, ()), (f"skipped: {error}",)
+    done = len(folders) - len(missing)
+    report("classes", done, len(folders))
+    for folder, (block, warnings) in draw_all(tree, missing, request, device):
         manifest.add(block)
         for line in warnings:
             warn(f"{folder.name}: {line}")
-    report("classes", len(folders), len(folders))
+        done += 1
+        report("classes", done, len(folders))
 
 
 def _begin(manifest: Manifest, tree: Tree, request: AugmentRequest) -> None:
