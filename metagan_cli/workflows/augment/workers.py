@@ -56,10 +56,8 @@ def draw_all(
             worker = Worker(tree, request, device)
             yield from ((folder, worker.draw(folder)) for folder in folders)
             return
-        how, others = (
-            multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn"),
-            multiprocessing.active_children(),
-        )
+        others = multiprocessing.active_children()
+        how = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         with ProcessPoolExecutor(count, how, _begin, (tree, request, device)) as pool:
             try:
                 yield from zip(folders, pool.map(_draw, folders), strict=True)
