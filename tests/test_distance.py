@@ -1,10 +1,12 @@
 """Distance from the edge of ink, and what ink encloses, against what is known of simple shapes."""
 
+import math
+
 import pytest
 import torch
 from conftest import gaussian
 
-from metagan_cli.images.distance import REACH, distance_field, enclosed, flooded, rim
+from metagan_cli.images.distance import REACH, distance_field, enclosed, flooded, line_weight, rim
 from metagan_cli.images.shifts import SHIFTS, placed
 
 SIDE = 48
@@ -123,3 +125,28 @@ def test_images_are_moved_to_where_they_are_nearest() -> None:
     assert torch.equal(moved[0], images[0])
     far = placed(images, images.roll(SHIFTS + 3, 3))
     assert (far - images.roll(SHIFTS + 3, 3)).abs().mean() > 0.5
+
+
+@pytest.mark.parametrize("width", [2.0, 3.5, 5.0])
+@pytest.mark.parametrize("turn", [0.0, 0.4, 0.785])
+def test_lines_weigh_what_they_measure(width: float, turn: float) -> None:
+    y, x = from_line(turn)
+    line = ((width / 2 + 0.5 - y.abs()).clamp(0, 1) * (16 - x.abs()).clamp(0, 1))[None, None]
+    assert float(line_weight(distance_field(line))) == pytest.approx(width / 2, abs=0.2)
+    assert float(line_weight(distance_field(torch.zeros(1, 1, SIDE, SIDE)))) == 0
+
+
+def test_gaps_within_a_part_are_measured_as_lines_are() -> None:
+    ink = torch.ones(1, 1, SIDE, SIDE)
+    ink[..., 10:14, :] = 0
+    ink[..., 20:30, :] = 0
+    upper = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    upper[..., :16, :] = True
+    assert float(line_weight(-distance_field(ink), upper)) == pytest.approx(2, abs=0.1)
+
+
+def from_line(turn: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far pixels lie across and along a line through the middle."""
+    places = torch.arange(SIDE) - SIDE / 2 + 0.5
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    return y * math.cos(turn) - x * math.sin(turn), x * math.cos(turn) + y * math.sin(turn)

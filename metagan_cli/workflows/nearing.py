@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.data.sources.styles import slant, thickness
+from metagan_cli.images.distance import line_weight
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
 from metagan_cli.images.styling import NEVER, PLAIN, TONED, Fields, Styling, fields_of, laid_out, styled_logits
@@ -27,6 +28,8 @@ HOLLOW = ("outline", "duotone")  # forms that have lines of their own
 FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
 SOLID = 0.6  # share of drawings that is ink, from which they are solid
 OF_ONE = ("keep", "solid")  # forms of one paint alone
+EVENED = 0.8  # pixels, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
+GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 COMMON, SEEN = 0.6, 0.01  # share of the images that have a paint, for it to be that of lines; and share of an image that has it
 OFTEN = 0.4  # of the area of the commonest paint, that makes another one fill drawings as well
 
@@ -55,6 +58,7 @@ class Nearing:
         self.slant = float(slant(ink_of(examples)).mean())
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
+        self.usual = [None if written or _are_solid(own) else float(line_weight(own.ink).median()) for own in self.fields]
         self.lines, fills = _roles(examples, self.paints)
         size = _extent(examples) / _extent(drawings[0]) if written else 1.0
         self.start = replace(PLAIN, size=min(max(size, SMALLEST), LARGEST))
@@ -106,8 +110,7 @@ class Nearing:
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
-        ink, whole = ((field > 0).float().sum() for field in self.fields[hand][:2])
-        forms = FORMS_OF_LINES if ink < SOLID * whole else FORMS_OF_SOLIDS
+        forms = FORMS_OF_SOLIDS if _are_solid(self.fields[hand]) else FORMS_OF_LINES
         if not self.lines:
             return [form for form in forms if form in OF_ONE]
         return [form for form in forms if self.manner.fills or form not in TONED]
@@ -116,13 +119,13 @@ class Nearing:
         """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
         moved, fields = manner.styling.moves, self.fields[manner.hand]
         fields = fields_of(laid_out(self.covers[manner.hand], manner.styling)) if moved else fields
-        logits = styled_logits(fields, manner.styling)
+        logits = styled_logits(self._evened(fields, manner), manner.styling)
         return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
 
     def logits(self, ink: Tensor, number: int) -> Tensor:
         """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand, [1, S, S] in [-1, 1]."""
         fields = fields_of(laid_out((ink[None] + 1) / 2, self.manner.styling))
-        return self.painted(styled_logits(fields, self.manner.styling)[0], self.manner, number)
+        return self.painted(styled_logits(self._evened(fields, self.manner), self.manner.styling)[0], self.manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
         """Logits [3, S, S] of ground, ink and tone as those of the folder's paints [P, S, S]."""
@@ -135,6 +138,19 @@ class Nearing:
         line = fill if filled or manner.line is None else manner.line
         found[line] = torch.logaddexp(found[line], ink)
         return found
+
+    def _evened(self, fields: Fields, manner: Manner) -> Fields:
+        """Drawings of lines, all of the weight that most of a plain hand's have: those come from several people.
+
+        They become heavier by no more than leaves the gaps within them, when their edges are moved by the manner's weight.
+        """
+        usual = self.usual[manner.hand]
+        if usual is None:
+            return fields
+        own, gaps = line_weight(fields.ink), line_weight(-fields.ink, fields.whole > 0, NARROWER)
+        most = torch.where(gaps > 0, gaps - GAP - max(manner.styling.weight, 0.0), EVENED).clamp(0, EVENED)
+        moved = torch.where(own > 0, usual - own, 0.0).clamp(min=-EVENED).minimum(most)[:, None, None, None]
+        return fields._replace(ink=fields.ink + moved, whole=fields.whole + moved)
 
     def likeness_of(self, images: Tensor) -> float:
         """How much images [N, C, S, S] look as if the folder's hand had drawn them: at most 1."""
@@ -158,6 +174,12 @@ class Nearing:
             likeness = self.likeness_of(self.draw(manner))
             if likeness > self.likeness + gain:
                 self.manner, self.likeness = manner, likeness
+
+
+def _are_solid(fields: Fields) -> bool:
+    """Whether drawings are filled, and not of lines."""
+    ink, whole = ((field > 0).float().sum() for field in fields[:2])
+    return bool(ink >= SOLID * whole)
 
 
 def _body(images: Tensor) -> Tensor:

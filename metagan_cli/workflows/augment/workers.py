@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 
 from metagan_cli.devices import choose_device
-from metagan_cli.errors import DeviceError, InputError
+from metagan_cli.errors import InputError, MetaganError
 from metagan_cli.store.manifests import Block
 from metagan_cli.store.models import load_model
 from metagan_cli.workflows.augment.classes import draw_class
@@ -46,7 +46,7 @@ def draw_all(
 ) -> Iterator[tuple[ClassFolder, Drawn]]:
     """Draws classes, and gives them in their order.
 
-    Raises what `Worker.draw` does, and DeviceError where a process was ended from without, as for want of memory.
+    Raises what `Worker.draw` does, and MetaganError where a process was ended from without, as for want of memory.
     """
     threads = torch.get_num_threads()
     count = min(threads, len(folders)) if choose_device(device).type == "cpu" else 1
@@ -66,7 +66,9 @@ def draw_all(
                     process.terminate()
                 raise
     except BrokenProcessPool as error:
-        raise DeviceError("a process that drew a class was ended, as for want of memory; --shard makes fewer at once") from error
+        raise MetaganError(
+            "a process that drew a class was ended, as for want of memory; run it again to go on, with fewer cores if need be"
+        ) from error
     finally:
         torch.set_num_threads(threads)
 
