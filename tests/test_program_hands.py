@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from metagan_cli.data.program_hands import FORMS, draw_hand
-from metagan_cli.images.styling import Styling, anatomy, stripes, styled
+from metagan_cli.images.styling import Styling, anatomy, fields_of, stripes, styled
 from metagan_cli.rng import generator_for
 
 SIDE = 48
@@ -43,6 +43,18 @@ def disc(radius: float) -> torch.Tensor:
 
 def ring(radius: float, half: float = 1.0) -> torch.Tensor:
     return (half - (from_middle() - radius).abs() + 0.5).clamp(0, 1)[None, None]
+
+
+def test_distances_of_larger_drawings_are_more_exact() -> None:
+    axis = (torch.arange(2 * SIDE) + 0.5) / 2 - SIDE / 2
+    far = (axis[None].square() + axis[:, None].square()).sqrt()
+    larger = (2 * (14.3 - far) + 0.5).clamp(0, 1)[None, None]
+    own, finer = (14.3 - from_middle()), fields_of(larger, 2).ink[0, 0]
+    near, coarse = own.abs() < 1.5, fields_of(disc(14.3)).ink[0, 0]
+    assert (finer - own)[near].abs().mean() < 0.6 * (coarse - own)[near].abs().mean()
+    assert finer.shape == coarse.shape
+    beyond = own.abs() > 3
+    assert torch.equal(finer[beyond].sign(), own[beyond].sign())
 
 
 def by(coverage: torch.Tensor, **changes: object) -> torch.Tensor:

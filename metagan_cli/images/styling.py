@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metagan_cli.images.distance import distance_field, flooded, rim
+from metagan_cli.images.distance import REACH, distance_field, flooded, rim
 from metagan_cli.images.ink import places
 from metagan_cli.images.paints import EDGE
 
@@ -89,9 +89,18 @@ def _inwards(coverage: Tensor, linear: Tensor) -> Tensor:
     return (-1 - low).clamp(min=0) - (high - 1).clamp(min=0)
 
 
-def fields_of(coverage: Tensor) -> Fields:
-    """Of ink [N, 1, S, S] in [0, 1]."""
-    return Fields(*(distance_field(part) for part in (coverage, *anatomy(coverage))))
+def fields_of(coverage: Tensor, finer: int = 1) -> Fields:
+    """Of ink [N, 1, S, S] in [0, 1], which is drawn `finer` times as large: [N, 1, S / finer, S / finer].
+
+    Near edges distances are as exact as the larger drawing; what is farther from them than it tells, the smaller one does.
+    """
+    own = Fields(*(distance_field(part) for part in (coverage, *anatomy(coverage))))
+    if finer == 1:
+        return own
+    coarse = fields_of(F.avg_pool2d(coverage, finer))
+    near = (F.max_pool2d(field.abs(), finer) < REACH - 0.5 for field in own)
+    exact = (F.avg_pool2d(field, finer) / finer for field in own)
+    return Fields(*(torch.where(*parts) for parts in zip(near, exact, coarse, strict=True)))
 
 
 def drawn_from(fields: Fields, styling: Styling, rng: torch.Generator) -> Tensor:

@@ -26,6 +26,7 @@ from metagan_cli.workflows.suited import read_for
 
 INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
+FINER = 2  # times as large as the model sees, that motifs are drawn whose samples are larger
 SHOWN = 6  # motifs that say how near a styling comes
 
 
@@ -40,7 +41,7 @@ class Guests:
         shown: Callable[[], Sequence[Tensor]],
         written: bool = False,
     ) -> None:
-        """By name; `draw` gives ink [1, S, S] in [-1, 1] by a motif's number and a plain hand's.
+        """By name; `draw` gives ink in [-1, 1] by a motif's number and a plain hand's, [1, S, S] or some times larger.
 
         `shown` gives a few motifs [N, 1, S, S] in each of the plain hands; whether they are `written`, as letters are.
         """
@@ -90,11 +91,12 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
     `by` says by which of them to find what comes near; else it is done by the commonest of their kind.
     """
     size = ready.base.config.image_size
+    finer = FINER if ready.natives else 1
 
     @cache
     def draw(number: int, hand: int) -> Tensor:
         own = motifs[number].drawings
-        return draw_svg(own[hand % len(own)].body, size)
+        return draw_svg(own[hand % len(own)].body, finer * size)
 
     def shown() -> list[Tensor]:
         kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]

@@ -52,7 +52,7 @@ class Nearing:
 
         What is `written`, as letters are, is neither filled nor hollowed, but slanted and larger or smaller.
         """
-        self.written = written
+        self.written, self.side = written, examples.shape[-1]
         self.paints = paints_of(examples[None])
         self.wanted, self.body = self._direction(examples), _body(examples)
         self.slant = float(slant(ink_of(examples)).mean())
@@ -123,8 +123,11 @@ class Nearing:
         return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
 
     def logits(self, ink: Tensor, number: int) -> Tensor:
-        """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand, [1, S, S] in [-1, 1]."""
-        fields = fields_of(laid_out((ink[None] + 1) / 2, self.manner.styling))
+        """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand.
+
+        That is ink in [-1, 1], as large or some times larger: [1, L, L].
+        """
+        fields = fields_of(laid_out((ink[None] + 1) / 2, self.manner.styling), ink.shape[-1] // self.side)
         return self.painted(styled_logits(self._evened(fields, self.manner), self.manner.styling)[0], self.manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
