@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metagan_cli.images.distance import distance_field, line_weight
+from metagan_cli.images.distance import distance_field, line_weight, rim
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ground import ground_of
 from metagan_cli.images.styling import PLAIN, Styling, anatomy, styled
@@ -170,6 +170,18 @@ def test_lines_of_all_motifs_weigh_the_same_and_no_gap_closes() -> None:
     assert weights[1] > 1.6  # of 1.0, as the thick one has 2.0
     assert weights[0] == weights[2] == pytest.approx(2, abs=0.15)
     assert (found.draw(START)[3] < 0).float().mean() > 0.6  # the gaps are there
+
+
+def test_no_letter_is_cut_by_its_frame() -> None:
+    letters = [bank().named(name) for name in ("A", "E", "H", "K", "T")]
+    plainly = torch.stack([draw_svg(letter.drawings[0].body, SIDE) for letter in letters])
+    leaning = styled((plainly + 1) / 2, replace(PLAIN, slant=0.25, weight=1.0), generator_for(0, "letters"))
+    found = Nearing(leaning, [plainly], written=True).search()
+    assert found.manner.styling.slant > 0.1
+    for number, name in enumerate(("Q", "W", "M", "g", "j")):
+        logits = found.logits(draw_svg(bank().named(name).drawings[0].body, SIDE), number)
+        inked = (logits.argmax(0) == 1).float()[None, None]
+        assert (inked * rim(inked)).sum() == 0, name
 
 
 def test_logits_are_what_is_drawn() -> None:

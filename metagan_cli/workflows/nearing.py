@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.data.sources.styles import slant, thickness
-from metagan_cli.images.distance import line_weight
+from metagan_cli.images.distance import line_weight, rim
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, mixed, paints_of, shares_of
 from metagan_cli.images.styling import NEVER, PLAIN, TONED, Fields, Styling, fields_of, laid_out, styled_logits
@@ -21,6 +21,7 @@ FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of 
 SOFT, WIDE = (0.7, 1.3), (0.85, 0.92)
 THINNEST, THICKEST, HALVINGS = -2.0, 4.0, 7  # pixels between which the weight of what is written is looked for
 TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
+SMALLER = 0.95, 0.9, 0.85  # times as large, that what is written becomes where its frame would cut it
 SMALLEST, LARGEST = 0.7, 1.35  # times as large that what is written becomes
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
 WEIGHED = 0.2  # of likeness, that lines e times as thick or dark are worth
@@ -127,7 +128,12 @@ class Nearing:
 
         That is ink in [-1, 1], as large or some times larger: [1, L, L].
         """
-        fields = fields_of(laid_out((ink[None] + 1) / 2, self.manner.styling), ink.shape[-1] // self.side)
+        cover, styling, finer = (ink[None] + 1) / 2, self.manner.styling, ink.shape[-1] // self.side
+        fields = fields_of(laid_out(cover, styling), finer)
+        for smaller in SMALLER if self.written else ():
+            if float(rim(fields.ink).mul(fields.ink + styling.weight).amax()) <= 0:
+                break
+            fields = fields_of(laid_out(cover, replace(styling, size=smaller * styling.size)), finer)
         return self.painted(styled_logits(self._evened(fields, self.manner), self.manner.styling)[0], self.manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
