@@ -73,7 +73,7 @@ def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
     room = styling.size * (0.7 if styling.badge != "none" else 1.0)
     linear = torch.tensor([[styling.wide * room, -styling.wide * styling.slant * room], [0, room]])
     back = torch.linalg.inv(linear).expand(len(coverage), 2, 2)
-    moved = back @ _inwards(coverage, linear)[..., None] if room >= 1 else coverage.new_zeros(len(coverage), 2, 1)
+    moved = back @ _inwards(coverage, linear)[..., None]
     grid = F.affine_grid(torch.cat([back, -moved], 2), list(coverage.shape), align_corners=False)
     return F.grid_sample(coverage, grid, align_corners=False)
 
