@@ -9,6 +9,7 @@ import numpy as np
 
 from metagan_cli.data.labels.book import LabelBook
 from metagan_cli.data.labels.masks import read_mask, write_mask
+from metagan_cli.data.labels.run_lengths import mask_of, runs_of
 from metagan_cli.data.labels.things import Labelled, Thing
 from metagan_cli.data.placing import of_image, of_result
 from metagan_cli.data.readers.support import Support
@@ -86,13 +87,12 @@ class Labels:
 
 def as_record(thing: Thing) -> Record:
     """A thing as plain values."""
-    mask = None if thing.mask is None else {"shape": list(thing.mask.shape), "runs": runs_of(thing.mask)}
     return {
         "kind": thing.kind,
         "rings": [ring.round(2).tolist() for ring in thing.rings],
         "is_box": thing.is_box,
         "keypoints": thing.keypoints.round(2).tolist(),
-        "mask": mask,
+        "mask": None if thing.mask is None else runs_of(thing.mask),
         "extra": dict(thing.extra),
     }
 
@@ -100,17 +100,6 @@ def as_record(thing: Thing) -> Record:
 def thing_of(record: Record) -> Thing:
     """A thing from plain values."""
     rings = tuple(np.array(ring, np.float64).reshape(-1, 2) for ring in record["rings"])
-    keypoints = np.array(record["keypoints"], np.float64).reshape(-1, 3)
-    mask = None
-    if record["mask"] is not None:
-        lengths = np.array(record["mask"]["runs"], np.int64)
-        mask = (np.arange(len(lengths)) % 2 == 1).repeat(lengths).reshape(record["mask"]["shape"])
+    keypoints, runs = np.array(record["keypoints"], np.float64).reshape(-1, 3), record["mask"]
+    mask = None if runs is None else mask_of(runs, (runs["size"][1], runs["size"][0]))
     return Thing(record["kind"], rings, record["is_box"], keypoints, mask, record["extra"])
-
-
-def runs_of(mask: Array) -> list[int]:
-    """The lengths of the runs of a mask [H, W], row by row, the first of them of what is not marked."""
-    flat = mask.reshape(-1)
-    ends = np.flatnonzero(np.diff(flat)) + 1
-    lengths: list[int] = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
-    return [0, *lengths] if flat.size and flat[0] else lengths
