@@ -30,12 +30,13 @@ from metagan_cli.store.shipped import find_model
 from metagan_cli.workflows.adapt import learn
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.suited import read_for
+from recipes.held_out import ALPHABETS
 
 PACKED = {
-    "caltech": ("data/caltech101_64.npz", "picture"),
-    "omniglot": ("data/omniglot_105.npz", "glyph"),
-    "emoji": ("data/emoji_vendor_subgroup_64.npz", "picture"),
-}
+    "caltech": ("data/caltech101_64.npz", "picture", ()),
+    "omniglot": ("data/omniglot_105.npz", "glyph", ALPHABETS),
+    "emoji": ("data/emoji_vendor_subgroup_64.npz", "picture", ()),
+}  # where they lie, the model that draws them, and the names of classes that it has not learned from, where that is said of them
 NEW, TESTED = 32, 20  # new images of a class, and others that it is tested on, at most
 Classes = list[list[Image.Image]]
 
@@ -88,10 +89,11 @@ def measure(classes: Classes, shots: int, seed: int, base: BaseModel, outside: O
 def classes_of(data: str, root: Path | None) -> tuple[Classes, str]:
     """The images of each class, and the model that suits them. Raises UsageError for a data set that is none or not there."""
     if data in PACKED:
-        path, name = PACKED[data]
+        path, name, unseen = PACKED[data]
         with np.load(path) as packed:
-            images, labels = packed["images"], packed["labels"]
-        return [[Image.fromarray(image) for image in images[labels == label]] for label in np.unique(labels)], name
+            images, labels, names = packed["images"], packed["labels"], packed["names"]
+        chosen = [label for label in np.unique(labels) if not unseen or str(names[label]).startswith(unseen)]
+        return [[Image.fromarray(image) for image in images[labels == label]] for label in chosen], name
     kind: Any = getattr(torchvision.datasets, data, None)
     if kind is None or root is None:
         raise UsageError(f"{data}: give one of {', '.join(PACKED)}, or a data set of torchvision's with --root")
