@@ -22,14 +22,11 @@ from metagan_cli.config import AdaptConfig
 from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.classifiers import FEATURES, METHODS, SCRATCH, compared
 from metagan_cli.evaluation.metrics import figure
-from metagan_cli.evaluation.outside import OutsideNet, outside_net
+from metagan_cli.evaluation.outside import OutsideNet, outside_net_if_there
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.store.shipped import find_model
-from metagan_cli.workflows.adapt import learn
-from metagan_cli.workflows.progress import silent
-from metagan_cli.workflows.suited import read_for
+from metagan_cli.workflows.augment.check import sets_of
 from recipes.held_out import ALPHABETS
 
 PACKED = {
@@ -52,7 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/classes.jsonl"))
     options = parser.parse_args()
     every, name = classes_of(options.data, options.root)
-    base, outside = load_model(find_model(name)), _outside()
+    base, outside = load_model(find_model(name)), outside_net_if_there()
     lines = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     done = {(line["data"], line["shots"], line["seed"]) for line in lines}
     for shots in options.shots:
@@ -74,13 +71,11 @@ def main() -> None:
 def measure(classes: Classes, shots: int, seed: int, base: BaseModel, outside: OutsideNet | None) -> dict[str, dict[str, float]]:
     """Accuracies by classifier and method."""
     settings, rng = AdaptConfig(str(base.path), fit="crop", compact=True, depth="state"), generator_for(seed, "shots")
-    real, new, test = list[Tensor](), list[Tensor](), list[Tensor]()
+    sets = list[tuple[Tensor, Tensor, Tensor]]()
     for images in classes:
         order = [images[number] for number in torch.randperm(len(images), generator=rng).tolist()]
-        learned = learn(order[:shots], settings, report=silent, load=lambda path: base)
-        real.append(_bytes(learned.images))
-        new.append(_bytes(Sampler(base.nets, learned.state).draw(range(NEW))))
-        test.append(_bytes(read_for(order[shots : shots + TESTED], base.config, settings, silent).images))
+        sets.append(sets_of(base, order[:shots], order[shots : shots + TESTED], settings, range(NEW)))
+    real, new, test = zip(*sets, strict=True)
     found = compared(real, new, test, outside, seed, lambda done, total: None)
     names = dict.fromkeys(classifier for classifier, _ in found)
     return {name: {method: float(found[name, method].float().mean()) for method in METHODS} for name in names}
@@ -114,17 +109,6 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
                 f"| {shots} | {name} | " + " | ".join(f"{f.mean:.1f} ({f.low:.1f} to {f.high:.1f})" for f in cells) + " |"
             )
     return "\n".join(rows)
-
-
-def _bytes(images: Tensor) -> Tensor:
-    return ((images + 1) * 127.5).round().clamp(0, 255).byte()
-
-
-def _outside() -> OutsideNet | None:
-    try:
-        return outside_net()
-    except UsageError:
-        return None
 
 
 if __name__ == "__main__":

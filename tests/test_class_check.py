@@ -73,7 +73,7 @@ def tree(tmp_path: Path) -> Path:
 
 def test_each_original_is_tested_once(tree: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifiers, "STEPS", 2)
-    monkeypatch.setattr(checking, "_outside", lambda: None)
+    monkeypatch.setattr(checking, "outside_net_if_there", lambda: None)
     monkeypatch.setattr(
         checking, "suited_model", lambda *_: type("Suited", (), {"model": type("Model", (), {"path": tiny_model})})
     )
@@ -94,7 +94,7 @@ def test_the_command_says_it(tree: Path, tmp_path: Path) -> None:
     quick = """from metagan_cli.evaluation import classifiers
 from metagan_cli.workflows.augment import check
 classifiers.STEPS = 2
-check._outside = lambda: None
+check.outside_net_if_there = lambda: None
 """
     ran = run("augment", "tree", "--check", "-n", 2, "--steps", 0, cwd=tmp_path, bootstrap=quick)
     assert ran.code == 0, ran.err

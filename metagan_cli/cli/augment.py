@@ -14,15 +14,16 @@ from metagan_cli.cli.options import (
     Base,
     Depth,
     Device,
+    FirstSeed,
     Fit,
     Frames,
     Overwrite,
     Quiet,
     SkipBad,
     Steps,
+    Truncation,
     Verbose,
     given_in,
-    read_seed,
 )
 from metagan_cli.config import FORMATS, AdaptConfig, AugmentConfig
 from metagan_cli.errors import UsageError
@@ -58,13 +59,8 @@ def augment(
     drop_copies: Annotated[
         bool, typer.Option("--drop-copies", help="Others for what is nearly an original.", rich_help_panel=DRAWING)
     ] = False,
-    seed: Annotated[
-        int,
-        typer.Option("--seed", metavar="S", parser=read_seed, help="New images S, S+1, ...", rich_help_panel=DRAWING),
-    ] = AUGMENT.seed,
-    truncation: Annotated[
-        float, typer.Option("--truncation", metavar="T", min=0, max=1, help="Less is tamer.", rich_help_panel=DRAWING)
-    ] = AUGMENT.truncation,
+    seed: FirstSeed = AUGMENT.seed,
+    truncation: Truncation = AUGMENT.truncation,
     size: Annotated[
         str,
         typer.Option(

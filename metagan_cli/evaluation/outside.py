@@ -64,6 +64,14 @@ def outside_net() -> OutsideNet:
     return OutsideNet(net)
 
 
+def outside_net_if_there() -> OutsideNet | None:
+    """The net, or nothing where it is not installed."""
+    try:
+        return outside_net()
+    except UsageError:
+        return None
+
+
 def nearest(samples: Tensor, examples: Tensor) -> Tensor:
     """The median, over samples [T, N, D], of the distance to the nearest of a task's examples [T, K, D]: [T]."""
     return torch.cdist(samples.double(), examples.double()).amin(2).median(1).values / math.sqrt(samples.shape[2])

@@ -72,6 +72,11 @@ def are_copies(apart: Tensor, within: Tensor) -> Tensor:
     return (apart < within).any(1)
 
 
+def nearest_examples(apart: Tensor, within: Tensor) -> list[tuple[int, float, bool]]:
+    """Of each sample the number of its nearest example, its distance from that, and whether it is a copy; as `are_copies`."""
+    return list(zip(apart.argmin(1).tolist(), apart.amin(1).tolist(), are_copies(apart, within).tolist(), strict=True))
+
+
 def thresholds(examples: Tensor) -> Tensor:
     """For each example [K], the distance that most slight redraws of it stay within."""
     rng = generator_for(0, "copy jitter")

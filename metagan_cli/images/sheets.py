@@ -7,11 +7,16 @@ from torch import Tensor
 GAP = 2  # pixels between cells
 
 
+def as_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as uint8."""
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).byte()
+
+
 def to_bytes(images: Tensor, light_on_dark: bool = True) -> Tensor:
     """Images [N, C, S, S] in [-1, 1] as uint8 [N, S, S, C]; gray ones with their ink dark unless light on dark."""
     if images.shape[1] == 1 and not light_on_dark:
         images = -images
-    return ((images.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous()
+    return as_bytes(images).permute(0, 2, 3, 1).contiguous()
 
 
 def tile(images: Tensor, columns: int, ground: int = 255, gap: int = GAP) -> Tensor:

@@ -15,7 +15,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises OutputError where that fails; what stood at the path before is then still there.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -30,6 +30,29 @@ def write_bytes(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """A second name of a file, whole or not at all, or a copy where its disk has none. Raises OutputError."""
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source.resolve(), temporary)
+        os.replace(temporary, path)
+    except OSError:
+        try:
+            data = source.read_bytes()
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {source} cannot be read ({error.strerror})") from error
+        write_bytes(path, data)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A name that a file has until it is whole."""
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +45,18 @@ class Manner:
     fills: tuple[int, ...]  # those of what is filled, by turns
 
 
+class Weights(NamedTuple):
+    """Half the widths in pixels of the thinner lines of drawings, and of the narrower gaps within them: [N] each."""
+
+    lines: Tensor
+    gaps: Tensor
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Weights":
+        """Of drawings by their distances."""
+        return cls(line_weight(fields.ink), line_weight(-fields.ink, fields.whole > 0, NARROWER))
+
+
 class Nearing:
     """A search for the manner whose drawings look most as if the folder's hand had drawn them, to a net that tells hands."""
 
@@ -59,7 +71,7 @@ class Nearing:
         self.slant = float(slant(ink_of(examples)).mean())
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
-        self.usual = [None if written or _are_solid(own) else float(line_weight(own.ink).median()) for own in self.fields]
+        self.weights = [None if written or _are_solid(own) else Weights.of(own) for own in self.fields]
         self.lines, fills = _roles(examples, self.paints)
         size = _extent(examples) / _extent(drawings[0]) if written else 1.0
         self.start = replace(PLAIN, size=min(max(size, SMALLEST), LARGEST))
@@ -118,9 +130,10 @@ class Nearing:
 
     def draw(self, manner: Manner) -> Tensor:
         """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
-        moved, fields = manner.styling.moves, self.fields[manner.hand]
-        fields = fields_of(laid_out(self.covers[manner.hand], manner.styling)) if moved else fields
-        logits = styled_logits(self._evened(fields, manner), manner.styling)
+        fields, known = self.fields[manner.hand], self.weights[manner.hand]
+        if manner.styling.moves:
+            fields, known = fields_of(laid_out(self.covers[manner.hand], manner.styling)), None
+        logits = styled_logits(self._evened(fields, manner, known), manner.styling)
         return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
 
     def logits(self, ink: Tensor, number: int) -> Tensor:
@@ -134,7 +147,7 @@ class Nearing:
             if float(rim(fields.ink).mul(fields.ink + styling.weight).amax()) <= 0:
                 break
             fields = fields_of(laid_out(cover, replace(styling, size=smaller * styling.size)), finer)
-        return self.painted(styled_logits(self._evened(fields, self.manner), self.manner.styling)[0], self.manner, number)
+        return self.painted(styled_logits(self._evened(fields, self.manner), styling)[0], self.manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
         """Logits [3, S, S] of ground, ink and tone as those of the folder's paints [P, S, S]."""
@@ -148,17 +161,17 @@ class Nearing:
         found[line] = torch.logaddexp(found[line], ink)
         return found
 
-    def _evened(self, fields: Fields, manner: Manner) -> Fields:
+    def _evened(self, fields: Fields, manner: Manner, known: Weights | None = None) -> Fields:
         """Drawings of lines, all of the weight that most of a plain hand's have: those come from several people.
 
         They become heavier by no more than leaves the gaps within them, when their edges are moved by the manner's weight.
         """
-        usual = self.usual[manner.hand]
+        usual = self.weights[manner.hand]
         if usual is None:
             return fields
-        own, gaps = line_weight(fields.ink), line_weight(-fields.ink, fields.whole > 0, NARROWER)
+        own, gaps = known or Weights.of(fields)
         most = torch.where(gaps > 0, gaps - GAP - max(manner.styling.weight, 0.0), EVENED).clamp(0, EVENED)
-        moved = torch.where(own > 0, usual - own, 0.0).clamp(min=-EVENED).minimum(most)[:, None, None, None]
+        moved = torch.where(own > 0, usual.lines.median() - own, 0.0).clamp(min=-EVENED).minimum(most)[:, None, None, None]
         return fields._replace(ink=fields.ink + moved, whole=fields.whole + moved)
 
     def likeness_of(self, images: Tensor) -> float:

@@ -1,6 +1,6 @@
 """Samples as pictures in their folder's form and the wanted size, painted with the examples' own pixels where they were kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -44,16 +44,20 @@ class Painting:
         """Samples as uint8 [H, W, C], one after the other; C is 4 where transparent."""
         return (paint() for paint in self.works(drawn))
 
-    def works(self, drawn: Drawn) -> list[Callable[[], Tensor]]:
-        """The same as what paints each, which threads may share."""
+    def plans(self, drawn: Drawn) -> list[Plan]:
+        """The plans of those samples that start from support images, each alone."""
+        plans = () if drawn.latents is None else self.source.plans(drawn.latents)
+        return [plan.part(number) for plan in plans for number in range(len(plan.start))]
+
+    def works(self, drawn: Drawn, plans: Sequence[Plan] | None = None) -> list[Callable[[], Tensor]]:
+        """The same as what paints each, which threads may share; by its plans, where those are known already."""
         works: list[Callable[[], Tensor]] = [partial(self._given, Picture(image)) for image in drawn.images]
         if self.renderer is None:
             return works
-        if drawn.latents is not None:
-            plans = list(self.source.plans(drawn.latents))  # all before any is painted: threads of both would wait for each other
-            painted = [partial(self._painted, self.renderer, plan, number) for plan in plans for number in range(len(plan.start))]
-            for place, paint in zip(drawn.variants, painted, strict=True):
-                works[place] = paint
+        if plans is None:
+            plans = self.plans(drawn)  # all before any is painted: threads of both would wait for each other
+        for place, plan in zip(drawn.variants, plans, strict=True):
+            works[place] = partial(self._painted, self.renderer, plan)
         if drawn.logits is not None and drawn.paints is not None:
             for place, logits in zip(drawn.members, drawn.logits, strict=True):
                 works[place] = partial(self._member, self.renderer, drawn.paints, logits)
@@ -73,8 +77,8 @@ class Painting:
     def _member(self, renderer: Renderer, paints: Paints, logits: Tensor) -> Tensor:
         return self._given(renderer.paint(paints, logits))
 
-    def _painted(self, renderer: Renderer, plan: Plan, number: int) -> Tensor:
-        return self._given(renderer.draw(plan, number))
+    def _painted(self, renderer: Renderer, plan: Plan) -> Tensor:
+        return self._given(renderer.draw(plan, 0))
 
     def _given_back(self, images: Tensor) -> Tensor:
         return given_back(to_bytes(images, self.ready.light_on_dark), self.ready.form, self.size, self.opaque)

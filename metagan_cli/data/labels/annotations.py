@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from metagan_cli.data.labels.run_lengths import mask_of, runs_of
 from metagan_cli.data.labels.things import NO_KEYPOINTS, Points, Thing, box, clipped, edges, plausible, seen
 from metagan_cli.errors import InputError
+from metagan_cli.images.polygons import area_of
 
 OWN = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "keypoints", "num_keypoints"}  # others are carried along
 LEAST = 0.01  # pixels: two decimals
@@ -86,7 +87,7 @@ def annotation_of(thing: Thing, size: tuple[int, int]) -> dict[str, Any] | None:
         left, top, right, bottom = found
         wide, high = max(_rounded(right - left), LEAST), max(_rounded(bottom - top), LEAST)
         rings = [clipped(ring, size) for ring in thing.rings if edges([ring], size)] if not thing.is_box else []
-        area = _rounded(wide * high if thing.is_box else sum(_area(ring) for ring in rings))
+        area = _rounded(wide * high if thing.is_box else sum(area_of(ring) for ring in rings))
         polygons = [[_rounded(value) for value in ring.ravel().tolist()] for ring in rings]
         own |= {"segmentation": polygons, "area": area, "bbox": [_rounded(left), _rounded(top), wide, high]}
     if len(thing.keypoints):
@@ -102,11 +103,6 @@ def annotation_of(thing: Thing, size: tuple[int, int]) -> dict[str, Any] | None:
 def _bounds(mask: NDArray[np.bool_]) -> list[int]:
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     return [int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1]
-
-
-def _area(ring: Points) -> float:
-    x, y = ring[:, 0], ring[:, 1]
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def _rounded(value: float) -> float:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ SOME = 0.25  # share of the images with colours, above which a folder has them
 PAIRS = 200  # near-duplicate pairs that are listed
 THUMBNAIL = 16
 MOST_FRAMES = 64  # of an animation
+T = TypeVar("T")
 
 Again = Callable[[Named, Fitting], ReadImage]  # reads an image
 Count = Callable[[int, int], None]  # told how many are done, of how many
@@ -187,14 +188,19 @@ def read_support(
     )
 
 
+def thinned(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of some items, evenly chosen."""
+    count = min(len(items), most)
+    return [items[place * len(items) // count] for place in range(count)]
+
+
 def _frames(named: Named) -> list[Named]:
     """The frames of an animation as images, at most MOST_FRAMES of them, evenly chosen; any other image alone."""
     name, source = named
     count = frames_of(source) if isinstance(source, Path) else 1
     if count < 2 or not isinstance(source, Path):
         return [named]
-    chosen = [place * count // min(count, MOST_FRAMES) for place in range(min(count, MOST_FRAMES))]
-    return [(f"{name}, frame {number + 1}", Frame(source, number)) for number in chosen]
+    return [(f"{name}, frame {number + 1}", Frame(source, number)) for number in thinned(range(count), MOST_FRAMES)]
 
 
 def _on_one_ground(found: list[Read], fitting: Fitting, again: Again) -> list[Read]:

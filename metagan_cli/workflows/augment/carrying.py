@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from metagan_cli.data.labels.things import Points, Thing
+from metagan_cli.data.labels.things import Points, Thing, box, seen
 from metagan_cli.data.placing import Placement
 from metagan_cli.images.polygons import area_of, clip, round_in
 from metagan_cli.images.resampling import sample_bilinear
@@ -99,7 +99,7 @@ class Bearing:
             return None
         if thing.is_box:
             low, high = rings[0].min(0), rings[0].max(0)
-            rings = [np.array([low, (high[0], low[1]), high, (low[0], high[1])])]
+            rings = [box(*low, *high)]
         return replace(thing, rings=tuple(rings), keypoints=keypoints)
 
     def forward(self, places: Points) -> Points:
@@ -156,10 +156,8 @@ class Bearing:
                 giver = self._giver(self.placements[number](point[None, :2])[0])
                 if giver != number:
                     point = self._lent(thing, int(place), giver, labels)
-            x, y = self.forward(self.placements[giver](point[None, :2]))[0]
-            inside = 0 <= x <= self.size[0] and 0 <= y <= self.size[1]
-            found[place] = (x, y, point[2]) if inside else 0
-        return found
+            found[place] = (*self.forward(self.placements[giver](point[None, :2]))[0], point[2])
+        return seen(found, self.size)
 
     def _lent(self, thing: Thing, place: int, giver: int, labels: Callable[[int], Sequence[Thing]]) -> Points:
         """The keypoint of a thing of the same kind that lies in the part that was lent, or the own one, hidden from now on."""

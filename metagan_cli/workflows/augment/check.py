@@ -1,20 +1,24 @@
 """Do new images help to learn the classes of a tree? By cross-validation on its originals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from metagan_cli.errors import InputError, UsageError
+from metagan_cli.config import AdaptConfig
+from metagan_cli.errors import InputError
 from metagan_cli.evaluation.classifiers import BOTH, METHODS, OURS, Right, compared
 from metagan_cli.evaluation.metrics import Figure, evenly, figure
-from metagan_cli.evaluation.outside import OutsideNet, outside_net
+from metagan_cli.evaluation.outside import outside_net_if_there
+from metagan_cli.images.sheets import as_bytes
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
-from metagan_cli.store.models import load_model
+from metagan_cli.store.models import BaseModel, load_model
 from metagan_cli.workflows.adapt import learn
 from metagan_cli.workflows.augment.request import AugmentRequest
 from metagan_cli.workflows.augment.tree import ClassFolder, read_tree
@@ -94,35 +98,41 @@ def check(request: AugmentRequest, device: str = "auto", report: Report = silent
     base = load_model(suited_model([tree.place / path for path in looked_at], request.adapt).model.path)
     request = replace(request, adapt=replace(request.adapt, base=str(base.path), fit="crop", compact=True))
     folds, new = min(FOLDS, *map(len, chosen)), min(NEW, request.augment.count)
-    outside, parts = _outside(), list[Right]()
+    outside, parts = outside_net_if_there(), list[Right]()
+    seeds = range(request.augment.seed, request.augment.seed + new)
     for fold in range(folds):
-        real, drawn, test = list[Tensor](), list[Tensor](), list[Tensor]()
+        sets = list[tuple[Tensor, Tensor, Tensor]]()
         for number, paths in enumerate(chosen):
             report("classes learned", fold * len(chosen) + number, folds * len(chosen))
-            taught = [path for place, path in enumerate(paths) if place % folds != fold]
-            learned = learn([tree.place / path for path in taught], request.adapt, device, silent, load=lambda path: base)
-            sampler = Sampler(base.nets, learned.state, request.augment.truncation)
-            real.append(_bytes(learned.images))
-            drawn.append(_bytes(sampler.draw(range(request.augment.seed, request.augment.seed + new))))
-            tested = read_for([tree.place / path for path in paths[fold::folds]], base.config, request.adapt, silent)
-            test.append(_bytes(tested.images))
+            files = [tree.place / path for path in paths]
+            taught = [path for place, path in enumerate(files) if place % folds != fold]
+            sets.append(sets_of(base, taught, files[fold::folds], request.adapt, seeds, request.augment.truncation, device))
+        real, drawn, test = zip(*sets, strict=True)
         parts.append(compared(real, drawn, test, outside, fold, partial(report, f"classifiers of part {fold + 1} of {folds}")))
     right = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
     return Checked(len(chosen), len(next(iter(right.values()))), folds, new, base.name, right)
 
 
+def sets_of(
+    base: BaseModel,
+    taught: Sequence[Path | Image.Image],
+    tested: Sequence[Path | Image.Image],
+    settings: AdaptConfig,
+    seeds: Sequence[int],
+    truncation: float = 1.0,
+    device: str = "auto",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A class's images that are learned from, new ones of them, and those that are tested: uint8 [N, C, S, S] each.
+
+    Raises InputError.
+    """
+    learned = learn(taught, settings, device, silent, load=lambda path: base)
+    drawn = Sampler(base.nets, learned.state, truncation).draw(seeds)
+    held_out = read_for(tested, base.config, settings, silent).images
+    real, new, test = map(as_bytes, (learned.images, drawn, held_out))
+    return real, new, test
+
+
 def _shuffled(folder: ClassFolder, seed: int) -> list[Path]:
     rng = generator_for(seed, f"check {folder.name}")
     return [folder.images[number] for number in torch.randperm(len(folder.images), generator=rng).tolist()]
-
-
-def _bytes(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as uint8."""
-    return ((images + 1) * 127.5).round().clamp(0, 255).byte()
-
-
-def _outside() -> OutsideNet | None:
-    try:
-        return outside_net()
-    except UsageError:
-        return None

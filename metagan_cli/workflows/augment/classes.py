@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metagan_cli.images.copies import are_copies, distances, thresholds
+from metagan_cli.images.copies import distances, nearest_examples, thresholds
 from metagan_cli.images.sheets import picture
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.sampling.drawn import Drawn
@@ -78,19 +78,17 @@ class Group:
         """What writes samples of these seeds."""
         assert drawn.latents is not None
         starts = drawn.latents.base_index(len(self.examples))[0].tolist()
-        apart = distances(drawn.images, self.examples)
-        copied, nearest = are_copies(apart, self.within).tolist(), apart.amin(1).tolist()
-        plans: list[Plan | None] = [None] * len(starts)
-        if self.labels is not None:
-            plans = [plan.part(number) for plan in self.sampler.plans(drawn.latents) for number in range(len(plan.start))]
-        for place, paint in enumerate(self.painting.works(drawn)):
-            if copied[place] and self.wanted.drop_copies:
+        near = nearest_examples(distances(drawn.images, self.examples), self.within)
+        plans = self.painting.plans(drawn) if self.labels or self.painting.renderer else None
+        for place, paint in enumerate(self.painting.works(drawn, plans)):
+            _, distance, copied = near[place]
+            if copied and self.wanted.drop_copies:
                 continue
             original = self.paths[starts[place]]
             new = original.with_name(f"{original.stem}_new{seeds[place]:04d}.{self.wanted.format}")
             record = {"image": new.as_posix(), "class": new.parent.as_posix(), "seed": seeds[place]}
-            record |= {"example": original.as_posix(), "distance": round(nearest[place], 4), "copy": copied[place]}
-            yield partial(self._write, record, starts[place], paint, plans[place])
+            record |= {"example": original.as_posix(), "distance": round(distance, 4), "copy": copied}
+            yield partial(self._write, record, starts[place], paint, plans[place] if plans else None)
 
     def _write(self, record: Record, start: int, paint: Callable[[], Tensor], plan: Plan | None) -> Record:
         """Writes a new image that starts from example number `start`, and its labels."""

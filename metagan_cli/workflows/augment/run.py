@@ -7,12 +7,12 @@ from pathlib import Path
 
 from metagan_cli.data.labels.things import NewImage
 from metagan_cli.errors import OutputError
-from metagan_cli.store.files import sweep, write_bytes
+from metagan_cli.store.files import link_or_copy, sweep, write_bytes
 from metagan_cli.store.locks import locked
 from metagan_cli.store.manifests import NAME, Manifest
 from metagan_cli.workflows.augment.labels import thing_of
 from metagan_cli.workflows.augment.request import AugmentRequest, check_request
-from metagan_cli.workflows.augment.tree import ClassFolder, Tree, put_original, read_tree
+from metagan_cli.workflows.augment.tree import ClassFolder, Tree, read_tree
 from metagan_cli.workflows.augment.workers import draw_all
 from metagan_cli.workflows.progress import Report, silent
 
@@ -97,8 +97,9 @@ def _begin(manifest: Manifest, tree: Tree, request: AugmentRequest) -> None:
     """Goes on with a manifest, but for classes that have changed or are gone, whose new images are removed."""
     before = manifest.blocks
     manifest.begin(request.header, request.overwrite)
-    states = {folder.name: tree.state_of(folder) for folder in tree.classes}
-    manifest.rewrite([block for block in manifest.blocks.values() if block.about.get("state") == states.get(block.name, "")])
+    folders = {folder.name: folder for folder in tree.classes}
+    kept = [b for b in manifest.blocks.values() if b.name in folders and b.about.get("state") == tree.state_of(folders[b.name])]
+    manifest.rewrite(kept)
     for name in before.keys() - manifest.blocks.keys():
         for image in before[name].images:
             for path in (image["image"], *image.get("labels", ())):
@@ -110,7 +111,9 @@ def _put_originals(tree: Tree, request: AugmentRequest, report: Report) -> int:
     images = [path for folder in tree.classes for path in folder.images]
     paths = [*images, *tree.others]
     for place, path in enumerate(paths):
-        put_original(tree.place / path, request.out / path)
+        source, target = tree.place / path, request.out / path
+        if not target.exists() or target.stat().st_size != source.stat().st_size:
+            link_or_copy(source, target)
         report("originals", place + 1, len(paths))
     return len(images)
 
@@ -121,7 +124,7 @@ def _joined(request: AugmentRequest, whole: Manifest, tree: Tree) -> bool:
     shards = [Manifest(request.out / shard_name(number, count)) for number in range(1, count + 1)]
     blocks = {name: block for shard in shards for name, block in shard.blocks.items()}
     if not all(folder.name in blocks for folder in tree.classes):
-        return Manifest(whole.path).path.exists()  # where another shard has just done it
+        return whole.path.exists()  # where another shard has just done it
     whole.begin(request.header, False)
     whole.rewrite([blocks[folder.name] for folder in tree.classes])
     for shard in shards:

@@ -1,15 +1,14 @@
-"""What lies in a tree of class folders, and its copy beside the new images."""
+"""What lies in a tree of class folders."""
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from metagan_cli.data.labels.book import LabelBook
 from metagan_cli.data.readers.files import shown
 from metagan_cli.data.readers.folders import scan
-from metagan_cli.errors import InputError, OutputError
+from metagan_cli.errors import InputError
 from metagan_cli.store.manifests import NAME
 from metagan_cli.workflows.adapt import MOST_SHOTS
 
@@ -75,21 +74,6 @@ def read_tree(place: Path) -> Tree:
     folders.sort(key=lambda folder: os.fsencode(folder.name))
     others = sorted([*labels, *(path.relative_to(place) for path in found.others)], key=os.fsencode)
     return Tree(place, tuple(folders), tuple(others), tuple(found.skipped), book)
-
-
-def put_original(source: Path, target: Path) -> None:
-    """A file at another place as well: a hard link, or a copy where that cannot be. Raises OutputError."""
-    try:
-        if target.exists() and target.stat().st_size == source.stat().st_size:
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:  # another disk, or a file system without links
-            shutil.copy2(source, target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be put there ({error.strerror or error})") from error
 
 
 def _digest(path: Path) -> bytes:

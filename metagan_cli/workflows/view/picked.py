@@ -1,14 +1,10 @@
 """What is picked, written to a folder."""
 
-import contextlib
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metagan_cli.errors import OutputError
-from metagan_cli.store.files import TEMPORARY, write_bytes
+from metagan_cli.store.files import link_or_copy
 from metagan_cli.store.pictures import ENDINGS, check_target, written_by_metagan
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.sample import SampleRequest, sample
@@ -35,7 +31,7 @@ def files_written(folder: Path, each: Path, overwrite: bool) -> Write:
         for path in paths:
             check_target(path, ENDINGS, overwrite, folder)
         for name, path in zip(names, paths, strict=True):
-            _link(folder / name, path)
+            link_or_copy(folder / name, path)
         return paths
 
     return write
@@ -55,25 +51,3 @@ def alone(write: Write) -> Write:
         return written
 
     return again
-
-
-def _link(source: Path, path: Path) -> None:
-    """A second name of a file, or a copy where its disk has none. Raises OutputError."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(source.resolve(), temporary)
-        os.replace(temporary, path)
-    except OSError:
-        _copy(source, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _copy(source: Path, path: Path) -> None:
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {source} cannot be read ({error.strerror})") from error
-    write_bytes(path, data)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from metagan_cli.data.readers.files import read_picture
 from metagan_cli.data.readers.files import shown as printable
+from metagan_cli.data.readers.support import thinned
 from metagan_cli.errors import InputError
 from metagan_cli.store.manifests import NAME, Manifest, Record
 from metagan_cli.store.pictures import ENDINGS, read_text
@@ -14,7 +15,6 @@ from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.view.shown import MOST, Choice, Example, View, shown
 
 SINGLE = "[0-9][0-9][0-9][0-9][0-9][0-9]*"  # what single samples are called
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def view_results(
     Raises InputError where none is there or, unless `skip_bad`, one cannot be read.
     """
     there = [result for result in results if _within(folder, result.image)]
-    wanted = _thinned(there, min(count or MOST, MOST))
+    wanted = thinned(there, min(count or MOST, MOST))
     kept = sorted({result.example for result in wanted if result.example and _within(folder, result.example)})
     examples = tuple(Example(printable(name), shown(read_picture(folder / name))) for name in kept[:MOST])
     number = {name: place for place, name in enumerate(kept[:MOST])}
@@ -109,12 +109,6 @@ def _within(folder: Path, name: str) -> bool:
 
 def _label(result: Result) -> str:
     return printable(PurePosixPath(result.image).name if result.seed is None else f"{result.seed} {result.group}").strip()
-
-
-def _thinned(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of the items, evenly chosen."""
-    count = min(len(items), most)
-    return [items[place * len(items) // count] for place in range(count)]
 
 
 def _warnings(results: Sequence[Result], there: Sequence[Result], wanted: Sequence[Result]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metagan_cli.config import AdaptConfig, SampleConfig
 from metagan_cli.data.readers.files import shown as printable
-from metagan_cli.images.copies import are_copies, distances, thresholds
+from metagan_cli.images.copies import distances, nearest_examples, thresholds
 from metagan_cli.images.sheets import picture
 from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.workflows.guests import Guests, guests_for
@@ -33,8 +33,7 @@ def view_samples(ready: Ready, request: SampleRequest, source: Path, again: str,
     report("samples", 0, len(seeds))
     for drawn in drawing.stream(seeds):
         some = seeds[len(choices) : len(choices) + len(drawn.images)]
-        apart = distances(drawn.images, ready.examples)
-        figures = zip(apart.argmin(1).tolist(), apart.amin(1).tolist(), are_copies(apart, within).tolist(), strict=True)
+        figures = nearest_examples(distances(drawn.images, ready.examples), within)
         for seed, pixels, compared, quality in zip(some, painting.pictures(drawn), figures, _qualities(drawn), strict=True):
             choices.append(Choice(str(seed), _label(seed, guests), shown(picture(pixels)), *compared, quality))
         report("samples", len(choices), len(seeds))
