@@ -76,7 +76,7 @@ def sheet(folder: Path, base: str) -> Tensor:
     ready = load_ready(folder, settings=AdaptConfig(base=base))
     guests = guests_for(ready, MISSING[folder.name]) if folder.name in MISSING else None
     source = source_of(ready, 1.0, guests, variants=guests is None)
-    painting = Painting(ready, source, "auto", LARGEST_CELL, opaque=True)
+    painting = Painting(ready, "auto", LARGEST_CELL, opaque=True)
     seeds = range(len(guests.names) if guests else SAMPLES)
     samples = [image for drawn in source.stream(seeds) for image in painting.pictures(drawn)]
     print(f"{folder.name:10} {ready.base.name:8} {painting.width} x {painting.height}", flush=True)

@@ -69,7 +69,7 @@ def _drawn(paths: list[Path], examples: Tensor) -> Iterator[tuple[str, Tensor]]:
         sampler = Sampler(ready.base.nets, ready.state)
         blocks = list(sampler.stream(range(SAMPLES)))
         for name, size in (("**painted**", "auto"), ("enlarged", "model")):
-            painting = Painting(ready, sampler, size, opaque=True)
+            painting = Painting(ready, size, opaque=True)
             pictures = [picture for block in blocks for picture in painting.pictures(block)]
             yield name, torch.stack([_pixels(picture.expand(-1, -1, 3).numpy()) for picture in pictures])
     yield NEAR, jittered(examples, SAMPLES, "slight")

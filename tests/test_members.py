@@ -191,11 +191,11 @@ def test_half_and_half_are_painted_each_its_own_way(place: Path, tmp_path: Path,
     source = source_of(ready, 1.0, None, variants=False)
     assert isinstance(source, HalfAndHalf)
     source.variants.drafts = 1
-    painting = Painting(ready, source, "auto")
+    painting = Painting(ready, "auto")
     large = [picture[..., 0].numpy() for block in source.stream(range(6)) for picture in painting.pictures(block)]
     assert large[0].shape == (64, 64)
-    members = list(Painting(ready, source.members, "auto").pictures(next(source.members.stream(range(3)))))
-    variants = list(Painting(ready, source.variants, "auto").pictures(next(source.variants.stream([1, 3, 5]))))
+    members = list(Painting(ready, "auto").pictures(next(source.members.stream(range(3)))))
+    variants = list(Painting(ready, "auto").pictures(next(source.variants.stream([1, 3, 5]))))
     for number in range(3):
         assert np.array_equal(large[2 * number], members[number][..., 0].numpy())
         assert np.array_equal(large[2 * number + 1], variants[number][..., 0].numpy())
@@ -421,8 +421,8 @@ def test_members_of_transparent_folders_are_transparent(side: int, place: Path, 
         assert (cover > 200).mean() > 0.03
         if side > SIDE:  # else what the ink encloses stays white
             assert np.asarray(image)[..., :3][cover > 200].max() < 60  # the ink's own colour
-    opaque = Painting(ready, source_of(ready, 1.0, guests_for(ready, "home"), variants=False), "auto", opaque=True)
-    (picture,) = opaque.pictures(next(opaque.source.stream([0])))
+    source = source_of(ready, 1.0, guests_for(ready, "home"), variants=False)
+    (picture,) = Painting(ready, "auto", opaque=True).pictures(next(source.stream([0])))
     assert picture.shape[2] < 4
 
 

@@ -8,6 +8,7 @@ import torch
 from conftest import draw_folder, refused, run
 from PIL import Image, ImageDraw, ImageSequence
 
+from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.state import Latents
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.latents import between, latents_of
@@ -46,13 +47,15 @@ def test_drafts_below_the_bar_are_drawn_again(sampler: Sampler) -> None:
         for weight in part.parameters():
             torch.nn.init.normal_(weight, std=0.3, generator=generator_for(0, "wild"))  # samples and scores that differ
     sampler = Sampler(sampler.nets, sampler.state)
-    first, scores = sampler._judged(sampler._latents(range(BLOCK)))
+    first, _, scores = sampler._judged(sampler._latents(range(BLOCK)))
     low = scores < sampler.bar
     assert 0.3 * REFUSED < float(low.float().mean()) < 3 * REFUSED
-    images, latents, found = sampler._accepted(range(BLOCK))
+    images, plan, latents, found = sampler._accepted(range(BLOCK))
     assert torch.equal(images[~low], first[~low])
-    again, better = sampler._judged(latents)
+    again, planned, better = sampler._judged(latents)
     assert torch.allclose(again, images, atol=1e-4)
+    assert torch.allclose(plan.grid, planned.grid, atol=1e-4)  # those of drafts that were taken, not of the first
+    assert torch.allclose(plan.residual, planned.residual, atol=1e-3)
     assert torch.allclose(better, found, atol=1e-3)
     assert torch.all(better >= scores - 1e-4)
     assert (better[low] >= sampler.bar - 1e-4).float().mean() > 0.8
@@ -68,7 +71,7 @@ def test_copies_are_drawn_again_from_wider_latents(
     sampler.bar = 1e6  # none passes
     judged, found = sampler._judged, []
 
-    def watch(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
+    def watch(latents: Latents) -> tuple[torch.Tensor, Plan, torch.Tensor]:
         found.append(latents.map(torch.clone))
         return judged(latents)
 

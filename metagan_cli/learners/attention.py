@@ -37,7 +37,7 @@ class AttentionLearner(Learner):
         self.read = nn.Linear(2 * config.tokens + modulation, hidden)
         self.stage = nn.Parameter(torch.zeros(RATED_STEPS, hidden))
         self.compare, self.recall = Attention(hidden), Attention(hidden)
-        self.updates = nn.Parameter(torch.randn(1, UPDATES, hidden))
+        self.updates = nn.Parameter(torch.empty(1, UPDATES, hidden).normal_())
         self.write = nn.Linear(hidden, config.tokens + modulation)
         for layer in (self.compare.out, self.recall.out, self.write):
             start_small(layer, 1e-3)

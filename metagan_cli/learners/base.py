@@ -77,7 +77,7 @@ class LearnedStart(Learner):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.code = nn.Parameter(0.02 * torch.randn(config.tokens))
+        self.code = nn.Parameter(0.02 * torch.empty(config.tokens).normal_())
         self.gains = nn.Parameter(torch.zeros(sum(modulation_sizes(config))))
 
     def begin(self, nets: Networks, support: Tensor) -> TaskState:

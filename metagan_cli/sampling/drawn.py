@@ -8,7 +8,6 @@ from torch import Tensor
 
 from metagan_cli.images.paints import Paints
 from metagan_cli.networks.generator.plan import Plan
-from metagan_cli.networks.state import Latents
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Drawn:
 
     images: Tensor  # [N, C, S, S] in [-1, 1]
     variants: tuple[int, ...] = ()  # which of them start from support images
-    latents: Latents | None = None  # of those, in their order
+    plan: Plan | None = None  # of those, in their order
     scores: Tensor | None = None  # and the discriminator's, above the mean of their support image's drafts, where it judged them
     members: tuple[int, ...] = ()  # which of them start from guests
     logits: Tensor | None = None  # of the paints of those [M, P, S, S], likewise
@@ -29,6 +28,3 @@ class SampleSource(Protocol):
 
     def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
         """Samples in blocks, for any number of seeds."""
-
-    def plans(self, latents: Latents) -> Iterator[Plan]:
-        """The plans of samples that start from support images, in chunks, on the CPU."""

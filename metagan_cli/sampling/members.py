@@ -10,8 +10,7 @@ from metagan_cli.images.paints import Paints
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
-from metagan_cli.networks.generator.plan import Plan
-from metagan_cli.networks.state import Latents, TaskState
+from metagan_cli.networks.state import TaskState
 from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler, filled
 
@@ -43,10 +42,6 @@ class MemberSampler:
             images, logits = (torch.cat(part) for part in zip(*parts, strict=True))
             yield Drawn(images, members=tuple(range(len(images))), logits=logits, paints=self.paints)
 
-    def plans(self, latents: Latents) -> Iterator[Plan]:
-        """None: nothing starts from support images."""
-        return iter(())
-
     @torch.no_grad()
     def _painted(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The members of at most CHUNK seeds, and their paints' logits, on the CPU."""
@@ -77,13 +72,9 @@ class HalfAndHalf:
             yield Drawn(
                 torch.cat([part.images for part in found])[order],
                 tuple(odd),
-                variants.latents if variants else None,
+                variants.plan if variants else None,
                 variants.scores if variants else None,
                 tuple(even),
                 members.logits if members else None,
                 self.members.paints,
             )
-
-    def plans(self, latents: Latents) -> Iterator[Plan]:
-        """The plans of the variants, in chunks, on the CPU."""
-        return self.variants.plans(latents)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.plan import Plan
+from metagan_cli.networks.generator.plan import Plan, together
 from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import Latents, TaskState, draw_latents
 from metagan_cli.rng import generator_for
@@ -44,7 +44,7 @@ class Sampler:
             base, number = torch.arange(self.shots).repeat(each), torch.arange(each).repeat_interleave(self.shots)
             drawn = draw_latents(1, len(base), nets.generator.latent_sizes, generator_for(0, "references"))
             references = replace(drawn, pick=(base[None] + 0.5) / self.shots)
-            self.references = self._generate(references).unflatten(0, (each, self.shots))
+            self.references = self._generate(references)[0].unflatten(0, (each, self.shots))
             scores = self._scores(self.references.flatten(0, 1), base, number + 1).view(each, self.shots)
             self.level = scores.mean(0)
             self.bar = float((scores - self.level).quantile(REFUSED))
@@ -58,24 +58,18 @@ class Sampler:
     def stream(self, seeds: Sequence[int]) -> Iterator[Drawn]:
         """Samples in blocks of at most BLOCK, for any number of seeds."""
         for start in range(0, len(seeds), BLOCK):
-            images, latents, scores = self._accepted(seeds[start : start + BLOCK])
+            images, plan, _, scores = self._accepted(seeds[start : start + BLOCK])
             scores = torch.where(scores < -COPY / 2, scores + COPY, scores)
-            yield _variants(images, latents, scores if self.drafts > 1 else None)
+            yield _variants(images, plan, scores if self.drafts > 1 else None)
 
     def walk(self, seeds: Sequence[int], count: int) -> Drawn:
         """`count` images on the way from the first seed's sample through those of all others."""
-        latents = between(self._accepted(seeds)[1], count)
-        return _variants(self._generate(latents), latents)
+        return _variants(*self._generate(between(self._accepted(seeds)[2], count)))
 
-    def plans(self, latents: Latents) -> Iterator[Plan]:
-        """The plans of samples from these latents, in chunks, on the CPU."""
-        for _, plan in self._drawn(latents):
-            yield plan.to(torch.device("cpu"))
-
-    def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Latents, Tensor]:
-        """The samples of these seeds, the latents that they come from, and their scores, as `_judged` gives them."""
+    def _accepted(self, seeds: Sequence[int]) -> tuple[Tensor, Plan, Latents, Tensor]:
+        """The samples of these seeds with their plans, the latents that they come from, and their scores, as by `_judged`."""
         latents = self._latents(seeds)
-        images, scores = self._judged(latents)
+        images, plan, scores = self._judged(latents)
         for draft in range(1, self.drafts + FURTHER if self.drafts > 1 else 1):
             bar = self.bar if draft < self.drafts else -COPY / 2
             refused = (scores < bar).nonzero()[:, 0]
@@ -85,38 +79,43 @@ class Sampler:
             copied = scores[refused] < -COPY / 2
             width = torch.where(copied, 1 + WIDER * draft, 1.0)
             other = self.nets.generator.widened(other, width[None])
-            drawn, found = self._judged(other)
+            drawn, planned, found = self._judged(other)
             better = found > scores[refused]
             place = refused[better]
             images[place], scores[place] = drawn[better], found[better]
+            plan.replace(place, planned, better)
             for name in ("z", "noise", "partner"):
                 getattr(latents, name)[:, place] = getattr(other, name)[:, better]
-        return images, latents, scores
+        return images, plan, latents, scores
 
     def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
         return latents_of(seeds, self.nets.generator.latent_sizes, self.truncation, draft)
 
-    def _judged(self, latents: Latents) -> tuple[Tensor, Tensor]:
-        """Drafts, and their scores [N] above the mean of their support image's drafts; zeros where nothing is drawn again."""
-        images, base = self._generate(latents), latents.base_index(self.shots)[0]
+    def _judged(self, latents: Latents) -> tuple[Tensor, Plan, Tensor]:
+        """Drafts with their plans, and their scores [N] above the mean of their support image's drafts.
+
+        Scores are zeros where nothing is drawn again.
+        """
+        (images, plan), base = self._generate(latents), latents.base_index(self.shots)[0]
         if self.drafts == 1:
-            return images, torch.zeros(len(images))
+            return images, plan, torch.zeros(len(images))
         scores = self._scores(images, base, torch.zeros(len(images), dtype=torch.long)) - self.level[base]
         copied = are_copies(distances(images, self.examples), self.redraws)
-        return images, scores - COPY * copied
+        return images, plan, scores - COPY * copied
 
-    def _generate(self, latents: Latents) -> Tensor:
-        """Samples [N, C, S, S] in [-1, 1] on the CPU for N latents of one task."""
-        return torch.cat([images for images, _ in self._drawn(latents)])
+    def _generate(self, latents: Latents) -> tuple[Tensor, Plan]:
+        """Samples [N, C, S, S] in [-1, 1] for N latents of one task, and their plans, on the CPU."""
+        images, plans = zip(*self._drawn(latents), strict=True)
+        return torch.cat(images), together(plans)
 
     def _drawn(self, latents: Latents) -> Iterator[tuple[Tensor, Plan]]:
-        """The same with their plans, chunk by chunk, each filled to CHUNK."""
+        """The same chunk by chunk, each filled to CHUNK."""
         for start in range(0, latents.pick.shape[1], CHUNK):
             some = latents.part(slice(1), slice(start, start + CHUNK))
             whole, count = some.map(lambda tensor: filled(tensor[0])[None]), some.pick.shape[1]
             with torch.no_grad():
                 images, _, plan = self.nets.generator(whole.to(self.state.code.device), self.state)
-            yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count))
+            yield (images[0, :count].float() / REACH).clamp(-1, 1).cpu(), plan.part(slice(count)).to(torch.device("cpu"))
 
     @torch.no_grad()
     def _scores(self, images: Tensor, base: Tensor, first: Tensor) -> Tensor:
@@ -137,8 +136,8 @@ class Sampler:
         return torch.cat(parts)
 
 
-def _variants(images: Tensor, latents: Latents, scores: Tensor | None = None) -> Drawn:
-    return Drawn(images, tuple(range(len(images))), latents, scores)
+def _variants(images: Tensor, plan: Plan, scores: Tensor | None = None) -> Drawn:
+    return Drawn(images, tuple(range(len(images))), plan, scores)
 
 
 def filled(rows: Tensor) -> Tensor:

@@ -74,8 +74,7 @@ class NewImages(Dataset[tuple[Any, int]]):
     def _all_painting(self) -> list[tuple[Sampler, Painting]]:
         """What draws each class."""
         samplers = [Sampler(ready.base.nets, ready.state, self.wanted.truncation) for ready in self._readies]
-        painting = (Painting(r, sampler, self.wanted.size) for r, sampler in zip(self._readies, samplers, strict=True))
-        return list(zip(samplers, painting, strict=True))
+        return list(zip(samplers, (Painting(ready, self.wanted.size) for ready in self._readies), strict=True))
 
     def _seed(self, index: int) -> int:
         return self.wanted.seed + self._epoch * self.wanted.count + index % self.wanted.count

@@ -12,7 +12,7 @@ from metagan_cli.images.resampling import at_side
 from metagan_cli.images.sheets import to_bytes
 from metagan_cli.networks.generator.plan import Plan
 from metagan_cli.networks.generator.render import Picture, Renderer
-from metagan_cli.sampling.drawn import Drawn, SampleSource
+from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.workflows.ready import Ready
 
 LARGEST, LARGEST_CELL = 1024, 256  # pixels on the longer side of a single picture and of a sheet's cell, unless asked otherwise
@@ -29,9 +29,9 @@ def size_of(ready: Ready, wanted: str, most: int) -> str:
 class Painting:
     """Gives samples back at one size."""
 
-    def __init__(self, ready: Ready, source: SampleSource, wanted: str, most: int = LARGEST, opaque: bool = False) -> None:
+    def __init__(self, ready: Ready, wanted: str, most: int = LARGEST, opaque: bool = False) -> None:
         """At a size by `check_size`'s words, of which `auto` is at most so large; `opaque` where files cannot be transparent."""
-        self.ready, self.source, self.size, self.opaque = ready, source, size_of(ready, wanted, most), opaque
+        self.ready, self.size, self.opaque = ready, size_of(ready, wanted, most), opaque
         model = ready.base.config.image_size
         self.width, self.height = ready.form.size(model, self.size)
         self.renderer: Renderer | None = None
@@ -46,8 +46,7 @@ class Painting:
 
     def plans(self, drawn: Drawn) -> list[Plan]:
         """The plans of those samples that start from support images, each alone."""
-        plans = () if drawn.latents is None else self.source.plans(drawn.latents)
-        return [plan.part(number) for plan in plans for number in range(len(plan.start))]
+        return [] if drawn.plan is None else [drawn.plan.part(number) for number in range(len(drawn.variants))]
 
     def works(self, drawn: Drawn, plans: Sequence[Plan] | None = None) -> list[Callable[[], Tensor]]:
         """The same as what paints each, which threads may share; by its plans, where those are known already."""
@@ -55,7 +54,7 @@ class Painting:
         if self.renderer is None:
             return works
         if plans is None:
-            plans = self.plans(drawn)  # all before any is painted: threads of both would wait for each other
+            plans = self.plans(drawn)
         for place, plan in zip(drawn.variants, plans, strict=True):
             works[place] = partial(self._painted, self.renderer, plan)
         if drawn.logits is not None and drawn.paints is not None:

@@ -139,7 +139,7 @@ def sample(ready: Ready, request: SampleRequest, report: Report = silent) -> Sam
         _prepare_folder(request)
         singles = Singles(request, ready, source, drawing, text)
     if request.out is not None:
-        sheet = Painting(ready, source, request.size, LARGEST_CELL, _is_opaque(request.out.suffix))
+        sheet = Painting(ready, request.size, LARGEST_CELL, _is_opaque(request.out.suffix))
     place = 0
     for drawn in _blocks(source, request):
         if singles is not None:
@@ -169,7 +169,7 @@ def draw(
     """The images of these seeds, in the folder's form and the wanted size. Raises UsageError for a size that cannot be."""
     check_size(size)
     source = source_of(ready, truncation, guests_for(ready, motifs) if motifs else None, variants)
-    painting = Painting(ready, source, size)
+    painting = Painting(ready, size)
     return [picture(pixels, scale) for drawn in source.stream(seeds) for pixels in painting.pictures(drawn)]
 
 
@@ -231,11 +231,11 @@ class Singles:
     ) -> None:
         """What is drawn as vectors is traced at its largest, and shown at the size of other files."""
         self.request, self.drawing, self.text = request, drawing, text
-        self.painting = Painting(ready, source, request.size, opaque=_is_opaque(f".{request.format}"))
+        self.painting = Painting(ready, request.size, opaque=_is_opaque(f".{request.format}"))
         self.size = self.painting.width, self.painting.height
         if drawing is not None and not drawing.in_pixels:  # pixels that were enlarged would be traced as such
             wanted = str(ready.natives.side) if ready.natives else "model"
-            self.painting = Painting(ready, source, wanted, opaque=self.painting.opaque)
+            self.painting = Painting(ready, wanted, opaque=self.painting.opaque)
 
     def write(self, place: int, drawn: Drawn) -> None:
         """Writes some samples; the first has this place among all."""

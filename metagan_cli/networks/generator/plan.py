@@ -27,6 +27,11 @@ class Plan:
         """The same on another device."""
         return Plan(*(getattr(self, f.name).to(device) for f in fields(self)))
 
+    def replace(self, places: Tensor, other: "Plan", numbers: Tensor) -> None:
+        """Puts those of another plan's samples, by their index, in the places of some."""
+        for f in fields(self):
+            getattr(self, f.name)[places] = getattr(other, f.name)[numbers]
+
 
 def together(plans: Sequence[Plan]) -> Plan:
     """Several plans, one after the other."""

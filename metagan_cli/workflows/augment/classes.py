@@ -61,7 +61,7 @@ class Group:
         self.examples = ready.examples
         self.within = thresholds(self.examples)
         self.sampler = Sampler(ready.base.nets, ready.state, wanted.truncation)
-        self.painting = Painting(ready, self.sampler, wanted.size, opaque=wanted.format in OPAQUE)
+        self.painting = Painting(ready, wanted.size, opaque=wanted.format in OPAQUE)
         self.labels: Labels | None = None
         if tree.book.formats:
             self.labels = Labels(tree.book, self.paths, learned.support, self.painting, wanted.least)
@@ -76,8 +76,8 @@ class Group:
 
     def _jobs(self, drawn: Drawn, seeds: Sequence[int]) -> Iterator[Callable[[], Record]]:
         """What writes samples of these seeds."""
-        assert drawn.latents is not None
-        starts = drawn.latents.base_index(len(self.examples))[0].tolist()
+        assert drawn.plan is not None
+        starts = drawn.plan.start.tolist()
         near = nearest_examples(distances(drawn.images, self.examples), self.within)
         plans = self.painting.plans(drawn) if self.labels or self.painting.renderer else None
         for place, paint in enumerate(self.painting.works(drawn, plans)):

@@ -26,7 +26,7 @@ def view_samples(ready: Ready, request: SampleRequest, source: Path, again: str,
     """
     guests = guests_for(ready, request.motifs) if request.motifs is not None else None
     drawing = source_of(ready, request.truncation, guests, request.variants)
-    painting = Painting(ready, drawing, request.size, LARGEST_CELL)
+    painting = Painting(ready, request.size, LARGEST_CELL)
     names = ready.support.names if ready.support else [f"example {number + 1}" for number in range(len(ready.examples))]
     examples = tuple(Example(name, shown(picture(pixels))) for name, pixels in zip(names, painting.examples(), strict=False))
     choices, seeds, within = list[Choice](), list(request.seeds), thresholds(ready.examples)
