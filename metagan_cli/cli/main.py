@@ -1,6 +1,7 @@
 """The metagan command: parse, run one command, end with its exit code. Nothing heavy is imported before it is needed."""
 
 import errno
+import gc
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ from metagan_cli import __version__
 from metagan_cli.cli import adapt, augment, doctor, evaluate, font, inspect, meta_train, models, motifs, sample, view
 from metagan_cli.cli.console import PANELS, error_line, is_for_a_person, silence
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
+
+FIRST_LOOK = 20_000  # new objects until garbage is looked for: what is imported is none
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "adapt": (adapt.adapt, adapt.EXAMPLE),
@@ -33,6 +36,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
 
 def main() -> NoReturn:
     """Run the `metagan` command and end the process with its exit code."""
+    gc.set_threshold(FIRST_LOOK)
     try:
         _check_surroundings()
         code = application(is_for_a_person(sys.stdout, PANELS))(standalone_mode=False)
@@ -44,6 +48,7 @@ def main() -> NoReturn:
         code = ExitCode.INTERRUPTED
     except Exception as error:
         code = _report(error)
+    gc.freeze()  # else the interpreter looks through all that torch made, half a second, before it ends
     sys.exit(int(code or 0))
 
 

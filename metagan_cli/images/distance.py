@@ -22,7 +22,8 @@ def distance_field(coverage: Tensor) -> Tensor:
     An edge through a pixel that is covered in part lies where that part ends (Gustavson and Strand 2011).
     """
     coverage = as_float32(coverage)
-    return torch.where(coverage < 0.5, -_nearest(coverage), _nearest(1 - coverage))
+    outside, inside = _nearest(torch.cat([coverage, 1 - coverage])).chunk(2)
+    return torch.where(coverage < 0.5, -outside, inside)
 
 
 def line_weight(field: Tensor, within: Tensor | None = None, thinner: float = THINNER) -> Tensor:

@@ -94,7 +94,7 @@ def fields_of(coverage: Tensor, finer: int = 1) -> Fields:
 
     Near edges distances are as exact as the larger drawing; what is farther from them than it tells, the smaller one does.
     """
-    own = Fields(*(distance_field(part) for part in (coverage, *anatomy(coverage))))
+    own = Fields(*distance_field(torch.cat([coverage, *anatomy(coverage)])).chunk(3))
     if finer == 1:
         return own
     coarse = fields_of(F.avg_pool2d(coverage, finer))

@@ -46,7 +46,7 @@ def write_tensors(path: Path, kind: str, tensors: dict[str, Tensor], metadata: d
 def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
     """A file of one of the given kinds. Raises CheckpointError that says what is wrong with it."""
     data = _read(path)
-    header, body = _header(path, data)
+    header = _header(path, data, len(data))
     metadata = _metadata(path, header)
     if metadata.get("kind") not in kinds:
         raise CheckpointError(f"{path}: is a metagan file of kind '{metadata.get('kind')}', not {' or '.join(kinds)}")
@@ -54,7 +54,7 @@ def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
         tensors = load(data)
     except Exception as error:  # whatever the parser trips over in a damaged file
         raise CheckpointError(f"{path}: damaged ({_one_line(error)})") from error
-    found = hashlib.blake2b(body, digest_size=16).hexdigest()
+    found = _hash(data)
     if found != metadata.get("hash"):
         raise CheckpointError(
             f"{path}: the weights were changed since they were written (hash {found[:12]}, not {str(metadata.get('hash'))[:12]})"
@@ -67,12 +67,12 @@ def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata alone, without loading tensors. Raises CheckpointError."""
-    return _metadata(path, _header(path, _read(path))[0])
+    return _metadata(path, _header_of(path))
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The tensors' shapes by name, from the header alone. Raises CheckpointError."""
-    header, _ = _header(path, _read(path))
+    header = _header_of(path)
     return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
 
 
@@ -85,26 +85,36 @@ def is_metagan_file(path: Path) -> bool:
     return True
 
 
-def _read(path: Path) -> bytes:
+def _header_of(path: Path) -> dict[str, Any]:
+    """The parsed header, with no more of the file read than that."""
+    return _header(path, _read(path, whole=False), path.stat().st_size)
+
+
+def _read(path: Path, whole: bool = True) -> bytes:
+    """A file's bytes, or those that its header claims to have."""
     try:
         if not path.is_file():
             reason = "is a folder, not a model file" if path.is_dir() else "no such model file"
             raise CheckpointError(f"{path}: {reason}")
         if os.path.getsize(path) > MAX_FILE:
             raise CheckpointError(f"{path}: larger than any model of metagan")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if whole:
+                return file.read()
+            length = file.read(8)
+            return length + file.read(min(int.from_bytes(length, "little"), MAX_HEADER))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _header(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The parsed header and the bytes after it, checked against each other before anything is allocated."""
+def _header(path: Path, data: bytes, size: int) -> dict[str, Any]:
+    """The parsed header at the start of a file of so many bytes, checked against its size before anything is allocated."""
     if data.startswith(_PICKLES) and data[8:9] != b"{":  # a header of 640 bytes begins as a pickle does
         raise CheckpointError(f"{path}: a pickle or zip (as torch.save writes); metagan never unpickles, it reads .safetensors")
     if len(data) < 8:
         raise CheckpointError(f"{path}: {'empty' if not data else 'truncated'}, not a safetensors file")
     (length,) = struct.unpack("<Q", data[:8])
-    if length > MAX_HEADER or 8 + length > len(data):
+    if length > MAX_HEADER or 8 + length > size:
         raise CheckpointError(f"{path}: truncated, or not a safetensors file (its header asks for {length} bytes)")
     try:
         header = json.loads(data[8 : 8 + length])
@@ -112,9 +122,8 @@ def _header(path: Path, data: bytes) -> tuple[dict[str, Any], bytes]:
         raise CheckpointError(f"{path}: not a safetensors file (its header is not JSON)") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path}: not a safetensors file (its header is not an object)")
-    body = data[8 + length :]
-    _check_entries(path, header, len(body))
-    return header, body
+    _check_entries(path, header, size - 8 - length)
+    return header
 
 
 def _check_entries(path: Path, header: dict[str, Any], size: int) -> None:
@@ -161,7 +170,7 @@ def _migrated(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _hash(data: bytes) -> str:
     (length,) = struct.unpack("<Q", data[:8])
-    return hashlib.blake2b(data[8 + length :], digest_size=16).hexdigest()
+    return hashlib.blake2b(memoryview(data)[8 + length :], digest_size=16).hexdigest()
 
 
 def _one_line(error: Exception) -> str:

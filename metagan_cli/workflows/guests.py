@@ -25,6 +25,7 @@ from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
+COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 FINER = 2  # times as large as the model sees, that motifs are drawn whose samples are larger
 SHOWN = 6  # motifs that say how near a styling comes
@@ -119,10 +120,12 @@ def invented(ready: Ready) -> Guests:
     def draw(number: int, hand: int, straight: bool) -> Tensor:
         return doodles.plain(number, generator_for(hand, "invented", number), straight).float() / 127.5 - 1
 
-    pools = {straight: torch.stack([draw(number, 0, straight) for number in range(INVENTED)]) for straight in (True, False)}
+    def pool_of(straight: bool, count: int) -> Tensor:
+        return torch.stack([draw(number, 0, straight) for number in range(count)])
+
     own = hands_in(ink).mean(0)
-    straight = max(pools, key=lambda kind: float(hands_in(pools[kind]).mean(0) @ own))
-    pool = pools[straight]
+    straight = max((True, False), key=lambda kind: float(hands_in(pool_of(kind, COMPARED)).mean(0) @ own))
+    pool = pool_of(straight, INVENTED)
     fit = _fitting(pool, ink)
     order = [number for number in by_kinship(pool, ready.examples) if fit[number]] or list(range(INVENTED))
     shown = pool[order[:SHOWN]]

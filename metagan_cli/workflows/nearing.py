@@ -71,6 +71,7 @@ class Nearing:
         self.slant = float(slant(ink_of(examples)).mean())
         self.covers = [(drawn + 1) / 2 for drawn in drawings]
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
+        self._moved: dict[tuple[int, float, float, float], Fields] = {}
         self.weights = [None if written or _are_solid(own) else Weights.of(own) for own in self.fields]
         self.lines, fills = _roles(examples, self.paints)
         size = _extent(examples) / _extent(drawings[0]) if written else 1.0
@@ -130,11 +131,19 @@ class Nearing:
 
     def draw(self, manner: Manner) -> Tensor:
         """The drawings in a manner: [N, C, S, S] in [-1, 1]."""
-        fields, known = self.fields[manner.hand], self.weights[manner.hand]
-        if manner.styling.moves:
-            fields, known = fields_of(laid_out(self.covers[manner.hand], manner.styling)), None
+        known = None if manner.styling.moves else self.weights[manner.hand]
+        fields = self._laid_out(manner.hand, manner.styling)
         logits = styled_logits(self._evened(fields, manner, known), manner.styling)
         return mixed(torch.stack([self.painted(one, manner, number) for number, one in enumerate(logits)])[None], self.paints)[0]
+
+    def _laid_out(self, hand: int, styling: Styling) -> Fields:
+        """A plain hand's drawings where a styling puts them, found once: most stylings that are tried move nothing further."""
+        if not styling.moves:
+            return self.fields[hand]
+        place = (hand, styling.slant, styling.wide, styling.size)
+        if place not in self._moved:
+            self._moved[place] = fields_of(laid_out(self.covers[hand], styling))
+        return self._moved[place]
 
     def logits(self, ink: Tensor, number: int) -> Tensor:
         """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand.
