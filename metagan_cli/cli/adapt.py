@@ -20,6 +20,7 @@ from metagan_cli.cli.options import (
     Seed,
     SkipBad,
     Steps,
+    Threads,
     Verbose,
     read_seconds,
 )
@@ -59,6 +60,7 @@ def adapt(
     ] = False,
     seed: Seed = ADAPT.seed,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -20,6 +20,7 @@ from metagan_cli.cli.options import (
     Seed,
     SkipBad,
     Steps,
+    Threads,
     Verbose,
     read_numbers,
 )
@@ -116,6 +117,7 @@ def evaluate(
     ] = None,
     seed: Seed = EVALUATE.seed,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

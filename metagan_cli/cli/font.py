@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metagan_cli.cli.console import Console, Fact
-from metagan_cli.cli.options import DRAWING, OUTPUT, AsJson, Base, Device, Overwrite, Quiet, SkipBad, Verbose
+from metagan_cli.cli.options import DRAWING, OUTPUT, AsJson, Base, Device, Overwrite, Quiet, SkipBad, Threads, Verbose
 from metagan_cli.config import DEPTHS, AdaptConfig
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def font(
     base: Base = ADAPT.base,
     skip_bad: SkipBad = False,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from metagan_cli import __version__
+from metagan_cli import __version__, cores
 from metagan_cli.cli import adapt, augment, doctor, evaluate, font, inspect, meta_train, models, motifs, sample, view
 from metagan_cli.cli.console import PANELS, error_line, is_for_a_person, silence
 from metagan_cli.errors import ExitCode, MetaganError, UsageError
@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
 def main() -> NoReturn:
     """Run the `metagan` command and end the process with its exit code."""
     gc.set_threshold(FIRST_LOOK)
+    cores.begin()
     try:
         _check_surroundings()
         code = application(is_for_a_person(sys.stdout, PANELS))(standalone_mode=False)

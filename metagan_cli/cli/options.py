@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from metagan_cli import cores
 from metagan_cli.config import DEPTHS
 from metagan_cli.errors import UsageError
 
@@ -61,7 +62,25 @@ def given_in(context: typer.Context) -> dict[str, str]:
     return {str(parameter.name): " / ".join(parameter.opts) for parameter in there}
 
 
+def _compute_with(threads: int | None) -> int | None:
+    if threads is not None:
+        cores.use(threads)
+    return threads
+
+
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:0 or mps.", rich_help_panel=GENERAL)]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=1024,
+        callback=_compute_with,
+        help="To compute with.  [default: those of all cores, or of free ones]",
+        rich_help_panel=GENERAL,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=GENERAL)]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say no more than results and warnings.", rich_help_panel=GENERAL)]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.", rich_help_panel=GENERAL)]

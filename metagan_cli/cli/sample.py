@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metagan_cli import cores
 from metagan_cli.cli.console import Console, Fact
 from metagan_cli.cli.options import (
     DRAWING,
@@ -24,6 +25,7 @@ from metagan_cli.cli.options import (
     Size,
     SkipBad,
     Steps,
+    Threads,
     Truncation,
     Variants,
     Verbose,
@@ -111,6 +113,7 @@ def sample(
     fit: Fit = ADAPT.fit,
     skip_bad: SkipBad = False,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -162,6 +165,8 @@ def sample(
     if kept is not None:
         request, settings = repeat.requested(kept, request, given), repeat.adapted_by(kept, settings)
     workflow.check_request(request)
+    if inputs is None:
+        cores.use_what_is_free()
     source = ready.load_ready(model, device, settings, console.progress, partial(workflow.check_images, request))
     if kept is not None:
         repeat.check_same_model(kept, source)

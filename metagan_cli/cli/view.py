@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metagan_cli import cores
 from metagan_cli.cli.console import Console, Fact
 from metagan_cli.cli.options import (
     DRAWING,
@@ -19,6 +20,7 @@ from metagan_cli.cli.options import (
     Seeds,
     Size,
     SkipBad,
+    Threads,
     Truncation,
     Variants,
     Verbose,
@@ -78,6 +80,7 @@ def view(
     base: Base = ADAPT.base,
     skip_bad: SkipBad = False,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -111,6 +114,8 @@ def view(
     else:
         chosen = parse_seeds(seeds) if seeds is not None else range(seed, seed + (count or SAMPLE.count))
         inputs = source if source.is_dir() else None
+        if inputs is None:
+            cores.use_what_is_free()
         request = SampleRequest(
             chosen,
             None,

@@ -1,6 +1,7 @@
 """Latents by seed, and latents on the way from one seed's to another's."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -20,6 +21,11 @@ def latents_of(seeds: Sequence[int], sizes: tuple[int, int], truncation: float =
     z, noise, partner = (torch.cat([getattr(d, name) for d in drawn], 1) for name in ("z", "noise", "partner"))
     pick = torch.tensor([[seed * GOLDEN % 2**64 / 2**64 for seed in seeds]])
     return Latents(z * truncation, noise * truncation, pick, partner)
+
+
+def together(parts: Sequence[Latents]) -> Latents:
+    """Latents of the same tasks, one after the other."""
+    return Latents(*(torch.cat([getattr(part, f.name) for part in parts], 1) for f in fields(Latents)))
 
 
 def between(stops: Latents, count: int) -> Latents:

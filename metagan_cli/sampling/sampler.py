@@ -9,12 +9,13 @@ from torch import Tensor
 
 from metagan_cli.images.copies import are_copies, distances, thresholds
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.plan import Plan, together
+from metagan_cli.networks.generator.plan import Plan
+from metagan_cli.networks.generator.plan import together as plans_together
 from metagan_cli.networks.generator.repaint import REACH
 from metagan_cli.networks.state import Latents, TaskState, draw_latents
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.drawn import Drawn
-from metagan_cli.sampling.latents import between, latents_of
+from metagan_cli.sampling.latents import between, latents_of, together
 
 CHUNK = 16  # every forward pass has this many samples: results of a convolution may depend on the batch's shape
 BLOCK = 4 * CHUNK  # samples that are judged together
@@ -70,23 +71,30 @@ class Sampler:
         """The samples of these seeds with their plans, the latents that they come from, and their scores, as by `_judged`."""
         latents = self._latents(seeds)
         images, plan, scores = self._judged(latents)
-        for draft in range(1, self.drafts + FURTHER if self.drafts > 1 else 1):
+        draft, last = 1, self.drafts + FURTHER if self.drafts > 1 else 1
+        while draft < last:
             bar = self.bar if draft < self.drafts else -COPY / 2
             refused = (scores < bar).nonzero()[:, 0]
             if not len(refused):
                 break
-            other = self._latents([seeds[i] for i in refused.tolist()], draft)
             copied = scores[refused] < -COPY / 2
-            width = torch.where(copied, 1 + WIDER * draft, 1.0)
-            other = self.nets.generator.widened(other, width[None])
+            turns = 1 if copied.any() else min(self.drafts - draft, max(1, CHUNK // len(refused)))  # that one pass has room for
+            other = self._drafts([seeds[i] for i in refused.tolist()], range(draft, draft + turns), copied)
             drawn, planned, found = self._judged(other)
-            better = found > scores[refused]
-            place = refused[better]
-            images[place], scores[place] = drawn[better], found[better]
-            plan.replace(place, planned, better)
-            for name in ("z", "noise", "partner"):
-                getattr(latents, name)[:, place] = getattr(other, name)[:, better]
+            for rows in torch.arange(len(found)).chunk(turns):
+                better = (scores[refused] < bar) & (found[rows] > scores[refused])
+                place, taken = refused[better], rows[better]
+                images[place], scores[place] = drawn[taken], found[taken]
+                plan.replace(place, planned, taken)
+                for name in ("z", "noise", "partner"):
+                    getattr(latents, name)[:, place] = getattr(other, name)[:, taken]
+            draft += turns
         return images, plan, latents, scores
+
+    def _drafts(self, seeds: Sequence[int], numbers: Sequence[int], copied: Tensor) -> Latents:
+        """Latents of these drafts of each of N seeds, one draft after the other; wider where `copied` [N], as all before were."""
+        width = torch.cat([torch.where(copied, 1 + WIDER * number, 1.0) for number in numbers])
+        return self.nets.generator.widened(together([self._latents(seeds, number) for number in numbers]), width[None])
 
     def _latents(self, seeds: Sequence[int], draft: int = 0) -> Latents:
         return latents_of(seeds, self.nets.generator.latent_sizes, self.truncation, draft)
@@ -106,7 +114,7 @@ class Sampler:
     def _generate(self, latents: Latents) -> tuple[Tensor, Plan]:
         """Samples [N, C, S, S] in [-1, 1] for N latents of one task, and their plans, on the CPU."""
         images, plans = zip(*self._drawn(latents), strict=True)
-        return torch.cat(images), together(plans)
+        return torch.cat(images), plans_together(plans)
 
     def _drawn(self, latents: Latents) -> Iterator[tuple[Tensor, Plan]]:
         """The same chunk by chunk, each filled to CHUNK."""
