@@ -34,6 +34,7 @@ PACKED = {
     "omniglot": ("data/omniglot_105.npz", "glyph", ALPHABETS),
     "emoji": ("data/emoji_vendor_subgroup_64.npz", "picture", ()),
 }  # where they lie, the model that draws them, and the names of classes that it has not learned from, where that is said of them
+LARGEST = 256  # pixels a side of an image of torchvision's that are kept in memory
 NEW, TESTED = 32, 20  # new images of a class, and others that it is tested on, at most
 Classes = list[list[Image.Image]]
 
@@ -93,9 +94,15 @@ def classes_of(data: str, root: Path | None) -> tuple[Classes, str]:
     if kind is None or root is None:
         raise UsageError(f"{data}: give one of {', '.join(PACKED)}, or a data set of torchvision's with --root")
     found: dict[int, list[Image.Image]] = {}
-    for image, label in kind(root, download=False):
+    try:
+        images = kind(root, download=False)
+    except RuntimeError as error:
+        raise UsageError(f"{root}: {data} is not there as its download leaves it ({error})") from error
+    for image, label in images:
+        image.thumbnail((LARGEST, LARGEST))
         found.setdefault(int(label), []).append(image)
-    return list(found.values()), "picture"
+    gray = all(image.mode == "L" for some in found.values() for image in some)
+    return list(found.values()), "glyph" if gray else "picture"
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
