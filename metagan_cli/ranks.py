@@ -29,8 +29,8 @@ class Ranks:
     count: int = 1
     here: int = 0  # its number among those of its machine
     beside: int = 1  # how many those are
-    restarted: bool = False  # whether torchrun started all of them again, as one had ended
-    restarts: bool = False  # whether it would
+    starts: int = 0  # how many times torchrun started all of them again, as one had ended
+    restarts: bool = False  # whether it does so at all
 
     @property
     def first(self) -> bool:
@@ -133,14 +133,16 @@ def joined() -> Iterator[Ranks]:
         yield ranks
         return
     from torch import distributed
+    from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
     nccl = torch.cuda.is_available() and distributed.is_nccl_available()
     try:
-        store, number, count = next(rendezvous("env://"))
+        whole, number, count = next(rendezvous("env://"))
+        store = PrefixStore(f"start {ranks.starts}", whole)  # torchrun's outlives those that it starts
         distributed.init_process_group("cpu:gloo,cuda:nccl" if nccl else "gloo", store=store, rank=number, world_size=count)
     except (RuntimeError, ValueError) as error:
-        raise MetaganError(f"the other {ranks.count - 1} processes cannot be reached ({str(error).splitlines()[0]})") from error
+        raise LostError(f"the other processes of this run cannot be reached ({str(error).splitlines()[0]})") from error
     try:
         yield ranks
     except Exception as error:
@@ -151,17 +153,17 @@ def joined() -> Iterator[Ranks]:
 
 
 def _from_environment() -> Ranks:
-    told = os.environ
-    restarts = {"restarted": told.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"}
-    restarts["restarts"] = told.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
-    if not all(name in told for name in TOLD_BY):
-        return Ranks(**restarts)
-    try:
-        number, count = int(told["RANK"]), int(told["WORLD_SIZE"])
-        here, beside = int(told.get("LOCAL_RANK", number)), int(told.get("LOCAL_WORLD_SIZE", count))
-    except ValueError as error:
-        raise UsageError(f"RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE must be numbers ({error})") from error
-    return Ranks(number, count, here, beside, **restarts)
+    def told(name: str, usual: int) -> int:
+        try:
+            return int(os.environ.get(name, usual))
+        except ValueError as error:
+            raise UsageError(f"{name}={os.environ[name]}: must be a number, as torchrun sets it") from error
+
+    starts, restarts = told("TORCHELASTIC_RESTART_COUNT", 0), told("TORCHELASTIC_MAX_RESTARTS", 0) > 0
+    if not all(name in os.environ for name in TOLD_BY):
+        return Ranks(starts=starts, restarts=restarts)
+    number, count = told("RANK", 0), told("WORLD_SIZE", 1)
+    return Ranks(number, count, told("LOCAL_RANK", number), told("LOCAL_WORLD_SIZE", count), starts, restarts)
 
 
 def _another_failed(store: Any) -> bool:

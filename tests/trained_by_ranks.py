@@ -29,7 +29,7 @@ from metagan_cli.training.guests import GuestLoop
 from metagan_cli.training.outer_loop import OuterLoop, StepStats
 from metagan_cli.training.upkeep import Resumable
 
-CPU, STEPS = torch.device("cpu"), 3
+CPU, STEPS = torch.device("cpu"), 2
 TRAIN = TrainConfig(
     steps=STEPS,
     shots=(3,),
@@ -46,7 +46,6 @@ MODELS = {
     "colour": replace(LISTENING, channels=3),
     "rnn": replace(LISTENING, learner="rnn"),
     "maml": replace(LISTENING, learner="gradient", algorithm="maml"),
-    "meta-sgd": replace(LISTENING, learner="gradient", algorithm="meta-sgd"),
     "reptile": replace(LISTENING, learner="gradient", algorithm="reptile"),
     "figr": replace(LISTENING, learner="gradient", algorithm="reptile", inner_loss="wasserstein", feed_forward=False),
 }
@@ -95,7 +94,8 @@ def _of_guests(ranks: Ranks, folder: Path) -> tuple[Any, Any]:
     train = replace(TRAIN, shots=(2,), queries=2, critic=0.1)
     recipe = Recipe("guests", WITH_GUESTS, train, (DataConfig(str(path), shows="motif"),))
     nets = build_networks(WITH_GUESTS, generator_for(0, "painter")).eval()
-    loop = GuestLoop(recipe, CPU, torch.float32, nets, build_learner(WITH_GUESTS, generator_for(0, "learner")), hand_net().double(), ranks)
+    learner = build_learner(WITH_GUESTS, generator_for(0, "learner"))
+    loop = GuestLoop(recipe, CPU, torch.float32, nets, learner, hand_net().double(), ranks)
     return loop, GuestEpisodes(for_training(open_hands(recipe.data, SIDE, 1)), train)
 
 

@@ -100,7 +100,7 @@ def _checked(run: RunFolder, resume: bool, overwrite: bool, ranks: Ranks) -> boo
     """Whether the run goes on, as it is asked to or as all ranks were started again. Raises OutputError, UsageError."""
     if overwrite and ranks.restarts:
         raise UsageError(f"--overwrite: a restart could not tell the old run from the new one; remove {run.path} instead")
-    resume = resume or (ranks.restarted and run.started)
+    resume = resume or (ranks.starts > 0 and run.started)
     if run.started and not (resume or overwrite):
         raise OutputError(f"{run.path}: holds a run already; --resume goes on with it, --overwrite begins anew")
     if resume and not run.started:

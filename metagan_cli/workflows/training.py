@@ -92,6 +92,8 @@ def prepare(
 
     Raises UsageError, InputError, CheckpointError.
     """
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # or memory would be pinned by way of the first
     measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
     wanted = measured if recipe.train.precision == "auto" else recipe.train.precision
     precision = ranks.of_first(choose_precision(wanted, device))
