@@ -30,9 +30,9 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def drawing_processes(device: torch.device) -> int:
-    """How many processes draw episodes ahead: none beside a trainer that is on the processor itself."""
-    return 0 if device.type == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1))
+def drawing_processes(device: torch.device, trainers: int = 1) -> int:
+    """How many processes draw episodes ahead for each of a machine's trainers: none where it is on the processor itself."""
+    return 0 if device.type == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 1) // trainers - 1))
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

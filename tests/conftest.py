@@ -30,7 +30,7 @@ from metagan_cli.store.models import save_model
 TINY = ModelConfig(image_size=32, latent=8, fine=8, width=32, tokens=32, style=32, critic_tokens=32)
 
 
-DEALT_TOGETHER = {"evaluated"}  # fixtures that would be made again for tests elsewhere
+DEALT_TOGETHER = {"evaluated", "by_two"}  # fixtures that would be made again for tests elsewhere
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

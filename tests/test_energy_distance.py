@@ -7,6 +7,7 @@ import torch
 
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.objectives.energy_distance import BY_SIGNATURES, Yardstick, by_features, energy_by_task, energy_score, signatures
+from metagan_cli.ranks import Part, Ranks
 from metagan_cli.rng import generator_for
 
 TASKS = range(40, 52)
@@ -101,7 +102,7 @@ def test_blank_images_and_samples_beyond_the_range_keep_a_finite_gradient() -> N
     assert fake.grad.isfinite().all()
 
 
-def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same() -> None:
+def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = (many(8, stream)[:2] for stream in ("real", "other"))
     dim = real.clone()
     dim[0] = -1 + 0.5 * (dim[0] + 1)  # the first task's images differ half as much
@@ -111,6 +112,19 @@ def test_every_task_has_its_own_unit_unless_its_images_are_all_but_the_same() ->
     together, alone = energy_by_task(dim, fake), [energy_by_task(dim[i : i + 1], fake[i : i + 1]) for i in (0, 1)]
     assert torch.allclose(together[1], alone[1], atol=1e-3)
     assert together[0] < 0.5 * alone[0]
+    told = list[torch.Tensor]()  # of the whole batch, kind by kind: what a process that has a part of it hears from the others
+
+    def gather(part: Part, own: torch.Tensor) -> torch.Tensor:
+        if not part.whole:
+            return told.pop(0)
+        told.append(own)
+        return own
+
+    monkeypatch.setattr(Part, "gather", gather)
+    energy_by_task(dim, fake, part=Ranks().part(2))
+    parted = energy_by_task(dim[:1], fake[:1], part=Ranks(0, 2).part(2))
+    assert torch.allclose(parted, together[:1], atol=1e-3)
+    assert not told
 
 
 def test_colour() -> None:

@@ -27,7 +27,7 @@ from metagan_cli.cli.signals import Interrupts
 from metagan_cli.config import ALGORITHMS, INNER_LOSSES, LEARNERS, PRECISIONS, DataConfig, ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from metagan_cli.workflows.meta_train import Progress
+    from metagan_cli.workflows.meta_train import Progress, TrainResult
 
 EXAMPLE = "metagan meta-train runs/mine --data ./task_folders --image-size 64 --budget 2h"
 TRAIN = TrainConfig()
@@ -139,36 +139,38 @@ def meta_train(
 ) -> None:
     """Meta-train a base model over many tasks."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    from metagan_cli.ranks import joined
     from metagan_cli.workflows import recipe as recipes
 
-    recipe = recipes.recipe_to_begin_with(outdir, config, resume)
-    model = _changed(
-        recipe.model, image_size=image_size, channels=channels, learner=learner, algorithm=algorithm, inner_loss=inner_loss
-    )
-    train = _changed(
-        recipe.train,
-        shots=read_numbers("--shots", shots),
-        queries=queries,
-        tasks_per_batch=tasks_per_batch,
-        inner_steps=inner_steps,
-        steps=steps,
-        every=every,
-        keep=keep,
-        precision=precision,
-        seed=seed,
-    )
-    sources = tuple(DataConfig(source) for source in data) if data else recipe.data
-    if skip_bad:
-        sources = tuple(replace(source, skip_bad=True) for source in sources)
-    recipe = replace(recipe, name=recipe.name or outdir.name, model=model, train=train, data=sources)
-    seconds = read_seconds(budget)
-    if dry_run:
-        planned, toml = recipes.plan(recipe)
-        console.result("meta-train", {"out": str(outdir), "recipe": planned, "dry_run": True}, [toml.rstrip()])
-        return
-    from metagan_cli.workflows.meta_train import meta_train as workflow
+    with joined() as ranks, Interrupts(patient=ranks.count > 1) as interrupts:
+        recipe = recipes.recipe_to_begin_with(outdir, config, resume)
+        model = _changed(
+            recipe.model, image_size=image_size, channels=channels, learner=learner, algorithm=algorithm, inner_loss=inner_loss
+        )
+        train = _changed(
+            recipe.train,
+            shots=read_numbers("--shots", shots),
+            queries=queries,
+            tasks_per_batch=tasks_per_batch,
+            inner_steps=inner_steps,
+            steps=steps,
+            every=every,
+            keep=keep,
+            precision=precision,
+            seed=seed,
+        )
+        sources = tuple(DataConfig(source) for source in data) if data else recipe.data
+        if skip_bad:
+            sources = tuple(replace(source, skip_bad=True) for source in sources)
+        recipe = replace(recipe, name=recipe.name or outdir.name, model=model, train=train, data=sources)
+        seconds = read_seconds(budget)
+        if dry_run:
+            planned, toml = recipes.plan(recipe)
+            if ranks.first:
+                console.result("meta-train", {"out": str(outdir), "recipe": planned, "dry_run": True}, [toml.rstrip()])
+            return
+        from metagan_cli.workflows.meta_train import meta_train as workflow
 
-    with Interrupts() as interrupts:
         result = workflow(
             recipe,
             outdir,
@@ -181,7 +183,14 @@ def meta_train(
             report=lambda progress: _tell_progress(console, progress),
             say=console.note,
             stopped=lambda: interrupts.received is not None,
+            ranks=ranks,
         )
+    if ranks.first:
+        _tell_result(console, result)
+    raise typer.Exit(int(interrupts.exit_code))
+
+
+def _tell_result(console: Console, result: "TrainResult") -> None:
     values = {"out": str(result.folder), "step": result.step, "steps": result.steps, "finished": result.finished}
     state = "finished" if result.finished else "stopped; --resume goes on"
     facts = [
@@ -189,7 +198,6 @@ def meta_train(
         ("model", f"{result.folder / 'model.safetensors'}"),
     ]
     console.facts("meta-train", values | {"seconds": round(result.seconds, 1)}, facts)
-    raise typer.Exit(int(interrupts.exit_code))
 
 
 def _changed(config: Any, **changes: Any) -> Any:

@@ -10,10 +10,14 @@ CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATE
 
 
 class Interrupts:
-    """While open, notes the first signal in `received` instead of ending the program."""
+    """While open, notes the first signal in `received` instead of ending the program.
 
-    def __init__(self) -> None:
+    A `patient` one heeds no second: torchrun passes on what may have come already, and itself ends what takes long.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
         self.received: signal.Signals | None = None
+        self.patient = patient
 
     def __enter__(self) -> "Interrupts":
         self._before = {number: signal.signal(number, self._handle) for number in CODES}
@@ -24,9 +28,10 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is None:
+            self.received = signal.Signals(number)
+        elif not self.patient:
             os._exit(CODES[signal.Signals(number)])
-        self.received = signal.Signals(number)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -30,6 +30,10 @@ class Episode:
         """All of them, as an outer loop takes them."""
         return self.support, self.query
 
+    def pin_memory(self) -> "Episode":
+        """The same where a GPU fetches it from while it computes."""
+        return Episode(*(images.pin_memory() for images in self.images))
+
 
 class Episodes:
     """Draws episodes from weighted sources."""
@@ -65,7 +69,7 @@ def stream(draw: Callable[[int], T], steps: range, workers: int) -> Iterable[T]:
     """What is drawn for each of some outer steps, ahead by so many processes, or as it is asked for."""
     if not workers:
         return map(draw, steps)
-    return DataLoader(_Steps(draw, steps), batch_size=None, num_workers=workers)
+    return DataLoader(_Steps(draw, steps), batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available())
 
 
 @dataclass(frozen=True)

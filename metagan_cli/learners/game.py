@@ -13,6 +13,7 @@ from metagan_cli.networks.generator.repaint import REACH, within_reach
 from metagan_cli.networks.state import Latents, TaskState
 from metagan_cli.objectives.energy_distance import by_features, energy_by_task
 from metagan_cli.objectives.gan_losses import discriminator_loss, generator_loss
+from metagan_cli.ranks import ALONE, Part
 
 INNER_PACKS = 3  # packs a task in an inner step of meta-training
 
@@ -69,6 +70,7 @@ class InnerGame:
     pack: int = 2
     packs: int = INNER_PACKS
     first_order: bool = False  # gradients are constants, whoever asks for others
+    part: Part | None = None  # of a batch of tasks, where others play for the rest
 
     @property
     def fewest(self) -> int:
@@ -108,10 +110,10 @@ class InnerGame:
         downward = generator_loss(self.objective, true, false)
         support, drawn = within_reach(state.bases) / REACH, fake / REACH
         if self.energy:
-            downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others)
+            downward = downward + self.energy * energy_by_task(support, drawn, self.pack, counted=others, part=self.part)
         if self.perception and nets.perceiver is not None:
             by = by_features(nets.perceiver.describe)
-            downward = downward + self.perception * energy_by_task(support, drawn, self.pack, by, others)
+            downward = downward + self.perception * energy_by_task(support, drawn, self.pack, by, others, self.part)
         return Round(downward, discriminator_loss(self.objective, true, false), true, false, real, fake, bases)
 
     def _draw(self, nets: Networks, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -120,20 +122,24 @@ class InnerGame:
         And, [B, packs * pack, K] of 0 and 1, the support images that a sample has nothing from.
         """
         device, (b, k) = state.bases.device, state.bases.shape[:2]
-        chosen = distinct(b, k, self.packs, self.pack + 1, rng).to(device)
+        part = self.part or ALONE.part(b)
+        chosen, z, noise, *partner = (part.of(drawn).to(device) for drawn in self.chance(nets, part.tasks, k, rng))
         row = torch.arange(b, device=device)[:, None]
         real = within_reach(state.bases[row, chosen[..., 1:].flatten(1)])
         pick = ((chosen[..., 0] + 0.5) / k).repeat_interleave(self.pack, 1)
-        z_size, noise_size = nets.generator.latent_sizes
-        count = self.packs * self.pack
-        latents = Latents(
-            torch.randn(b, count, z_size, generator=rng).to(device),
-            torch.randn(b, count, noise_size, generator=rng).to(device),
-            pick,
-            torch.rand(b, count, generator=rng).to(device) if nets.generator.colour else pick,
-        )
+        latents = Latents(z, noise, pick, partner[0] if partner else pick)
         fake, bases, _ = nets.generator(latents, state)
         return real, fake, bases, (~nets.generator.sources(latents, k)).to(real.dtype)
+
+    def chance(self, nets: Networks, tasks: int, shots: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """All that `losses` draws: indices of support images [B, packs, pack + 1], then latents [B, packs * pack, .].
+
+        Those are z and noise, and in colour the partners.
+        """
+        count = self.packs * self.pack
+        chosen = distinct(tasks, shots, self.packs, self.pack + 1, rng)
+        z, noise = (torch.randn(tasks, count, size, generator=rng) for size in nets.generator.latent_sizes)
+        return (chosen, z, noise, torch.rand(tasks, count, generator=rng)) if nets.generator.colour else (chosen, z, noise)
 
 
 def distinct(tasks: int, shots: int, packs: int, size: int, generator: torch.Generator) -> Tensor:

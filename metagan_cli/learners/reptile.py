@@ -20,6 +20,7 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.state import PARTS, TaskState, state_of
 from metagan_cli.networks.weights import flat, put
 from metagan_cli.objectives.gan_losses import gradient_penalty
+from metagan_cli.ranks import ALONE
 
 RATE = 3e-4  # about the root mean square of an inner step in each tensor of weights
 FIGR_RATE = 1e-3  # of SGD, in both players
@@ -59,20 +60,34 @@ class ReptileLearner(Learner):
     ) -> list[TaskWeights]:
         """For each task a copy of the networks, trained for `steps` on its images [B, K, C, S, S].
 
-        `start` holds both sides' weights [B, .] to go on from, where they are not the shared ones.
+        `start` holds both sides' weights [B, .] to go on from, where they are not the shared ones. Chance passes over the tasks
+        of a batch that others train.
         """
-        vectors = start or [flat(part).expand(len(support), -1) for part in players(nets)]
+        part, alone = game.part or ALONE.part(len(support)), replace(game, part=None)
+        vectors = start or [flat(side).expand(len(support), -1) for side in players(nets)]
         own, copies = copy.deepcopy(nets), []
-        for task in range(len(support)):
-            for part, vector in zip(players(own), vectors, strict=True):
-                put(part, vector[task])
+        for number in range(part.tasks):
+            task = number - part.rows.start
+            if task not in range(len(support)):
+                for _ in range(steps):
+                    self._pass_over(own, support.shape[1], alone, rng)
+                continue
+            for side, vector in zip(players(own), vectors, strict=True):
+                put(side, vector[task])
             images = support[task : task + 1]
             for _ in range(steps):
-                last = self._train(own, images, game, rng)
+                last = self._train(own, images, alone, rng)
             with torch.no_grad():
                 adapted = replace(seen(own, images), weights=flat(own.generator)[None])
-            copies.append(TaskWeights(adapted, tuple(flat(part) for part in players(own)), last))
+            copies.append(TaskWeights(adapted, tuple(flat(side) for side in players(own)), last))
         return copies
+
+    def _pass_over(self, own: Networks, shots: int, game: InnerGame, rng: torch.Generator) -> None:
+        """Draws what `_train` does, in its order."""
+        game.chance(own, 1, shots, rng)
+        if self.as_figr:
+            torch.rand(1, game.packs * game.pack, generator=rng)
+            game.chance(own, 1, shots, rng)
 
     def _train(self, own: Networks, support: Tensor, game: InnerGame, rng: torch.Generator) -> Round:
         """One step of both players in place: at once, or, as in FIGR, the min player's after the max player's."""

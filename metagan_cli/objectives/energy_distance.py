@@ -21,6 +21,7 @@ from torch import Tensor
 from metagan_cli.devices import as_float32
 from metagan_cli.images.ink import centre, places, profiles
 from metagan_cli.images.resampling import sample_bilinear
+from metagan_cli.ranks import Part
 
 SIDE = 32  # the finest size that images are compared at
 COARSE = 8  # the size at which the layout is compared
@@ -55,27 +56,32 @@ def by_features(describe: Callable[[Tensor], list[Tensor]], square: float = 0.0)
     return Yardstick(describe, straight=0.0, kernel=4.0, reach=0.5, square=square)
 
 
-def energy_score(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None) -> Tensor:
+def energy_score(real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None, part: Part | None = None) -> Tensor:
     """The mean over tasks of `energy_by_task`, a scalar."""
-    return energy_by_task(real, fake, pack, by).mean()
+    return energy_by_task(real, fake, pack, by, part=part).mean()
 
 
 def energy_by_task(
-    real: Tensor, fake: Tensor, pack: int = 1, by: Yardstick | None = None, counted: Tensor | None = None
+    real: Tensor,
+    fake: Tensor,
+    pack: int = 1,
+    by: Yardstick | None = None,
+    counted: Tensor | None = None,
+    part: Part | None = None,
 ) -> Tensor:
     """Energy distance [B] of samples fake [B, M, C, S, S] from real [B, N, C, S, S], N at least 2.
 
     Averaged over the kinds of vectors that the yardstick compares, `signatures` unless given; 0 where the distributions
     agree, and of either sign by chance. Samples of one run of `pack` share their support image, so they are not compared
     with each other where there are several runs; `counted` [B, M, N] of 0 and 1 says which samples are compared with which
-    real images, all unless given.
+    real images, all unless given. `part` says of which batch these B tasks are a part, where they are one.
     """
     by = by or BY_SIGNATURES
     independent, others = _other_runs(fake.shape[1], pack).to(fake.device), _other_runs(real.shape[1], 1).to(fake.device)
     parts = []
     for true, false in zip(by.describe(real), by.describe(fake), strict=True):
         apart = _euclidean(true, true)
-        unit = _units(apart, others)
+        unit = _units(apart, others, part)
         among_real = _mean(by.unlike(apart / unit), others)
         among_fake = _mean(by.unlike(_euclidean(false, false) / unit), independent)
         across = by.unlike(_euclidean(false, true) / unit)
@@ -99,10 +105,11 @@ def energy_of_observation(held: Tensor, fake: Tensor, seen: Tensor, by: Yardstic
     return torch.stack(parts).mean()
 
 
-def _units(apart: Tensor, others: Tensor) -> Tensor:
+def _units(apart: Tensor, others: Tensor, part: Part | None = None) -> Tensor:
     """What each task's distances are measured in [B, 1, 1]: the mean one between its own images, apart [B, N, N]."""
     own = _mean(apart, others)
-    return own.clamp(min=max(LEAST * float(own.mean()), 1e-3))[:, None, None]
+    usual = own if part is None else part.gather(own)
+    return own.clamp(min=max(LEAST * float(usual.mean()), 1e-3))[:, None, None]
 
 
 def _other_runs(count: int, pack: int) -> Tensor:

@@ -19,6 +19,7 @@ from metagan_cli.objectives.energy_distance import Yardstick, energy_score
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
 from metagan_cli.objectives.pixels import pixels_apart
 from metagan_cli.objectives.thermostat import Thermostat
+from metagan_cli.ranks import ALONE, Part, Ranks
 from metagan_cli.rng import generator_for, seeded
 from metagan_cli.training.outer_loop import StepStats
 from metagan_cli.training.upkeep import Resumable, average, set_rates
@@ -34,10 +35,21 @@ class GuestLoop(Resumable):
     """A model's guest painter, its average, a critic of its own and their optimisers; all else of it stays as it is."""
 
     def __init__(
-        self, recipe: Recipe, device: torch.device, dtype: torch.dtype, nets: Networks, learner: Learner, net: HandNet
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        dtype: torch.dtype,
+        nets: Networks,
+        learner: Learner,
+        net: HandNet,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Of a model that is to paint guests, or does already, and a net that tells hands and motifs and stays as it is."""
+        """Of a model that is to paint guests, or does already, and a net that tells hands and motifs and stays as it is.
+
+        `ranks` says who trains beside this process.
+        """
         train, model = recipe.train, recipe.model
+        self.part = ranks.part(train.tasks_per_batch)
         self.recipe, self.device, self.dtype = recipe, device, dtype
         self.nets, self.learner, self.net = nets.to(device), learner.to(device), net.requires_grad_(False).to(device)
         with seeded(generator_for(train.seed, "guests")):
@@ -54,16 +66,21 @@ class GuestLoop(Resumable):
         self.up = torch.optim.Adam(self.critic.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
     def step(self, number: int, support: Tensor, guests: Tensor, truths: Tensor) -> StepStats:
-        """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the same hands."""
+        """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the same hands.
+
+        They are all of a batch, whatever part of it this process works at.
+        """
         train = self.recipe.train
         set_rates([(self.down, train.generator_rate), (self.up, train.critic_rate)], train, number)
-        support, guests, truths = (images.to(self.device) for images in (support, guests, truths))
+        support, guests, truths = (
+            self.part.of(images).to(self.device, non_blocking=True) for images in (support, guests, truths)
+        )
         rng, critic_loss, scores = generator_for(train.seed, "guest step", number), None, None
         with compute(self.device, self.dtype):
             images, logits = self.painter(guests, self.painter.hand(support))
             if train.critic and number >= train.head_start:
-                pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in support])
-                beside = support[torch.arange(len(support))[:, None], pair % support.shape[1]]
+                pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in range(self.part.tasks)])
+                beside = support[torch.arange(len(support))[:, None], self.part.of(pair) % support.shape[1]]
                 critic_loss, scores = self._critic_step(images.detach(), truths, guests, beside, rng)
             near, total = self._apart(images, logits, truths, DECISION * min(1.0, number / (DECIDED * train.steps)))
             if scores is not None:
@@ -73,6 +90,7 @@ class GuestLoop(Resumable):
                 total = total + train.critic * fooled
         self.down.zero_grad(set_to_none=True)
         total.backward()
+        self.part.average_gradients(self.down)
         nn.utils.clip_grad_norm_(self.painter.parameters(), LARGEST)
         self.down.step()
         self.updates += 1
@@ -82,11 +100,11 @@ class GuestLoop(Resumable):
             shots=support.shape[1],
             inner_steps=0,
             critic_loss=critic_loss or 0.0,
-            generator_loss=total.item(),
-            energy=near.item(),
+            generator_loss=self.part.mean(total).item(),
+            energy=self.part.mean(near).item(),
             blemish_loss=None,
             margin=self.margin,
-            spread=float(scores.std()) if scores is not None else 1.0,
+            spread=float(self.part.gather(scores).std()) if scores is not None else 1.0,
             penalty=self.thermostat.weight,
         )
 
@@ -103,10 +121,10 @@ class GuestLoop(Resumable):
     def _unlike(self, images: Tensor, wanted: Tensor, tasks: int) -> Tensor:
         """How far images are from others [N, C, S, S], of so many hands, to the net: each by itself, a hand's as a set."""
         seen, known = self.net.maps(images), self.net.maps(wanted)
-        parts = [_relative(a, b) for a, b in zip(seen, known, strict=True)]
+        parts = [_relative(a, b, self.part) for a, b in zip(seen, known, strict=True)]
         hand, motif = self.net.read(seen)
         own, shown = self.net.read(known)
-        set_apart = energy_score(own.unflatten(0, (tasks, -1)), hand.unflatten(0, (tasks, -1)), by=BY_HAND)
+        set_apart = energy_score(own.unflatten(0, (tasks, -1)), hand.unflatten(0, (tasks, -1)), by=BY_HAND, part=self.part)
         return torch.stack(parts).mean() + (set_apart + (1 - (motif * shown).sum(1)).mean()) / 2
 
     def _scores(self, images: Tensor, guests: Tensor, beside: Tensor) -> Tensor:
@@ -122,7 +140,7 @@ class GuestLoop(Resumable):
         """Relativistic losses and penalties; returns the loss and the scores [B, N] of truths from before its update."""
         train = self.recipe.train
         both, twice = torch.cat([truths, fake.float()], 1), torch.cat([guests, guests], 1)
-        noise = torch.randn(both.shape, generator=rng).to(self.device)
+        noise = self.part.of(torch.randn(self.part.tasks, *both.shape[1:], generator=rng)).to(self.device)
         scores = self._scores(both, twice, beside)
         noisy = self._scores(both + train.penalty_noise * noise, twice, beside)
         real, false = scores.chunk(2, 1)
@@ -130,10 +148,12 @@ class GuestLoop(Resumable):
         penalty = self.thermostat.weight * noise_penalty(scores, noisy) + train.drift * drift_penalty(real, false)
         self.up.zero_grad(set_to_none=True)
         (loss + penalty).backward()
+        self.part.average_gradients(self.up)
         self.up.step()
-        self.thermostat.watch(loss.item())
-        self.margin = float((real - false).mean().detach())
-        return loss.item(), real.detach()
+        told = self.part.mean(loss).item()
+        self.thermostat.watch(told)
+        self.margin = float(self.part.mean((real - false).mean()))
+        return told, real.detach()
 
     def averaged(self) -> tuple[Networks, Learner]:
         """Networks and learner as they ship, with averaged weights."""
@@ -146,7 +166,7 @@ class GuestLoop(Resumable):
         return {"down": self.down, "up": self.up}
 
 
-def _relative(left: Tensor, right: Tensor) -> Tensor:
-    """Mean squared difference of features in units of their variance."""
+def _relative(left: Tensor, right: Tensor, part: Part) -> Tensor:
+    """Mean squared difference of features in units of their variance, of all of a batch that these are a part of."""
     left, right = left.float(), right.float()
-    return torch.as_tensor(F.mse_loss(left, right) / right.var().clamp(min=1e-6))
+    return torch.as_tensor(F.mse_loss(left, right) / part.variance(right).clamp(min=1e-6))

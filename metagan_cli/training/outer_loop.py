@@ -23,6 +23,7 @@ from metagan_cli.networks.weights import named
 from metagan_cli.objectives.energy_distance import by_features, energy_score
 from metagan_cli.objectives.gan_losses import drift_penalty, noise_penalty
 from metagan_cli.objectives.thermostat import Thermostat
+from metagan_cli.ranks import ALONE, Ranks
 from metagan_cli.rng import generator_for
 from metagan_cli.training.upkeep import Resumable, average, set_rates
 
@@ -54,9 +55,16 @@ class OuterLoop(Resumable):
     """Networks, learner, their averages and optimisers; `step` is one update of all of them."""
 
     def __init__(
-        self, recipe: Recipe, device: torch.device, dtype: torch.dtype, perceptual_net: PerceptualNet | None = None
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        dtype: torch.dtype,
+        perceptual_net: PerceptualNet | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        """Of a perceptual net where the recipe listens to one; `ranks` says who trains beside this process."""
         train = recipe.train
+        self.part = ranks.part(train.tasks_per_batch)
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
@@ -68,7 +76,7 @@ class OuterLoop(Resumable):
             self.nets.perceiver.load_state_dict(perceptual_net.state_dict())
         self.learner = build_learner(recipe.model, generator_for(train.seed, "learner")).to(device)
         self.averages = copy.deepcopy(self.generating())
-        self.game = inner_game(recipe.model)
+        self.game = replace(inner_game(recipe.model), part=self.part)
         self.thermostat = Thermostat(train.penalty)
         self.updates = 0  # of the generator
         self.generator_adam = torch.optim.Adam(self._groups(), train.generator_rate, betas=(0.0, 0.99))
@@ -89,7 +97,7 @@ class OuterLoop(Resumable):
     def step(self, number: int, support: Tensor, query: Tensor) -> StepStats:
         """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries.
 
-        Both are images [B, ., C, S, S] in [-1, 1] of the same tasks.
+        Both are images [B, ., C, S, S] in [-1, 1] of the same tasks: all of a batch, whatever part of it this process works at.
         """
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
@@ -97,14 +105,15 @@ class OuterLoop(Resumable):
         self.game = replace(self.game, first_order=number < train.first_order * train.steps)
         support, query = self._shown(support, query)
         if self.learner.opens_weights:
-            return self._step_towards_tasks(number, torch.cat([support, query], 1), rng)
+            return self._step_towards_tasks(number, self.part.of(torch.cat([support, query], 1)), rng)
+        support, batch, query = self.part.of(support), query, self.part.of(query)
         inner_steps = self._inner_steps(support.shape[1], rng)
         learns = not self.thermostat.generator_waits() and number >= train.head_start
         with compute(self.device, self.dtype):
             with torch.set_grad_enabled(learns):
                 state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
                 fake, bases = self._sample(state, rng)
-            scores, critic_loss, blemish_loss = self._critic_step(query, fake.detach().float(), bases, rng)
+            scores, critic_loss, blemish_loss = self._critic_step(batch, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
@@ -112,7 +121,7 @@ class OuterLoop(Resumable):
 
     def _shown(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """Support and query on the device; where one example is to be typical, that image is it, and the others are queries."""
-        support, query = support.to(self.device), query.to(self.device)
+        support, query = (images.to(self.device, non_blocking=True) for images in (support, query))
         if self.recipe.train.exemplar == "random" or support.shape[1] > 1 or self.perceived is None:
             return support, query
         images = torch.cat([support, query], 1)
@@ -129,9 +138,9 @@ class OuterLoop(Resumable):
         losses: tuple[float, float | None, float | None, float | None],
         scores: tuple[Tensor, Tensor],
     ) -> StepStats:
-        """Figures of a step: its losses (critic, generator, energy, blemishes), the scores [B, P] of real and false packs."""
+        """Figures of a step: losses (critic, generator, energy, blemishes), the part's scores [., P] of real and false packs."""
         critic_loss, generator_loss, energy, blemish_loss = losses
-        real, false = scores
+        real, false = (self.part.gather(part) for part in scores)
         return StepStats(
             step=number,
             shots=support.shape[1],
@@ -155,11 +164,13 @@ class OuterLoop(Resumable):
             for name, target in named(side, torch.stack(weights).mean(0)).items():
                 parameter = side.get_parameter(name)
                 parameter.grad = parameter.detach() - target
+            self.part.average_gradients(adam)
             adam.step()
         self.updates += 1
         average(self.averages, self.generating(), self.updates, self.recipe.train.ema)
         last = [own.last for own in found]
-        upward, downward = (torch.cat(losses).mean().item() for losses in ([r.upward for r in last], [r.downward for r in last]))
+        both = [r.upward for r in last], [r.downward for r in last]
+        upward, downward = (self.part.gather(torch.cat(losses)).mean().item() for losses in both)
         scores = torch.cat([r.true for r in last]).detach(), torch.cat([r.false for r in last]).detach()
         return self._stats(number, images, steps, (upward, downward, None, None), scores)
 
@@ -174,24 +185,25 @@ class OuterLoop(Resumable):
 
     def _sample(self, state: TaskState, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         sizes = self.nets.generator.latent_sizes
-        latents = draw_latents(state.tasks, self.recipe.train.queries, sizes, rng, self.recipe.model.pack)
-        fake, bases, _ = self.nets.generator(latents.to(self.device), state)
+        latents = draw_latents(self.part.tasks, self.recipe.train.queries, sizes, rng, self.recipe.model.pack)
+        fake, bases, _ = self.nets.generator(latents.map(self.part.of).to(self.device), state)
         return fake, bases
 
-    def _critic_step(self, query: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float, float]:
+    def _critic_step(self, batch: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float, float]:
         """Relativistic pairing losses against samples and blemished queries, and the penalties.
 
-        Returns the scores [B, 2 P] of real packs and samples, and the two losses.
+        A blemish may come from any task of the batch of queries. Returns the scores [B, 2 P] of real packs and samples, and
+        the two losses.
         """
         train, pack = self.recipe.train, self.recipe.model.pack
-        spoilt = blemish_packs(query, pack, rng)
+        query, spoilt = self.part.of(batch), self.part.of(blemish_packs(batch, pack, rng))
         both = torch.cat([within_reach(query), fake.clamp(-REACH, REACH), within_reach(spoilt)], 1)
         beside = bases.repeat(1, 3, 1, 1, 1)
         packs = both.shape[1] // pack
         measured = torch.randperm(packs, generator=rng)[: max(1, round(packs * train.penalty_share))]
         some = (measured[:, None] * pack + torch.arange(pack)).flatten().to(self.device)
         clean = both[:, some]
-        noise = torch.randn(clean.shape, generator=rng).to(self.device)
+        noise = self.part.of(torch.randn(self.part.tasks, *clean.shape[1:], generator=rng)).to(self.device)
         scores = self.nets.discriminator(
             torch.cat([both, clean + train.penalty_noise * noise], 1), torch.cat([beside, beside[:, some]], 1)
         )
@@ -203,8 +215,9 @@ class OuterLoop(Resumable):
         drift = drift_penalty(real, false) + drift_penalty(real, blemished)
         self.critic_adam.zero_grad(set_to_none=True)
         (loss + train.blemishes * blemish_loss + penalty + train.drift * drift).backward()
+        self.part.average_gradients(self.critic_adam)
         self.critic_adam.step()
-        return torch.cat([real, false], 1).detach(), loss.item(), blemish_loss.item()
+        return torch.cat([real, false], 1).detach(), self.part.mean(loss).item(), self.part.mean(blemish_loss).item()
 
     def _generator_step(self, fake: Tensor, bases: Tensor, real: Tensor, query: Tensor) -> tuple[float, float]:
         """The generator's side against the updated critic; the real scores are the ones from before its update."""
@@ -212,19 +225,20 @@ class OuterLoop(Resumable):
         self.nets.discriminator.requires_grad_(False)
         loss = F.softplus(real - self.nets.discriminator(fake, bases)).mean()
         fake, pack = fake / REACH, self.recipe.model.pack
-        energy = energy_score(query, fake, pack)
+        energy = energy_score(query, fake, pack, part=self.part)
         total = loss + train.energy * energy
         if self.perceived is not None:
-            total = total + train.perception * energy_score(query, fake, pack, self.perceived)
+            total = total + train.perception * energy_score(query, fake, pack, self.perceived, self.part)
         self.generator_adam.zero_grad(set_to_none=True)
         total.backward()
+        self.part.average_gradients(self.generator_adam)
         if self.learner.second_order and not self.game.first_order:
             nn.utils.clip_grad_norm_(self.generating().parameters(), LARGEST)
         self.generator_adam.step()
         self.updates += 1
         average(self.averages, self.generating(), self.updates, self.recipe.train.ema)
         self.nets.discriminator.requires_grad_(True)
-        return loss.item(), energy.item()
+        return self.part.mean(loss).item(), self.part.mean(energy).item()
 
     def begin_from(self, nets: Networks, learner: Learner) -> None:
         """Takes over networks of the same architecture, but for the size of packs, and a learner where it is of the same kind."""

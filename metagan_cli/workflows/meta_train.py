@@ -11,6 +11,7 @@ from metagan_cli.config import Recipe
 from metagan_cli.devices import choose_device, drawing_processes
 from metagan_cli.errors import MetaganError, OutputError, UsageError
 from metagan_cli.images.sheets import picture
+from metagan_cli.ranks import ALONE, Ranks
 from metagan_cli.store.locks import locked
 from metagan_cli.store.models import save_model
 from metagan_cli.store.pictures import write_png
@@ -58,36 +59,55 @@ def meta_train(
     report: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
     stopped: Callable[[], bool] = lambda: False,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Meta-trains in a run folder for the recipe's steps, or until the budget (seconds) or `stopped` ends it.
+
+    Of several `ranks` the first one decides, says and writes; started again they go on from the last checkpoint.
 
     Raises OutputError where the folder holds a run and neither `resume` nor `overwrite` is set, UsageError where it
     began with another recipe, InputError for its data, MetaganError where the loss stops being a number (the last
     checkpoint stands).
     """
-    run = RunFolder(folder, recipe.train.keep)
-    if run.started and not (resume or overwrite):
-        raise OutputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
-    if resume and not run.started:
-        raise UsageError(f"{folder}: holds no run to resume")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file, not a folder for a run")
-    chosen = choose_device(device)
+    recipe = ranks.of_first(recipe)
+    ranks.part(recipe.train.tasks_per_batch)  # or there is nothing for this one to do
+    chosen, run = choose_device(ranks.device_name(device)), RunFolder(folder, recipe.train.keep)
+    state: TensorFile | None = None
+    if not ranks.first:
+        training = prepare(recipe, chosen, ranks.of_first(state), start_from, lambda line: None, ranks)
+        return _run(Saver(run, recipe, training, writes=False), None, stopped, lambda progress: None, ranks)
+    resume = _checked(run, resume, overwrite, ranks)
     with locked(folder):
         if resume:
             run.check_same(recipe)
+            state = _newest_state(run, say)
         make_events = _events_writer() if tensorboard else None
-        state = _newest_state(run, say) if resume else None
-        training = prepare(recipe, chosen, state, start_from, say)
+        training = prepare(recipe, chosen, ranks.of_first(state), start_from, say, ranks)
         if not resume:  # nothing that it may begin with is missing
             run.clear()
         run.create(recipe)
-        if state is not None:
+        if resume:
             run.cut_stats(training.step)
+        if state is not None:
             say(f"going on after step {training.step}")
-        say(f"{chosen.type} {training.loop.precision}, {training.about}")
+        beside = f" in {ranks.count} processes" if ranks.count > 1 else ""
+        say(f"{chosen.type} {training.loop.precision}{beside}, {training.about}")
         saver = Saver(run, recipe, training, make_events(str(folder)) if make_events else None)
-        return _run(saver, budget, stopped, report)
+        return _run(saver, budget, stopped, report, ranks)
+
+
+def _checked(run: RunFolder, resume: bool, overwrite: bool, ranks: Ranks) -> bool:
+    """Whether the run goes on, as it is asked to or as all ranks were started again. Raises OutputError, UsageError."""
+    if overwrite and ranks.restarts:
+        raise UsageError(f"--overwrite: a restart could not tell the old run from the new one; remove {run.path} instead")
+    resume = resume or (ranks.starts > 0 and run.started)
+    if run.started and not (resume or overwrite):
+        raise OutputError(f"{run.path}: holds a run already; --resume goes on with it, --overwrite begins anew")
+    if resume and not run.started:
+        raise UsageError(f"{run.path}: holds no run to resume")
+    if run.path.exists() and not run.path.is_dir():
+        raise OutputError(f"{run.path}: is a file, not a folder for a run")
+    return resume
 
 
 def _newest_state(run: RunFolder, say: Callable[[str], None]) -> TensorFile | None:
@@ -102,11 +122,13 @@ def _run(
     budget: float | None,
     stopped: Callable[[], bool],
     report: Callable[[Progress], None],
+    ranks: Ranks,
 ) -> TrainResult:
     train, loop, step, before = saver.recipe.train, saver.training.loop, saver.training.step, saver.training.seconds
     start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
-    for episode in saver.training.episodes.stream(step, train.steps, drawing_processes(loop.device)):
-        if stopped() or (budget is not None and time.monotonic() - start >= budget):
+    drawn = saver.training.episodes.stream(step, train.steps, drawing_processes(loop.device, ranks.beside))
+    for episode in drawn:
+        if ranks.any(stopped() or (budget is not None and time.monotonic() - start >= budget)):
             break
         stats = loop.step(step, *episode.images)
         if not math.isfinite(stats.critic_loss + (stats.generator_loss or 0.0)):
@@ -121,6 +143,7 @@ def _run(
     seconds = before + time.monotonic() - start
     if saver.pending or step == first:
         saver.save(step, seconds)
+    ranks.any(False)  # whoever ended before the first has written might be taken for one that failed
     return TrainResult(saver.run.path, step, train.steps, seconds, step >= train.steps)
 
 
@@ -132,13 +155,16 @@ class Saver:
     recipe: Recipe
     training: Training
     events: Any = None  # a tensorboard writer, or nothing
+    writes: bool = True  # or another process does
     pending: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, step: int, seconds: float) -> None:
         """All of it, after `step` steps and as many seconds of training."""
-        self.run.add_stats(self.pending)
-        self._add_events()
-        self.pending = []
+        stats, self.pending = self.pending, []
+        if not self.writes:
+            return
+        self.run.add_stats(stats)
+        self._add_events(stats)
         nets, learner = self.training.loop.averaged()
         metadata = {
             "name": self.recipe.name,
@@ -153,11 +179,11 @@ class Saver:
         figures = self.training.loop.figures() | {"seconds": seconds, "known": self.training.known}
         self.run.save_state(step, self.training.loop.tensors(), figures)
 
-    def _add_events(self) -> None:
-        for stats in self.pending if self.events is not None else []:
+    def _add_events(self, stats: list[dict[str, Any]]) -> None:
+        for line in stats if self.events is not None else []:
             for name in ("critic_loss", "generator_loss", "energy", "told", "margin", "spread", "penalty"):
-                if stats[name] is not None:
-                    self.events.add_scalar(name, stats[name], stats["step"])
+                if line[name] is not None:
+                    self.events.add_scalar(name, line[name], line["step"])
 
 
 def _events_writer() -> Any:

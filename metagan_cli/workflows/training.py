@@ -22,6 +22,7 @@ from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.widen import in_colour
+from metagan_cli.ranks import ALONE, Ranks
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_perceptual_net
 from metagan_cli.store.kinship import load_kinship
@@ -60,6 +61,9 @@ class Loop(Protocol):
     def figures(self) -> dict[str, Any]:
         """The rest of the state: plain values."""
 
+    def load(self, tensors: dict[str, Tensor], figures: dict[str, Any]) -> None:
+        """Puts both back."""
+
 
 class Drawing(Protocol):
     """What draws episodes."""
@@ -81,26 +85,43 @@ class Training:
     seconds: float = 0.0  # spent before
 
 
-def prepare(recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None, say: Say) -> Training:
-    """The parts of a run from its state, from another model or from the start. Raises UsageError, InputError, CheckpointError."""
+def prepare(
+    recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None, say: Say, ranks: Ranks = ALONE
+) -> Training:
+    """The parts of a run from its state, from another model or from the start, the same for all ranks.
+
+    Raises UsageError, InputError, CheckpointError.
+    """
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # or memory would be pinned by way of the first
     measured = "auto" if state is None else str(state.metadata.get("precision", "auto"))  # once for all of a run
-    precision = choose_precision(measured if recipe.train.precision == "auto" else recipe.train.precision, device)
+    wanted = measured if recipe.train.precision == "auto" else recipe.train.precision
+    precision = ranks.of_first(choose_precision(wanted, device))
     paints = {bool(source.shows) for source in recipe.data}
     if len(paints) > 1 or paints != {recipe.model.guests}:
         raise UsageError("guests = true in [model] goes with sources that all say what they show, and with no others")
     make = _of_guests if recipe.model.guests else _of_tasks
-    return make(recipe, device, precision, state, start_from, say)
+    training = make(recipe, device, precision, state, start_from, say, ranks)
+    if ranks.count > 1:  # machines of another kind draw and load weights that may differ in their last bits
+        training.loop.load(*ranks.of_first((training.loop.tensors(), training.loop.figures())))
+    return training
 
 
 def _of_tasks(
-    recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
+    recipe: Recipe,
+    device: torch.device,
+    precision: torch.dtype,
+    state: TensorFile | None,
+    start_from: str | None,
+    say: Say,
+    ranks: Ranks,
 ) -> Training:
     fewest = min(recipe.train.shots) + recipe.train.queries
     splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
     episodes = Episodes([split.train for split in splits], [source.weight for source in recipe.data], recipe.train)
     listens = recipe.train.perception or recipe.model.inner_perception
     perceptual_net = load_perceptual_net(find_features("perceiver", recipe.model.channels))[0] if listens else None
-    loop, step, seconds = OuterLoop(recipe, device, precision, perceptual_net), 0, 0.0
+    loop, step, seconds = OuterLoop(recipe, device, precision, perceptual_net, ranks), 0, 0.0
     if state is not None:
         loop.load(state.tensors, state.metadata)
         step, seconds = int(state.metadata["step"]), float(state.metadata["seconds"])
@@ -121,7 +142,13 @@ def _of_tasks(
 
 
 def _of_guests(
-    recipe: Recipe, device: torch.device, precision: torch.dtype, state: TensorFile | None, start_from: str | None, say: Say
+    recipe: Recipe,
+    device: torch.device,
+    precision: torch.dtype,
+    state: TensorFile | None,
+    start_from: str | None,
+    say: Say,
+    ranks: Ranks,
 ) -> Training:
     every = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
     hands = for_training(every)
@@ -129,14 +156,14 @@ def _of_guests(
     episodes, step, seconds = GuestEpisodes(hands, recipe.train), 0, 0.0
     if state is not None:
         nets, learner = build_networks(recipe.model), build_learner(recipe.model)
-        loop = GuestLoop(recipe, device, precision, nets, learner, net)
+        loop = GuestLoop(recipe, device, precision, nets, learner, net, ranks)
         loop.load(state.tensors, state.metadata)
         known, step, seconds = state.metadata["known"], int(state.metadata["step"]), float(state.metadata["seconds"])
     elif start_from is not None:
         model = load_model(find_model(start_from))
         if replace(model.config, guests=True) != recipe.model:  # all of it but its painter stays, and the file says what it is
             raise UsageError(f"--from {start_from}: guests come to a model as it is; give [model] what its recipe says")
-        loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net)
+        loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net, ranks)
         known = _known(model, recipe)
     else:
         raise UsageError("guests come to a model that is trained already: name one with --from")
