@@ -14,7 +14,7 @@ LONGEST = 300  # lines of a module
 
 # Imports go one way, from the first to the last: each part, and the parts that it may import beside itself. What any part may
 # import are the leaves, single modules of the package's root.
-LEAVES = {"config", "devices", "errors", "provenance", "ranks", "rng", "values"}
+LEAVES = {"config", "cores", "devices", "errors", "provenance", "ranks", "rng", "values"}
 BELOW = {
     "images": set[str](),
     "objectives": {"images"},
@@ -31,7 +31,7 @@ BELOW = {
     "__init__": {"api"},
     "__main__": {"cli"},
 }
-OF_LEAVES = {"errors": set[str](), "provenance": set[str](), "rng": set[str]()} | dict.fromkeys(
+OF_LEAVES = {"cores": set[str](), "errors": set[str](), "provenance": set[str](), "rng": set[str]()} | dict.fromkeys(
     ("config", "devices", "values"), {"errors"}
 )
 OF_LEAVES["ranks"] = {"devices", "errors"}
