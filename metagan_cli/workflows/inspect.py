@@ -1,6 +1,5 @@
 """inspect: what a path is, without changing anything."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError, InputError
 from metagan_cli.store.natives import PREFIX, numbers_of
 from metagan_cli.store.pictures import read_text
+from metagan_cli.store.runs import stats_in
 from metagan_cli.store.tensors import read_metadata, shapes
 
 OTHERWISE = ("kind", "domain", "base_metadata", "natives", "stripped")  # of a model's metadata, what is said in other words
@@ -69,10 +69,10 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _run(path: Path) -> dict[str, Any]:
     stats = path / "stats.jsonl"
-    lines = stats.read_text().splitlines() if stats.is_file() else []
+    lines = stats_in(stats) if stats.is_file() else []
     found: dict[str, Any] = {"what": "meta-training run", "steps done": len(lines)}
     if lines:
-        found |= {"last": json.loads(lines[-1])}
+        found |= {"last": lines[-1]}
     model = path / "model.safetensors"
     try:
         return found | {"model": read_metadata(model)["hash"]}
