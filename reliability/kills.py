@@ -68,7 +68,7 @@ class Case:
 
 OF_TINY = ("--from", "base.safetensors", "--steps", "1")
 CASES = (
-    Case("adapt", ("adapt", "images", *OF_TINY, "-o", "adapted.safetensors")),
+    Case("adapt", ("adapt", "images", *OF_TINY, "--standalone", "-o", "adapted.safetensors")),
     Case("sample --each", ("sample", "images", "--from", "base.safetensors", "--variants", "-n", "48", "--each", "each")),
     Case("augment", ("augment", "tree", "-o", "augmented", "-n", "12", *OF_TINY)),
     Case(
@@ -93,7 +93,7 @@ CASES = (
         for name, options in LEARNERS.items()
     ),
 )
-TRAIN = TrainConfig(steps=10, queries=4, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_steps=2, precision="fp32")
+TRAIN = TrainConfig(steps=6, queries=4, tasks_per_batch=2, shots=(1, 3), every=2, head_start=1, inner_steps=2, precision="fp32")
 
 
 def prepare(folder: Path) -> Path:

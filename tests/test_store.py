@@ -122,7 +122,7 @@ for _ in range(int(sys.argv[2])):
 
 def test_of_several_at_the_same_moment_one_has_it(tmp_path: Path) -> None:
     (tmp_path / "stays").touch()
-    command = [sys.executable, "-c", RACE, tmp_path, "200"]
+    command = [sys.executable, "-c", RACE, str(tmp_path), "200"]
     racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
     for racer in racers:
         assert racer.stdout is not None
