@@ -42,6 +42,9 @@ class Process(Protocol):
 
     pid: int
 
+    def poll(self) -> int | None:
+        """Its exit code, or None where it still runs."""
+
     def kill(self) -> None:
         """Ends it outright."""
 
@@ -130,22 +133,24 @@ def finish(start: Start, arguments: Sequence[str], folder: Path) -> float:
 
 
 def kill(start: Start, case: Case, folder: Path, moment: float) -> bool:
-    """Kills a command so many seconds after its start, unless it has ended by then; whether it was killed.
-
-    Raises RuntimeError where something goes on that it had started.
-    """
+    """Kills a command so many seconds after its start, unless it has ended by then; whether it was killed. Raises like `end`."""
     process = start(case.arguments, folder)
     try:
         process.wait(moment)
-        return False
     except subprocess.TimeoutExpired:
-        process.kill()
+        return end(process)
+    return False
+
+
+def end(process: Process) -> bool:
+    """Kills a command; whether it had not ended before. Raises RuntimeError where something goes on that it had started."""
+    process.kill()
     killed = process.wait(LONGEST) == -signal.SIGKILL
     until = time.monotonic() + LEFT
     while _goes_on(process.pid):
         if time.monotonic() > until:
             os.killpg(process.pid, signal.SIGKILL)
-            raise RuntimeError(f"metagan {' '.join(case.arguments)}: processes went on after it was killed")
+            raise RuntimeError("processes went on after the one that had started them was killed")
         time.sleep(0.02)
     return killed
 

@@ -57,6 +57,7 @@ def test_measures_see_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (after.threads - before.threads, after.temporary - before.temporary) == (1, 2)
 
 
+@pytest.mark.slow
 def test_rounds_leave_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
