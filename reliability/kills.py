@@ -1,8 +1,9 @@
 """Kills commands at random moments, goes on with them, and compares with what an unkilled run wrote, bit for bit.
 
-python -m reliability.kills [--kills 50] [--seed 0]
+python -m reliability.kills [--kills 50] [--seed 0] [--only NAME]
 
-Kills are dealt out evenly: adapt, sample --each, augment, evaluate, and meta-train with each learner.
+Kills are dealt out evenly: adapt, sample --each, augment, evaluate, and meta-train with each learner; or all to those of a name
+that begins so.
 """
 
 import argparse
@@ -183,8 +184,9 @@ def lost(start: Start, case: Case, prepared: Path, whole: dict[str, str], moment
 
 
 def start_fresh(arguments: Sequence[str], folder: Path) -> Process:
-    """A command in an interpreter of its own, whose cache lies in its folder."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    """A command in an interpreter of its own, whose cache lies in its folder, but for matplotlib's."""
+    caches = {"XDG_CACHE_HOME": str(folder / "cache"), "MPLCONFIGDIR": str(folder.parent / "matplotlib")}
+    environment = os.environ | caches | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-m", "metagan_cli", *arguments],
         cwd=folder,
@@ -195,8 +197,8 @@ def start_fresh(arguments: Sequence[str], folder: Path) -> Process:
     )
 
 
-def try_case(case: Case, prepared: Path, place: Path, count: int, rng: random.Random) -> None:
-    """Kills a command `count` times, and records how that went."""
+def try_case(case: Case, prepared: Path, place: Path, count: int, rng: random.Random) -> int:
+    """Kills a command `count` times, and records how that went; how often nothing was lost."""
     begun, survived, said = time.monotonic(), 0, list[str]()
     shutil.copytree(prepared, place / "whole")
     seconds = finish(start_fresh, case.arguments, place / "whole")
@@ -208,6 +210,7 @@ def try_case(case: Case, prepared: Path, place: Path, count: int, rng: random.Ra
         said += [f"after {moment:.2f} s: {', '.join(wrong[:3])}"] if wrong else []
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     record("kills", case.name, count, survived, time.monotonic() - begun, peak, "; ".join(said[:3]))
+    return survived
 
 
 def main() -> None:
@@ -215,14 +218,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="")
     options = parser.parse_args()
-    rng = random.Random(options.seed)
+    cases = [case for case in CASES if case.name.startswith(options.only)]
+    rng, passed = random.Random(options.seed), 0
     with tempfile.TemporaryDirectory() as temporary:
         prepared = prepare(Path(temporary) / "prepared")
-        for number, case in enumerate(CASES):
-            share = len(range(number, options.kills, len(CASES)))
+        for number, case in enumerate(cases):
+            share = len(range(number, options.kills, len(cases)))
             if share:
-                try_case(case, prepared, Path(temporary) / case.name.replace(" ", "-"), share, rng)
+                passed += try_case(case, prepared, Path(temporary) / case.name.replace(" ", "-"), share, rng)
+    sys.exit(passed < options.kills)
 
 
 if __name__ == "__main__":
