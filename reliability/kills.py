@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -197,18 +196,26 @@ def start_fresh(arguments: Sequence[str], folder: Path) -> Process:
     )
 
 
+def unkilled(case: Case, folder: Path) -> tuple[float, float]:
+    """Seconds and MB of memory that a command takes, which must end well. Raises RuntimeError."""
+    begun = time.monotonic()
+    _, status, used = os.wait4(start_fresh(case.arguments, folder).pid, 0)
+    if status:
+        raise RuntimeError(f"metagan {' '.join(case.arguments)}: ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - begun, used.ru_maxrss / 1024
+
+
 def try_case(case: Case, prepared: Path, place: Path, count: int, rng: random.Random) -> int:
     """Kills a command `count` times, and records how that went; how often nothing was lost."""
     begun, survived, said = time.monotonic(), 0, list[str]()
     shutil.copytree(prepared, place / "whole")
-    seconds = finish(start_fresh, case.arguments, place / "whole")
+    seconds, peak = unkilled(case, place / "whole")
     whole = found(place / "whole")
     for number in range(count):
         moment = rng.uniform(0, seconds)
         wrong = lost(start_fresh, case, prepared, whole, [moment], place / str(number))
         survived += not wrong
         said += [f"after {moment:.2f} s: {', '.join(wrong[:3])}"] if wrong else []
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     record("kills", case.name, count, survived, time.monotonic() - begun, peak, "; ".join(said[:3]))
     return survived
 
