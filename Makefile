@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test coverage golden golden-write install lint type bench results reference package clean
+.PHONY: help demo test coverage golden golden-write install lint type bench soak kills reliability results reference package clean
 
 help:  ## say what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 13
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,14 +42,24 @@ golden: $(INSTALLED_DEV)  ## are results still those that make golden-write saw,
 	$(BIN)/python tests/golden.py check runs/golden.json
 
 lint: $(INSTALLED_DEV)  ## ruff
-	$(BIN)/ruff check metagan_cli tests benchmarks recipes
-	$(BIN)/ruff format --check metagan_cli tests benchmarks recipes
+	$(BIN)/ruff check metagan_cli tests benchmarks recipes reliability
+	$(BIN)/ruff format --check metagan_cli tests benchmarks recipes reliability
 
 type: $(INSTALLED_DEV)  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(INSTALLED_DEV)  ## time the commands as whole processes
 	$(BIN)/python -m benchmarks.commands
+
+soak: $(INSTALLED_DEV)  ## rounds in one process, and ten commands at once: does anything grow or collide?
+	$(BIN)/python -m reliability.soak
+	$(BIN)/python -m reliability.soak --together 10
+
+kills: $(INSTALLED_DEV)  ## kill commands at random moments, go on, compare with unkilled runs
+	$(BIN)/python -m reliability.kills
+
+reliability: fuzz soak kills  ## all that tries to break the program, then docs/reliability.md
+	$(BIN)/python -m reliability.report
 
 results: $(INSTALLED)  ## measure glyph and rewrite its table in docs/results.md (needs data/omniglot_105.npz)
 	$(BIN)/python -m benchmarks.results --report report.html

@@ -57,15 +57,16 @@ class Model:
         """New images: `sample` with this model."""
         return sample(self, count, **options)
 
-    def save(self, path: PathLike, *, standalone: bool = False, overwrite: bool = False) -> Path:
-        """Write what `load` and `metagan sample` read; with `standalone` the base goes into the file.
+    def save(self, path: PathLike, *, standalone: bool = False, strip: bool = False, overwrite: bool = False) -> Path:
+        """Write what `load` and `metagan sample` read; with `standalone` the base goes into the file, with `strip` no name.
 
-        Raises UsageError for an ending other than .safetensors or a model that was loaded, OutputError for what stands there.
+        Raises UsageError for an ending other than .safetensors, a model that was loaded, or a base that would not be found again,
+        OutputError for what stands there.
         """
         if self.adapted is None:
             raise UsageError("a model that was loaded has its file already")
         check_target(Path(path), (".safetensors",), overwrite)
-        save(Path(path), self.adapted, standalone)
+        save(Path(path), self.adapted, standalone, strip)
         return Path(path)
 
 

@@ -208,6 +208,7 @@ class AdaptConfig:
     frames: bool = False  # take all frames of animations, not the first of each
     standalone: bool = False  # embed the base in the adapted file
     compact: bool = False  # keep the examples at the model's size only
+    strip: bool = False  # leave names and paths out of the adapted file
     seed: int = 0
 
     def __post_init__(self) -> None:

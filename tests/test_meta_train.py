@@ -28,6 +28,7 @@ from metagan_cli.training.outer_loop import OuterLoop
 from metagan_cli.workflows import meta_train as workflow
 from metagan_cli.workflows import training
 from metagan_cli.workflows.adapt import learn
+from metagan_cli.workflows.inspect import inspect
 
 CPU = torch.device("cpu")
 TRAIN = TrainConfig(
@@ -305,6 +306,32 @@ def test_it_learns(tmp_path: Path) -> None:
     own = [float(distances(samples, task).amin(1).mean()) for samples, task in zip(drawn, tasks, strict=True)]
     other = [float(distances(samples, tasks[i - 1]).amin(1).mean()) for i, samples in enumerate(drawn)]
     assert sum(a < b for a, b in zip(own, other, strict=True)) >= 7
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = replace(RECIPE, train=replace(TRAIN, steps=2))
+    train(tmp_path / "whole", short)
+    train(tmp_path / "first", replace(short, train=replace(short.train, seed=9)))
+    model = tmp_path / "first" / "model.safetensors"
+    train(tmp_path / "from", short, start_from=str(model))
+    for name, origin in (("again", None), ("again-from", str(model))):
+        with monkeypatch.context() as context:
+            context.setattr(workflow, "save_model", killed)  # after the first stats were written
+            with pytest.raises(KeyboardInterrupt):
+                train(tmp_path / name, short, start_from=origin)
+        with (tmp_path / name / "stats.jsonl").open("a") as file:
+            file.write('{"step": 2, "sh')
+        assert inspect(tmp_path / name)["last"]["step"] == 1
+    model.unlink()  # what a run began with it has
+    for name, whole in (("again", "whole"), ("again-from", "from")):
+        train(tmp_path / name, short, resume=True)
+        assert (tmp_path / name / "stats.jsonl").read_text() == (tmp_path / whole / "stats.jsonl").read_text()
+        for key, tensor in tensors(tmp_path / whole, 2).items():
+            assert torch.equal(tensors(tmp_path / name, 2)[key], tensor), (name, key)
+
+
+def killed(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 # --- the command ---

@@ -1,7 +1,10 @@
 """Files: atomic, with the mode that the umask gives, and without leftovers."""
 
 import os
+import platform
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from PIL import Image
 
 from metagan_cli.errors import InputError, OutputError
 from metagan_cli.images.sheets import picture, tile, to_bytes
-from metagan_cli.store import files, pictures
+from metagan_cli.store import files, locks, pictures
 from metagan_cli.store.tensors import read_tensors, write_tensors
 
 
@@ -37,13 +40,101 @@ def test_mode_by_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
-def test_orphans_are_swept(tmp_path: Path) -> None:
-    orphan, mine = tmp_path / f".model.99{files.TEMPORARY}", tmp_path / ".hidden"
-    orphan.touch()
-    mine.touch()
-    files.sweep(tmp_path)
-    assert not orphan.exists()
-    assert mine.exists()
+def gone() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("write", ["written", "linked"])
+def test_what_killed_runs_left_goes_when_something_is_written_there(write: str, tmp_path: Path) -> None:
+    ended, here, end = gone(), platform.node(), files.TEMPORARY
+    orphans = [f".{ended}-00ff@{here}{end}", f".{ended}-00fe@elsewhere{end}", f".of-an-older-version{end}"]
+    kept = [f".{os.getppid()}-00ff@{here}{end}", f".{ended}-00fd@elsewhere{end}", ".hidden", f"mine{end}"]
+    for name in (*orphans, *kept):
+        (tmp_path / name).touch()
+    for name in orphans[1:]:
+        os.utime(tmp_path / name, (0, 0))
+    if write == "written":
+        files.write_bytes(tmp_path / "file", b"x")
+    else:
+        files.link_or_copy(Path(__file__), tmp_path / "file")
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "file"])
+
+
+def test_a_name_of_any_length_is_written(tmp_path: Path) -> None:
+    name = 85 * "\u8a9e"  # 255 bytes, as many as a name may have
+    files.write_bytes(tmp_path / name, b"x")
+    assert os.listdir(tmp_path) == [name]
+
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from metagan_cli.store.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    if sys.argv[2] == "fork" and not os.fork():
+        time.sleep(0.5)
+        os._exit(0)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("start", ["alone", "fork"])
+def test_a_lock_is_held_as_long_as_its_process_lives(start: str, tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "out", start], stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(OutputError, match=f"pid {holder.pid}"), locks.locked(tmp_path / "out"):
+            pass
+        holder.kill()
+        holder.wait()
+        with locks.locked(tmp_path / "out"):  # where it had started others, as soon as they have ended
+            assert (tmp_path / "out" / "lock").read_text() == str(os.getpid())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_number_of_a_killed_process_that_another_has_now_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(str(os.getppid()))
+    with locks.locked(tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+RACE = """
+import sys
+from pathlib import Path
+from metagan_cli.errors import OutputError
+from metagan_cli.store.locks import locked
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    try:
+        with locked(Path(sys.argv[1])):
+            (Path(sys.argv[1]) / "in").mkdir()
+            (Path(sys.argv[1]) / "in").rmdir()
+    except OutputError as error:
+        assert "another run is writing here (pid" in str(error), error
+"""
+
+
+def test_of_several_at_the_same_moment_one_has_it(tmp_path: Path) -> None:
+    (tmp_path / "stays").touch()
+    command = [sys.executable, "-c", RACE, str(tmp_path), "200"]
+    racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
+    for racer in racers:
+        assert racer.stdout is not None
+        racer.stdout.readline()
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write(b"go\n")
+        racer.stdin.flush()
+    for racer in racers:
+        racer.communicate()
+    assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
+    assert os.listdir(tmp_path) == ["stays"]
 
 
 def test_tensors_come_back(tmp_path: Path) -> None:

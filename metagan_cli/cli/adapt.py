@@ -58,6 +58,9 @@ def adapt(
     compact: Annotated[
         bool, typer.Option("--compact", help="Keep the examples at the model's size only.", rich_help_panel=OUTPUT)
     ] = False,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave names and paths out of the file.", rich_help_panel=OUTPUT)
+    ] = False,
     seed: Seed = ADAPT.seed,
     device: Device = "auto",
     threads: Threads = None,
@@ -79,6 +82,7 @@ def adapt(
         frames=frames,
         standalone=standalone,
         compact=compact,
+        strip=strip,
         seed=seed,
     )
     from metagan_cli.workflows import adapt as workflow

@@ -19,10 +19,22 @@ from metagan_cli.networks.ruler import Ruler
 from metagan_cli.networks.state import PARTS, TaskState, state_of
 from metagan_cli.store.features import load_ruler
 from metagan_cli.store.natives import described, natives_in, tensors_of
+from metagan_cli.store.places import is_shipped
 from metagan_cli.store.shipped import find_features
 from metagan_cli.store.tensors import half, read_tensors, write_tensors
 from metagan_cli.values import from_dict, to_dict
 
+UNNAMED = "unnamed"
+NAMELESS = (
+    "format",
+    "version",
+    "kind",
+    "hash",
+    "model",
+    "variation",
+    "domain",
+    "step",
+)  # of a base's metadata, what names nothing
 IN_FILES = {"modulation": "gains", "critic_modulation": "judge"}  # parts of the state that files call otherwise
 
 
@@ -40,7 +52,7 @@ class BaseModel:
     @property
     def name(self) -> str:
         """The name that the recipe gave it."""
-        return str(self.metadata.get("name") or "unnamed")
+        return str(self.metadata.get("name") or UNNAMED)
 
 
 @dataclass(frozen=True)
@@ -76,15 +88,38 @@ def save_adapted(
     metadata: dict[str, Any],
     standalone: bool,
     natives: Natives | None = None,
+    strip: bool = False,
 ) -> str:
-    """Writes an adapted model, with its examples at their own size if given; with `standalone` its base goes into the file."""
+    """Writes an adapted model, with its examples at their own size if given; with `standalone` its base goes into the file.
+
+    With `strip` no name of a person's own and no path does. Raises UsageError where the base could not be found again then.
+    """
+    if strip:
+        check_strip(base.path, standalone)
     tensors = {_in_file(name): tensor for name, tensor in half(state.tensors()).items()}
     tensors |= tensors_of(natives)
-    head = {"base": {"name": base.name, "hash": base.hash, "path": str(base.path.resolve())}} | metadata | described(natives)
+    head = {"base": _named(base, standalone, strip)} | metadata | described(natives) | ({"stripped": True} if strip else {})
     if standalone:
         tensors |= {f"base.{name}": tensor for name, tensor in half(_weights(base.nets, base.learner)).items()}
-        head["base_metadata"] = base.metadata
+        head["base_metadata"] = _told_of(base, strip)
     return write_tensors(path, "adapted", tensors, head)
+
+
+def check_strip(base: Path, standalone: bool) -> None:
+    """Raises UsageError where a file that says no path would lose its base."""
+    if not standalone and not is_shipped(base):
+        raise UsageError(f"--strip: leaves out where the base {base} lies, and so it would not be found; add --standalone")
+
+
+def _named(base: BaseModel, standalone: bool, strip: bool) -> dict[str, Any]:
+    """By what an adapted file finds its base again; where that lies, only where nothing else would do."""
+    named = {"name": str(_told_of(base, strip).get("name") or UNNAMED), "hash": base.hash}
+    return named if standalone or is_shipped(base.path) else named | {"path": str(base.path.resolve())}
+
+
+def _told_of(base: BaseModel, strip: bool) -> dict[str, Any]:
+    """A base's metadata, where `strip` without the names that its maker gave; those of one that ships are no secret."""
+    return {name: value for name, value in base.metadata.items() if not strip or is_shipped(base.path) or name in NAMELESS}
 
 
 def as_saved(state: TaskState) -> TaskState:

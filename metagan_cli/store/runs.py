@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metagan_cli.config import DataConfig, Recipe
 from metagan_cli.errors import CheckpointError, OutputError, UsageError
-from metagan_cli.store.files import sweep, write_bytes
+from metagan_cli.store.files import write_bytes
 from metagan_cli.store.recipes import read_recipe, to_toml
 from metagan_cli.store.tensors import TensorFile, read_tensors, write_tensors
 from metagan_cli.values import to_dict
@@ -27,14 +27,16 @@ class RunFolder:
         self.model, self.config, self.stats = path / "model.safetensors", path / "config.toml", path / "stats.jsonl"
         self.previews, self.state = path / "previews", path / "state"
 
-    def create(self, recipe: Recipe) -> None:
-        """Makes the folders and writes the recipe. Raises OutputError."""
+    def make(self) -> None:
+        """Makes the folders. Raises OutputError."""
         try:
             for folder in (self.path, self.previews, self.state):
                 folder.mkdir(parents=True, exist_ok=True)
-                sweep(folder)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+
+    def begin(self, recipe: Recipe) -> None:
+        """Writes the recipe, from when on there is a run to go on with. Raises OutputError."""
         write_bytes(self.config, to_toml(recipe).encode())
 
     def clear(self) -> None:
@@ -75,9 +77,8 @@ class RunFolder:
     def cut_stats(self, step: int) -> None:
         """Drops the lines of steps that will be run again."""
         if self.stats.is_file():
-            lines = self.stats.read_text().splitlines()
-            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < step]
-            write_bytes(self.stats, "".join(line + "\n" for line in kept).encode())
+            kept = [line for line in stats_in(self.stats) if line["step"] < step]
+            write_bytes(self.stats, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def add_stats(self, lines: list[dict[str, Any]]) -> None:
         """Appends one JSON object a line. Raises OutputError."""
@@ -89,6 +90,11 @@ class RunFolder:
 
     def _states(self) -> list[Path]:
         return sorted(path for path in self.state.glob("step-*.safetensors") if _STATE.search(path.name))
+
+
+def stats_in(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of stats; the last, where a killed run could not write all of it, is none."""
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def _differences(before: Recipe, after: Recipe) -> Iterator[str]:

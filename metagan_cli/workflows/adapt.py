@@ -25,7 +25,7 @@ from metagan_cli.networks.state import TaskState
 from metagan_cli.networks.weights import flat
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.sampler import Sampler
-from metagan_cli.store.models import BaseModel, load_model, save_adapted
+from metagan_cli.store.models import BaseModel, check_strip, load_model, save_adapted
 from metagan_cli.store.pictures import check_target
 from metagan_cli.store.shipped import find_model
 from metagan_cli.values import to_dict
@@ -146,17 +146,19 @@ def adapt(
 ) -> Adapted:
     """`adapt_images`, then writes the adapted model. Raises OutputError before any work where it may not be written."""
     check_target(out, (".safetensors",), overwrite)
+    if settings.strip and settings.base != "auto":
+        check_strip(find_model(settings.base), settings.standalone)
     if out.exists() and settings.base != "auto" and out.resolve() == find_model(settings.base).resolve():
         raise OutputError(f"{out}: is the base model itself; name another file with -o")
     adapted = adapt_images(source, settings, device, report)
-    save(out, adapted, settings.standalone)
+    save(out, adapted, settings.standalone, settings.strip)
     return adapted
 
 
-def save(out: Path, adapted: Adapted, standalone: bool) -> None:
-    """Writes what was adapted, where `standalone` with its base. Raises OutputError."""
+def save(out: Path, adapted: Adapted, standalone: bool, strip: bool = False) -> None:
+    """Writes what was adapted, where `standalone` with its base, with `strip` without names. Raises OutputError, UsageError."""
     learned = adapted.learned
-    save_adapted(out, learned.state, learned.base, adapted.metadata, standalone, learned.natives)
+    save_adapted(out, learned.state, learned.base, adapted.metadata, standalone, learned.natives, strip)
 
 
 def tell_support(support: Support, note: Callable[[str], None], detail: Callable[[str], None]) -> None:

@@ -1,6 +1,5 @@
 """inspect: what a path is, without changing anything."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,10 @@ from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError, InputError
 from metagan_cli.store.natives import PREFIX, numbers_of
 from metagan_cli.store.pictures import read_text
+from metagan_cli.store.runs import stats_in
 from metagan_cli.store.tensors import read_metadata, shapes
 
+OTHERWISE = ("kind", "domain", "base_metadata", "natives", "stripped")  # of a model's metadata, what is said in other words
 LOOK = 64  # pixels a side that a folder's images are looked at in
 
 
@@ -33,10 +34,12 @@ def _model(path: Path) -> dict[str, Any]:
     sizes = {name: _size(shape) for name, shape in shapes(path).items()}
     kept = sum(size for name, size in sizes.items() if name.startswith(PREFIX))
     kinds = {"model": "base model", "adapted": "adapted model", "run": "training state"}
-    plain = {name: value for name, value in metadata.items() if name not in ("kind", "domain", "base_metadata", "natives")}
+    plain = {name: value for name, value in metadata.items() if name not in OTHERWISE}
     found = {"what": kinds.get(metadata["kind"], metadata["kind"]), "values": sum(sizes.values()) - kept}
     found |= {"bytes": path.stat().st_size} | plain
-    return found | ({"examples": _examples(path, metadata, kept)} if metadata["kind"] == "adapted" else {})
+    if metadata["kind"] == "adapted":
+        found |= {"examples": _examples(path, metadata, kept), "names": _names(metadata)}
+    return found
 
 
 def _examples(path: Path, metadata: dict[str, Any], kept: int) -> str:
@@ -48,6 +51,15 @@ def _examples(path: Path, metadata: dict[str, Any], kept: int) -> str:
     return f"{count} at {side} px, {size}"
 
 
+def _names(metadata: dict[str, Any]) -> str:
+    """Which names and paths of a person's own an adapted model holds: never those of images or their folder."""
+    if metadata.get("stripped"):
+        return "none: stripped"
+    held = ["where its base lies"] if "path" in metadata["base"] else []
+    held += ["what its base is called and was trained on"] if "base_metadata" in metadata else []
+    return " and ".join(held) or "none of your images, and no path"
+
+
 def _size(shape: tuple[int, ...]) -> int:
     size = 1
     for side in shape:
@@ -57,10 +69,10 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _run(path: Path) -> dict[str, Any]:
     stats = path / "stats.jsonl"
-    lines = stats.read_text().splitlines() if stats.is_file() else []
+    lines = stats_in(stats) if stats.is_file() else []
     found: dict[str, Any] = {"what": "meta-training run", "steps done": len(lines)}
     if lines:
-        found |= {"last": json.loads(lines[-1])}
+        found |= {"last": lines[-1]}
     model = path / "model.safetensors"
     try:
         return found | {"model": read_metadata(model)["hash"]}

@@ -85,14 +85,17 @@ def meta_train(
         training = prepare(recipe, chosen, ranks.of_first(state), start_from, say, ranks)
         if not resume:  # nothing that it may begin with is missing
             run.clear()
-        run.create(recipe)
-        if resume:
+        saver = Saver(run, recipe, training, make_events(str(folder)) if make_events else None)
+        run.make()
+        if state is None and start_from is not None:  # which whoever resumes need not say again
+            saver.save_state(0, 0.0)
+        run.begin(recipe)
+        if resume:  # a run that was killed before its first checkpoint has stats all the same
             run.cut_stats(training.step)
         if state is not None:
             say(f"going on after step {training.step}")
         beside = f" in {ranks.count} processes" if ranks.count > 1 else ""
         say(f"{chosen.type} {training.loop.precision}{beside}, {training.about}")
-        saver = Saver(run, recipe, training, make_events(str(folder)) if make_events else None)
         return _run(saver, budget, stopped, report, ranks)
 
 
@@ -176,6 +179,10 @@ class Saver:
         sheet = self.training.preview.draw(nets, learner)
         if sheet is not None:
             write_png(self.run.previews / f"{step:08d}.png", picture(sheet), {"kind": "preview", "step": step})
+        self.save_state(step, seconds)
+
+    def save_state(self, step: int, seconds: float) -> None:
+        """What the run is resumed from after `step` steps."""
         figures = self.training.loop.figures() | {"seconds": seconds, "known": self.training.known}
         self.run.save_state(step, self.training.loop.tensors(), figures)
 

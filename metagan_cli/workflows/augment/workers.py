@@ -1,8 +1,10 @@
 """Classes drawn by several processes, each computing with one thread: so results do not depend on how many there are."""
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -74,11 +76,20 @@ def draw_all(
 
 
 def _begin(tree: Tree, request: AugmentRequest, device: str) -> None:
-    """Makes this process a worker; what interrupts all of them, the one that started it hears."""
+    """Makes this process a worker; what interrupts all of them, the one that started it hears, and that one's end is theirs."""
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _worker = Worker(tree, request, device)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it has been killed, which could tell nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _draw(folder: ClassFolder) -> Drawn:
