@@ -137,19 +137,6 @@ def test_folders_of_task_folders(tmp_path: Path) -> None:
     assert split.train.tasks(4) + split.held_out.tasks(4) == 4
 
 
-def test_task_trees_that_cannot_train(tmp_path: Path) -> None:
-    draw_folder(tmp_path / "tree" / "only", 10)
-    assert "1 task folder" in refused(3, "meta-train", "out", "--data", "tree", "--device", "cpu", cwd=tmp_path)
-    draw_folder(tmp_path / "tree" / "small", 4)
-    line = refused(3, "meta-train", "out", "--data", "tree", cwd=tmp_path)
-    assert "tree/small" in line
-    assert "4 images" in line
-    assert "9" in line
-    for options in ([], ["--dry-run"]):
-        assert "no such folder" in refused(3, "meta-train", "out", "--data", "nowhere", *options, cwd=tmp_path)
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize("command", ["meta-train", "evaluate"])
 def test_bad_images_of_task_folders_are_skipped_if_asked(command: str, tiny_model: Path, tmp_path: Path) -> None:
     for i in range(2):
@@ -173,15 +160,6 @@ def test_a_bad_image_of_a_folder_to_evaluate(tiny_model: Path, tmp_path: Path) -
     assert ran.code == 0
     assert "images   3;" in ran.out
     assert "skipped 3.png: " in ran.err
-
-
-def test_unequal_tasks_train(tmp_path: Path) -> None:
-    for i, count in enumerate((4, 5, 7)):
-        draw_folder(tmp_path / "tree" / f"task{i}", count, task=i)
-    options = ["--queries", "2", "--shots", "1,2", "--steps", "2", "--tasks-per-batch", "2", "--inner-steps", "0"]
-    ran = run("meta-train", "out", "--data", "tree", *options, cwd=tmp_path)
-    assert ran.code == 0, ran.err
-    assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
 # --- handwriting styles ---

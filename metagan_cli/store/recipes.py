@@ -16,7 +16,7 @@ def read_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, or numbers and nesting beyond what Python reads
         raise UsageError(f"{path}: {error}") from error
     return from_dict(Recipe, values, f"{path}: ")
 
