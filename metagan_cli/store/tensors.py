@@ -152,9 +152,11 @@ def _check_entries(path: Path, header: dict[str, Any], size: int) -> None:
 def _metadata(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     try:
         metadata = json.loads(header["__metadata__"]["metagan"])
-        number = int(metadata["format"])
+        number, kind = int(metadata["format"]), metadata["kind"]
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"{path}: a safetensors file, but not one that metagan wrote") from error
+    if not isinstance(kind, str):
+        raise CheckpointError(f"{path}: damaged (its metadata does not say of what kind it is)")
     if number > FORMAT:
         raise CheckpointError(f"{path}: format {number} is newer than this metagan reads ({FORMAT}): upgrade metagan")
     return _migrated(metadata)

@@ -1,0 +1,1 @@
+"""Targets that try to break the program: faults, mutated files, long runs, kills."""
