@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test coverage golden golden-write install lint type bench results reference package clean
+.PHONY: help demo test coverage golden golden-write install lint type bench faults fuzz results reference package clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -42,14 +42,20 @@ golden: $(INSTALLED_DEV)  ## are results still those that make golden-write saw,
 	$(BIN)/python tests/golden.py check runs/golden.json
 
 lint: $(INSTALLED_DEV)  ## ruff
-	$(BIN)/ruff check metagan_cli tests benchmarks recipes
-	$(BIN)/ruff format --check metagan_cli tests benchmarks recipes
+	$(BIN)/ruff check metagan_cli tests benchmarks recipes reliability
+	$(BIN)/ruff format --check metagan_cli tests benchmarks recipes reliability
 
 type: $(INSTALLED_DEV)  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(INSTALLED_DEV)  ## time the commands as whole processes
 	$(BIN)/python -m benchmarks.commands
+
+faults: $(INSTALLED_DEV)  ## the table of faults, and how each row went, in runs/reliability.jsonl
+	$(BIN)/python -m reliability.faults
+
+fuzz: $(INSTALLED_DEV)  ## tens of thousands of damaged files; what they find is kept in runs/finds/
+	$(BIN)/python -m reliability.fuzz --cases 60000 --seed $$(date +%Y%m%d)
 
 results: $(INSTALLED)  ## measure glyph and rewrite its table in docs/results.md (needs data/omniglot_105.npz)
 	$(BIN)/python -m benchmarks.results --report report.html

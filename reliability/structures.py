@@ -20,7 +20,7 @@ from PIL import Image
 
 MASKS = [*((mode, "PNG") for mode in ("1", "L", "P", "RGB", "LA", "RGBA", "I;16"))]  # modes, and formats that hold them
 MASKS += [(mode, "TIFF") for mode in ("I", "F", "CMYK", "LAB")]
-BATCH = 50  # examples that are drawn together
+BATCH = 25  # examples that are drawn together
 NUMBERS = st.one_of(
     st.integers(-3, 40),
     st.sampled_from((0, -1, 2**31, 2**63, 2**64, 10**30, 10**400)),

@@ -261,7 +261,8 @@ def use_options(path: Path) -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
             main()
     except SystemExit as leaving:
-        assert leaving.code in (*(int(code) for code in ANSWERS), 0), said.getvalue()
+        if leaving.code not in (ExitCode.OK, *ANSWERS):
+            raise AssertionError(said.getvalue()) from leaving
     finally:
         sys.argv, tempfile.tempdir = before
 

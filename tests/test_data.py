@@ -116,9 +116,21 @@ def test_bad_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "labels.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0, 5], names=["a"])
     np.savez(tmp_path / "floats.npz", images=np.zeros((2, 4, 4)), labels=[0, 0], names=["a"])
     np.savez(tmp_path / "short.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0], names=["a"])
-    for name in ("junk.npz", "part.npz", "objects.npz", "labels.npz", "floats.npz", "short.npz", "missing.npz"):
+    np.savez(tmp_path / "scalar.npz", images=np.uint8(3), labels=[0], names=["a"])
+    np.savez(tmp_path / "flat.npz", images=np.zeros((2, 0, 4), np.uint8), labels=[0, 0], names=["a"])
+    np.savez(tmp_path / "shares.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0.5, 0.5], names=["a"])
+    np.savez(tmp_path / "table.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0, 0], names="a")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:200])
+    for name in ("missing.npz", *(path.name for path in tmp_path.iterdir())):
         with pytest.raises(InputError, match=name):
             open_source(DataConfig(str(tmp_path / name)), 32, 1)
+
+
+def test_npz_whose_numbers_have_no_names(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.npz", np.zeros((2, 4, 4), np.uint8)
+    np.savez(path, images=images, labels=[0, 0], names=["a"], drawer=[0, 3], drawers=["x", "y"])
+    with pytest.raises(InputError, match="its drawer do not number its drawers"):
+        open_source(DataConfig(str(path), by=("drawer",)), 32, 1)
 
 
 def test_dark_drawings_become_ink_on_ground() -> None:

@@ -1,5 +1,6 @@
 """Recipes of meta-training as TOML."""
 
+import json
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -39,8 +40,7 @@ def _toml_lines(config: Any) -> list[str]:
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's texts are JSON's, but for that
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

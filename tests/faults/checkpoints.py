@@ -203,6 +203,7 @@ ROWS = (
         stops("shape", 4, ADAPT, "nets.encoder.place", "[2, 2]", "[64, 32]",
               make=set_to("nets.encoder.place", torch.zeros(2, 2))),
         stops("unknown", 4, ADAPT, "nets.extra", make=set_to("nets.extra", torch.zeros(1))),
+        stops("a name that a terminal obeys", 4, ADAPT, "nets.\\x1b[31mred", make=set_to("nets.\x1b[31mred", torch.zeros(1))),
         stops("state", 4, SAMPLE, "state.code", make=other_state),
         stops("base unnamed", 4, SAMPLE, "adapted from", make=without_metadata("base")),
     )),

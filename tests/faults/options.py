@@ -113,6 +113,7 @@ ROWS = (
         *(target("sample missing.safetensors --each", 5, out) for out in ("file", "file/deep")),
         *(target("adapt missing -o", code, out) for out, code in (
             ("model", 2), ("model.png", 2), ("file/m.safetensors", 5), ("taken", 5))),
+        stops("a name too long", 2, f"{SAMPLE} -n 1 -o {'a' * 300}.png", "File name too long", make=nothing),
         runs("missing folders are made", f"{SAMPLE} -n 2 -o sheets/a/out.png --each single/b", make=nothing,
              also=has_made("sheets/a/out.png", "single/b/000001.png")),
         runs("and those of models", "adapt images --from BASE --steps 0 -o new/deep/m.safetensors",
