@@ -23,7 +23,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML text that `read_recipe` reads back to an equal recipe."""
+    """The recipe as TOML text that `read_recipe` reads back to an equal recipe. Raises UsageError for names that are no UTF-8."""
     lines = [f"name = {_toml_value(recipe.name)}"]
     for section in ("model", "train"):
         lines += ["", f"[{section}]", *_toml_lines(getattr(recipe, section))]
@@ -31,7 +31,12 @@ def to_toml(recipe: Recipe) -> str:
         lines += ["", "[variation]", *_toml_lines(recipe.variation)]
     for source in recipe.data:
         lines += ["", "[[data]]", *_toml_lines(source)]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"a recipe cannot hold a name that is no UTF-8: {text[: error.end].splitlines()[-1]!r}") from error
+    return text
 
 
 def _toml_lines(config: Any) -> list[str]:

@@ -298,6 +298,8 @@ ROWS = (
         runs("good files", ADAPT, f"read     {len(NAMES) + 3} images", make=all_names),
         *(runs(f"folder {name}", f"adapt --from BASE --steps 0 -- '{name}'",
                make=named(name)) for name in FOLDERS),
+        runs("a run's name", "meta-train \udcff --dry-run", 'name = "\ufffd"', make=nothing),
+        stops("a source's name", 2, "meta-train out --dry-run --data \udcff", "no UTF-8", make=named("\udcff")),
     )),
     Row(29, "Trees of tasks that are few, unequal or too small", (
         stops("one task", 3, TRAIN, "1 task folder", make=task_tree(only=10)),
