@@ -291,7 +291,7 @@ ROWS = (
     )),
     Row(26, "An image that vanishes", (stops("after the scan", 3, ADAPT, "vanished", bootstrap=VANISHING),)),
     Row(27, "100,000 images", (
-        warns("many", ADAPT, "nearly the same", make=many, bootstrap=LITTLE_MEMORY, drive=fresh, also=has_found_all, slow=True),
+        warns("many", ADAPT, "the same picture", make=many, bootstrap=LITTLE_MEMORY, drive=fresh, also=has_found_all, slow=True),
     )),
     Row(28, "Names of all kinds", (
         *(stops(ascii(name), 3, ADAPT, "damaged", make=inside(name, b"broken")) for name in NAMES),

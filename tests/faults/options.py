@@ -19,6 +19,7 @@ RECIPES = {
     "element": ('[train]\nshots = [1, "two"]', "train.shots[1]"),
     "value": ("[model]\nimage_size = 33", "image_size"),
     "table": ("model = 3", "model"),
+    "no data": ("data = []", "data"),
     "deep": ("a = " + "[" * 5000, "recipe.toml"),
     "long number": ("[train]\nsteps = " + "1" * 5000, "recipe.toml"),
 }
