@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test coverage golden golden-write install lint type bench soak kills reliability results reference package clean
+.PHONY: help demo test coverage golden golden-write install lint type bench faults fuzz soak kills reliability results reference package clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 13
@@ -51,6 +51,12 @@ type: $(INSTALLED_DEV)  ## mypy, strict
 bench: $(INSTALLED_DEV)  ## time the commands as whole processes
 	$(BIN)/python -m benchmarks.commands
 
+faults: $(INSTALLED_DEV)  ## the table of faults, and how each row went, in runs/reliability.jsonl
+	$(BIN)/python -m reliability.faults
+
+fuzz: $(INSTALLED_DEV)  ## tens of thousands of damaged files; what they find is kept in runs/finds/
+	$(BIN)/python -m reliability.fuzz --cases 60000 --seed $$(date +%Y%m%d)
+
 soak: $(INSTALLED_DEV)  ## rounds in one process, and ten commands at once: does anything grow or collide?
 	$(BIN)/python -m reliability.soak
 	$(BIN)/python -m reliability.soak --together 10
@@ -58,7 +64,7 @@ soak: $(INSTALLED_DEV)  ## rounds in one process, and ten commands at once: does
 kills: $(INSTALLED_DEV)  ## kill commands at random moments, go on, compare with unkilled runs
 	$(BIN)/python -m reliability.kills
 
-reliability: fuzz soak kills  ## all that tries to break the program, then docs/reliability.md
+reliability: faults fuzz soak kills  ## all that tries to break the program, then docs/reliability.md
 	$(BIN)/python -m reliability.report
 
 results: $(INSTALLED)  ## measure glyph and rewrite its table in docs/results.md (needs data/omniglot_105.npz)

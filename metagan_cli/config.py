@@ -271,4 +271,5 @@ class Recipe:
     variation: VariationRules = field(default_factory=VariationRules)
 
     def __post_init__(self) -> None:
+        _require(len(self.data) > 0, "data must name a source of tasks")
         _require(self.train.queries % self.model.pack == 0, f"queries must be a multiple of pack ({self.model.pack})")

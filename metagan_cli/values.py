@@ -1,5 +1,6 @@
 """Configs from and to plain values, as TOML, JSON and the metadata of files hold them."""
 
+import sys
 from dataclasses import asdict, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -14,6 +15,8 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
 
     Raises UsageError that names the key where one is unknown or has a wrong type.
     """
+    if not isinstance(values, dict):
+        raise UsageError(f"{where.rstrip('.: ') or kind.__name__}: expected names and values, found {type(values).__name__}")
     hints = get_type_hints(kind)
     arguments = {}
     for key, value in values.items():
@@ -33,6 +36,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if isinstance(value, list | tuple):
             return tuple(_convert(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= sys.float_info.max:  # as is true of infinity and NaN
+            raise UsageError(f"{where}: not a finite number")
         return float(value)
     elif type(value) is hint:
         return value

@@ -108,17 +108,6 @@ def test_as_many_processes_as_there_are_draw_the_same(
     assert below(tmp_path / "several") == alone
 
 
-def test_a_process_that_is_ended_from_without(tree: Path, tmp_path: Path, tiny_model: Path) -> None:
-    bootstrap = """import os, signal, torch
-from metagan_cli.workflows.augment import workers
-torch.set_num_threads(3)
-workers.draw_class = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
-"""
-    ran = run("augment", "tree", "-o", "out", "--from", tiny_model, cwd=tmp_path, bootstrap=bootstrap)
-    assert ran.code == 1
-    assert "was ended" in ran.complaints("error")[0]
-
-
 def test_interrupted_without_a_word_of_its_processes(tree: Path, tmp_path: Path, tiny_model: Path) -> None:
     bootstrap = "import torch; torch.set_num_threads(3)"
     running = start("augment", "tree", "-o", "out", "-n", 400, "--from", tiny_model, cwd=tmp_path, bootstrap=bootstrap)

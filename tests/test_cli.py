@@ -1,9 +1,6 @@
 """The commands as a person meets them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -212,31 +209,6 @@ def test_a_far_folder_is_said(tmp_path: Path) -> None:
     assert len([line for line in ran.complaints("warning") if "far from what 'glyph' was trained on" in line]) == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_under_stdout(adapted: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 5
-    assert done.stderr == "metagan: error: the output: No space left on device\n"
-
-
-def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
-    line = f'"{sys.executable}" -m metagan_cli models | true; exit ${{PIPESTATUS[0]}}'
-    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=os.environ)
-    assert done.returncode == 0
-    assert not done.stderr
-
-
-def test_narrow_plain_terminals(adapted: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C"}
-    done = subprocess.run(
-        [sys.executable, "-m", "metagan_cli", "inspect", str(adapted)], cwd=tmp_path, capture_output=True, env=environment
-    )
-    assert done.returncode == 0
-    assert b"\x1b" not in done.stdout + done.stderr
-
-
 def test_a_bug_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
     broken = "import metagan_cli.store.shipped as s\ndef fail(): raise ZeroDivisionError('oops')\ns.shipped_models = fail"
     ran = run("models", cwd=tmp_path, bootstrap=broken)
@@ -246,6 +218,20 @@ def test_a_bug_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
     trace = Path(ran.err.split("traceback is in ")[1].strip())
     assert "oops" in trace.read_text()
     trace.unlink()
+
+
+def test_standalone_needs_no_base(tiny_model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base.safetensors"
+    base.write_bytes(tiny_model.read_bytes())
+    draw_folder(tmp_path / "images", 3)
+    for options in (["--standalone", "-o", "whole.safetensors"], ["-o", "part.safetensors"]):
+        ran = run("adapt", "images", "--from", base, "--steps", "0", *options, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+    assert run("sample", "part.safetensors", "-n", "3", "-o", "part.png", cwd=tmp_path).code == 0
+    base.unlink()
+    assert run("sample", "whole.safetensors", "-n", "3", "-o", "whole.png", cwd=tmp_path).code == 0
+    pictures = [(tmp_path / name).stat().st_size for name in ("part.png", "whole.png")]
+    assert min(pictures) > 200
 
 
 def test_adapting_again_replaces_its_own_file(tmp_path: Path) -> None:

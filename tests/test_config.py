@@ -16,7 +16,7 @@ PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 
 def test_toml_reads_back_what_it_wrote(tmp_path: Path) -> None:
     recipe = Recipe(
-        'a "name" \\ here',
+        'a "name" \\ \n\t\x7f\x01 \u00e4 \U0001f600 here',
         ModelConfig(image_size=64, channels=3, feed_forward=False),
         TrainConfig(shots=(1, 7), ema=0.5, generator_rate=1e-7),
         (DataConfig("x.npz", 0.25, ("a", "b"), "shown", "many", ("Latin/",)), DataConfig()),
@@ -62,6 +62,13 @@ def test_architectures_that_are_not_built(change: dict[str, Any]) -> None:
 def test_training_that_cannot_be(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         TrainConfig(**change)
+
+
+@pytest.mark.parametrize("text", ["[train]\nema = inf", "[train]\nema = nan", f"[train]\nema = {10**400}", "a = " + "[" * 5000])
+def test_numbers_and_nesting_that_no_recipe_has(text: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(UsageError, match="recipe.toml"):
+        read_recipe(tmp_path / "recipe.toml")
 
 
 def test_queries_are_whole_packs() -> None:

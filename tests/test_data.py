@@ -116,9 +116,21 @@ def test_bad_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "labels.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0, 5], names=["a"])
     np.savez(tmp_path / "floats.npz", images=np.zeros((2, 4, 4)), labels=[0, 0], names=["a"])
     np.savez(tmp_path / "short.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0], names=["a"])
-    for name in ("junk.npz", "part.npz", "objects.npz", "labels.npz", "floats.npz", "short.npz", "missing.npz"):
+    np.savez(tmp_path / "scalar.npz", images=np.uint8(3), labels=[0], names=["a"])
+    np.savez(tmp_path / "flat.npz", images=np.zeros((2, 0, 4), np.uint8), labels=[0, 0], names=["a"])
+    np.savez(tmp_path / "shares.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0.5, 0.5], names=["a"])
+    np.savez(tmp_path / "table.npz", images=np.zeros((2, 4, 4), np.uint8), labels=[0, 0], names="a")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:200])
+    for name in ("missing.npz", *(path.name for path in tmp_path.iterdir())):
         with pytest.raises(InputError, match=name):
             open_source(DataConfig(str(tmp_path / name)), 32, 1)
+
+
+def test_npz_whose_numbers_have_no_names(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.npz", np.zeros((2, 4, 4), np.uint8)
+    np.savez(path, images=images, labels=[0, 0], names=["a"], drawer=[0, 3], drawers=["x", "y"])
+    with pytest.raises(InputError, match="its drawer do not number its drawers"):
+        open_source(DataConfig(str(path), by=("drawer",)), 32, 1)
 
 
 def test_dark_drawings_become_ink_on_ground() -> None:
@@ -135,19 +147,6 @@ def test_folders_of_task_folders(tmp_path: Path) -> None:
         draw_folder(tmp_path / name, 4, task=len(name))
     split = open_source(DataConfig(str(tmp_path)), 32, 1)
     assert split.train.tasks(4) + split.held_out.tasks(4) == 4
-
-
-def test_task_trees_that_cannot_train(tmp_path: Path) -> None:
-    draw_folder(tmp_path / "tree" / "only", 10)
-    assert "1 task folder" in refused(3, "meta-train", "out", "--data", "tree", "--device", "cpu", cwd=tmp_path)
-    draw_folder(tmp_path / "tree" / "small", 4)
-    line = refused(3, "meta-train", "out", "--data", "tree", cwd=tmp_path)
-    assert "tree/small" in line
-    assert "4 images" in line
-    assert "9" in line
-    for options in ([], ["--dry-run"]):
-        assert "no such folder" in refused(3, "meta-train", "out", "--data", "nowhere", *options, cwd=tmp_path)
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("command", ["meta-train", "evaluate"])
@@ -173,15 +172,6 @@ def test_a_bad_image_of_a_folder_to_evaluate(tiny_model: Path, tmp_path: Path) -
     assert ran.code == 0
     assert "images   3;" in ran.out
     assert "skipped 3.png: " in ran.err
-
-
-def test_unequal_tasks_train(tmp_path: Path) -> None:
-    for i, count in enumerate((4, 5, 7)):
-        draw_folder(tmp_path / "tree" / f"task{i}", count, task=i)
-    options = ["--queries", "2", "--shots", "1,2", "--steps", "2", "--tasks-per-batch", "2", "--inner-steps", "0"]
-    ran = run("meta-train", "out", "--data", "tree", *options, cwd=tmp_path)
-    assert ran.code == 0, ran.err
-    assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
 # --- handwriting styles ---

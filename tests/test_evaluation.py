@@ -1,8 +1,12 @@
 """The copy test, the domain measure and the gain's classifier: they tell apart what they are for."""
 
+from typing import Any
+
+import pytest
 import torch
 
 from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.errors import UsageError
 from metagan_cli.evaluation.domain import domain_from_dict, fit_domain
 from metagan_cli.evaluation.gain import by_prototypes
 from metagan_cli.evaluation.judges import PROJECTION, build_judges, see
@@ -53,6 +57,13 @@ def test_domain_knows_near_from_far() -> None:
     assert domain.distance(shades) > 3
     again = domain_from_dict(domain.as_dict())
     assert again.distance(noise) == domain.distance(noise)
+
+
+@pytest.mark.parametrize("change", [{"mean": [0.0]}, {"precision": [[1.0]]}, {"far": 0}, {"far": "near"}, {"other": 1}])
+def test_what_is_no_domain(change: dict[str, Any]) -> None:
+    values = fit_domain([task(number, 4) for number in range(9)]).as_dict()
+    with pytest.raises(UsageError, match="domain"):
+        domain_from_dict(values | change)
 
 
 def test_a_classifier_begins_with_the_nearest_mean() -> None:

@@ -1,15 +1,13 @@
 """meta-train: the run folder, resuming, interruption, and that it learns."""
 
 import json
-import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, Running, draw_folder, parts, refused, run, start
+from conftest import TINY, draw_folder, parts, refused, run
 from PIL import Image
 from safetensors.torch import load
 
@@ -205,12 +203,6 @@ def test_a_run_keeps_the_precision_that_was_measured(tmp_path: Path, monkeypatch
     assert asked == ["auto", "bf16"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    bad = replace(RECIPE, train=replace(TRAIN, critic_rate=1e30, steps=50))
-    with pytest.raises(MetaganError, match="no longer a number"):
-        train(tmp_path / "run", bad)
-
-
 def test_a_dead_critic_is_pointed_out() -> None:
     loop, watch = OuterLoop(RECIPE, CPU, torch.float32), workflow.DeadCritic()
     stats = loop.step(0, *parts(Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN).draw(0)))
@@ -335,53 +327,6 @@ def killed(*arguments: object) -> None:
 
 
 # --- the command ---
-
-SMALL = ["--queries", "2", "--tasks-per-batch", "2", "--shots", "1", "--every", "1000", "--precision", "fp32"]
-
-
-def under_way(folder: Path) -> Running:
-    """A long run in a process of its own, after its first steps."""
-    (folder / "tiny.toml").write_text(to_toml(RECIPE))
-    running = start("meta-train", "run", "--config", "tiny.toml", "--steps", "100000", *SMALL, cwd=folder)
-    until = time.monotonic() + 60
-    while "images/s" not in running.said():
-        if running.process.poll() is not None or time.monotonic() > until:
-            running.process.kill()
-            pytest.fail(f"no step was told of: {running.finish()}")
-        time.sleep(0.02)
-    return running
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_in_order(number: int, code: int, tmp_path: Path) -> None:
-    running = under_way(tmp_path)
-    running.process.send_signal(number)
-    ended = running.finish(timeout=60)
-    assert ended.code == code, ended.err
-    assert "Traceback" not in ended.err
-    assert "--resume goes on" in ended.out
-    done = len((tmp_path / "run" / "stats.jsonl").read_text().splitlines())
-    assert done >= 1
-    assert not (tmp_path / "run" / "lock").exists()
-    ran = run("meta-train", "run", "--resume", "--steps", str(done + 3), cwd=tmp_path)
-    assert ran.code == 0, ran.err
-    assert f"going on after step {done}" in ran.err
-    assert f"trained  {done + 3} of {done + 3} steps" in ran.out
-
-
-def test_two_runs_in_one_folder(tmp_path: Path) -> None:
-    running = under_way(tmp_path)
-    try:
-        other = run("meta-train", "run", "--resume", "--config", "tiny.toml", *SMALL, cwd=tmp_path)
-        assert other.code == 5
-        assert f"pid {running.process.pid}" in other.err
-    finally:
-        running.process.kill()
-        killed = running.finish()
-    assert killed.code == -signal.SIGKILL
-    # killed outright: its lock does not stop the next run
-    ran = run("meta-train", "run", "--overwrite", "--config", "tiny.toml", "--steps", "1", *SMALL, cwd=tmp_path)
-    assert ran.code == 0, ran.err
 
 
 def test_dry_run_changes_nothing(tmp_path: Path) -> None:

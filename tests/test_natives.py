@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import draw_folder, refused, run
+from faults.checkpoints import rewritten
 from PIL import Image, features
-from test_faults_checkpoints import rewritten
 from test_geometry import fill, photograph, sprite
 from test_transparency import BROWN, drawn
 

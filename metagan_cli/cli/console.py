@@ -126,8 +126,8 @@ def is_for_a_person(stream: Any, columns: int = NARROWEST) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks."""
-    return " ".join(text.split())
+    """Text without line breaks, and without characters that a terminal would obey, as a damaged file's names may have them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
 
 
 def _plain(value: Any) -> str:

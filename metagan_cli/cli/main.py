@@ -103,6 +103,9 @@ def _report(error: Exception) -> ExitCode:
         error_line(f"{error.filename or 'the output'}: {error.strerror}")
         silence(sys.stdout)
         return ExitCode.OUTPUT
+    if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        error_line(f"{str(error.filename)[:200]}: {error.strerror}")
+        return ExitCode.USAGE
     import tempfile
 
     trace = Path(tempfile.gettempdir()) / f"metagan-{int(time.time())}-{os.getpid()}.txt"

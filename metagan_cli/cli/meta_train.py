@@ -1,5 +1,6 @@
 """metagan meta-train."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,7 +163,9 @@ def meta_train(
         sources = tuple(DataConfig(source) for source in data) if data else recipe.data
         if skip_bad:
             sources = tuple(replace(source, skip_bad=True) for source in sources)
-        recipe = replace(recipe, name=recipe.name or outdir.name, model=model, train=train, data=sources)
+        recipe = replace(
+            recipe, name=recipe.name or os.fsencode(outdir.name).decode(errors="replace"), model=model, train=train, data=sources
+        )
         seconds = read_seconds(budget)
         if dry_run:
             planned, toml = recipes.plan(recipe)

@@ -8,6 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.errors import UsageError
+from metagan_cli.values import from_dict
+
+MEASURES = 6  # of an image
 FAR_QUANTILE = 0.99  # a folder is far when this share of the training tasks is nearer
 
 
@@ -30,8 +34,12 @@ class Domain:
 
 
 def domain_from_dict(values: dict[str, Any]) -> Domain:
-    """The domain in a model's metadata."""
-    return Domain(tuple(values["mean"]), tuple(map(tuple, values["precision"])), float(values["far"]))
+    """The domain in a model's metadata. Raises UsageError where it is none."""
+    domain = from_dict(Domain, values, "domain.")
+    sides = {len(domain.mean), len(domain.precision), *map(len, domain.precision)}
+    if sides != {MEASURES} or domain.far <= 0:
+        raise UsageError(f"domain: needs {MEASURES} means, as many rows of as many numbers, and a distance above 0")
+    return domain
 
 
 def measure(images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.errors import CheckpointError, UsageError
+from metagan_cli.evaluation.domain import domain_from_dict
 from metagan_cli.images.natives import Natives
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
@@ -56,11 +57,22 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What an adapted file says of its base."""
+
+    name: str
+    hash: str
+    path: str  # where it was, or nothing
+
+
+@dataclass(frozen=True)
 class AdaptedModel:
-    """A task state with the name and hash of the base that it belongs to."""
+    """A task state and what its file says of the base that it belongs to."""
 
     state: TaskState
+    origin: Origin
     metadata: dict[str, Any]
+    support: dict[str, Any]  # what the metadata says of the images that it was adapted to
     hash: str
     base: BaseModel | None  # where it was embedded
     natives: Natives | None  # the examples at their own size, where they are kept
@@ -139,13 +151,20 @@ def load_adapted(path: Path) -> AdaptedModel:
     missing = {_in_file(name) for name in PARTS} - set(parts)
     if missing:
         raise CheckpointError(f"{path}: has no tensor '{min(missing)}'")
-    state = state_of({name: parts[_in_file(name)] for name in PARTS})
+    state, origin = state_of({name: parts[_in_file(name)] for name in PARTS}), _origin(path, file.metadata)
     embedded = {name.removeprefix("base."): t for name, t in file.tensors.items() if name.startswith("base.")}
     base = None
     if embedded:
-        base = _build(path, embedded, file.metadata["base_metadata"], str(file.metadata["base"]["hash"]))
+        base = _build(path, embedded, file.said("base_metadata"), origin.hash)
     natives = natives_in(path, file.tensors, file.metadata, state.bases) if state.bases.ndim == 5 else None
-    return AdaptedModel(state, file.metadata, file.hash, base, natives)
+    return AdaptedModel(state, origin, file.metadata, file.said("support"), file.hash, base, natives)
+
+
+def _origin(path: Path, metadata: dict[str, Any]) -> Origin:
+    match metadata.get("base"):
+        case {"name": str(name), "hash": str(digest), **more} if "\0" not in str(more.get("path")):
+            return Origin(name, digest, str(more.get("path") or ""))
+    raise CheckpointError(f"{path}: does not say what it was adapted from: adapt again")
 
 
 def check_state(path: Path, state: TaskState, base: BaseModel) -> None:
@@ -204,6 +223,8 @@ def _build(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], dig
     try:
         config = from_dict(ModelConfig, metadata.get("model", {}))
         rules = from_dict(VariationRules, metadata.get("variation", {}))
+        if "domain" in metadata:
+            domain_from_dict(metadata["domain"])
     except UsageError as error:
         raise CheckpointError(f"{path}: asks for a network that metagan does not build ({error})") from error
     with torch.device("meta"), _Unfilled():  # shapes only: nothing is allocated for a network that does not fit its file

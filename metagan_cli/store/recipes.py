@@ -1,5 +1,6 @@
 """Recipes of meta-training as TOML."""
 
+import json
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -16,13 +17,13 @@ def read_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, or numbers and nesting beyond what Python reads
         raise UsageError(f"{path}: {error}") from error
     return from_dict(Recipe, values, f"{path}: ")
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML text that `read_recipe` reads back to an equal recipe."""
+    """The recipe as TOML text that `read_recipe` reads back to an equal recipe. Raises UsageError for names that are no UTF-8."""
     lines = [f"name = {_toml_value(recipe.name)}"]
     for section in ("model", "train"):
         lines += ["", f"[{section}]", *_toml_lines(getattr(recipe, section))]
@@ -30,7 +31,12 @@ def to_toml(recipe: Recipe) -> str:
         lines += ["", "[variation]", *_toml_lines(recipe.variation)]
     for source in recipe.data:
         lines += ["", "[[data]]", *_toml_lines(source)]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"a recipe cannot hold a name that is no UTF-8: {text[: error.end].splitlines()[-1]!r}") from error
+    return text
 
 
 def _toml_lines(config: Any) -> list[str]:
@@ -39,8 +45,7 @@ def _toml_lines(config: Any) -> list[str]:
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's texts are JSON's, but for that
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

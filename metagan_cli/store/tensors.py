@@ -32,6 +32,14 @@ class TensorFile:
     tensors: dict[str, Tensor]
     metadata: dict[str, Any]
     hash: str
+    path: Path
+
+    def said(self, name: str) -> dict[str, Any]:
+        """A part of the metadata that has names and values itself; an empty one where it is missing. Raises CheckpointError."""
+        part = self.metadata.get(name, {})
+        if not isinstance(part, dict):
+            raise CheckpointError(f"{self.path}: damaged ('{name}' in its metadata is {type(part).__name__})")
+        return part
 
 
 def write_tensors(path: Path, kind: str, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> str:
@@ -62,7 +70,7 @@ def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{path}: tensor '{name}' holds NaN or infinity")
-    return TensorFile(metadata["kind"], tensors, metadata, found)
+    return TensorFile(metadata["kind"], tensors, metadata, found, path)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -153,9 +161,11 @@ def _check_entries(path: Path, header: dict[str, Any], size: int) -> None:
 def _metadata(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     try:
         metadata = json.loads(header["__metadata__"]["metagan"])
-        number = int(metadata["format"])
-    except (KeyError, TypeError, ValueError) as error:
+        number, kind = int(metadata["format"]), metadata["kind"]
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"{path}: a safetensors file, but not one that metagan wrote") from error
+    if not isinstance(kind, str):
+        raise CheckpointError(f"{path}: damaged (its metadata does not say of what kind it is)")
     if number > FORMAT:
         raise CheckpointError(f"{path}: format {number} is newer than this metagan reads ({FORMAT}): upgrade metagan")
     return _migrated(metadata)

@@ -14,7 +14,7 @@ from metagan_cli.devices import choose_device
 from metagan_cli.errors import CheckpointError, UsageError
 from metagan_cli.images.natives import Natives
 from metagan_cli.networks.state import TaskState, state_of
-from metagan_cli.store.models import BaseModel, check_state, load_adapted, load_model
+from metagan_cli.store.models import BaseModel, Origin, check_state, load_adapted, load_model
 from metagan_cli.store.shipped import shipped_models
 from metagan_cli.values import from_dict
 from metagan_cli.workflows.adapt import Check, Learned, any_images, learn
@@ -58,12 +58,12 @@ def load_ready(
         settings = settings or AdaptConfig()
         return ready_of(learn(source, settings, device, report, check), settings)
     loaded = load_adapted(source)
-    base = loaded.base or _find_base(source, loaded.metadata["base"])
+    base = loaded.base or _find_base(source, loaded.origin)
     check_state(source, loaded.state, base)
     chosen = choose_device(device)
     base.nets.to(chosen)
     state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
-    light_on_dark = bool(loaded.metadata.get("support", {}).get("light_on_dark"))
+    light_on_dark = bool(loaded.support.get("light_on_dark"))
     form = _form(source, loaded.metadata.get("form", {}))
     return Ready(state, base, loaded.hash, light_on_dark, form, natives=loaded.natives)
 
@@ -85,23 +85,23 @@ def _form(source: Path, values: dict[str, Any]) -> Form:
         raise CheckpointError(f"{source}: its results would have no form ({error})") from error
 
 
-def _find_base(source: Path, wanted: dict[str, Any]) -> BaseModel:
+def _find_base(source: Path, wanted: Origin) -> BaseModel:
     """The base that an adapted file names: among the shipped models, or where the file remembers it."""
     for model in shipped_models():
-        if model.name == wanted["name"]:
+        if model.name == wanted.name:
             base = load_model(model.path)
-            if base.hash != wanted["hash"]:
+            if base.hash != wanted.hash:
                 raise CheckpointError(
-                    f"{source}: was adapted from '{wanted['name']}' {wanted['hash'][:12]}, "
+                    f"{source}: was adapted from '{wanted.name}' {wanted.hash[:12]}, "
                     f"but the one installed is {base.hash[:12]}: adapt again"
                 )
             return base
-    remembered = Path(wanted.get("path", ""))
-    if not wanted.get("path") or not remembered.is_file():
+    remembered = Path(wanted.path)
+    if not wanted.path or not remembered.is_file():
         raise CheckpointError(
-            f"{source}: its base '{wanted['name']}' ({wanted['hash'][:12]}) is not here: adapt again with --standalone"
+            f"{source}: its base '{wanted.name}' ({wanted.hash[:12]}) is not here: adapt again with --standalone"
         )
     base = load_model(remembered)
-    if base.hash != wanted["hash"]:
-        raise CheckpointError(f"{source}: its base {remembered} has changed: {wanted['hash'][:12]} then, {base.hash[:12]} now")
+    if base.hash != wanted.hash:
+        raise CheckpointError(f"{source}: its base {remembered} has changed: {wanted.hash[:12]} then, {base.hash[:12]} now")
     return base

@@ -1,7 +1,5 @@
 """Tasks from a packed file of images, labels and names."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,27 +25,39 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as packed:
             arrays: dict[str, Any] = {key: packed[key] for key in packed.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: not a readable .npz of task images ({error})") from error
+    except Exception as error:  # whatever the parser trips over in a damaged file
+        raise InputError(f"{path}: not a readable .npz of task images ({_reason(error)})") from error
     missing = [key for key in ("images", "labels", "names", *keys) if key not in arrays]
     if missing:
         raise InputError(f"{path}: has no array '{missing[0]}' (it needs images, labels and names)")
-    images, count = arrays["images"], len(arrays["images"])
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+    images = arrays["images"]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3) or 0 in images.shape:
         raise InputError(f"{path}: images must be uint8 [M, H, W] or [M, H, W, 3], not {images.dtype} {list(images.shape)}")
     for key in ("labels", *keys):
-        if arrays[key].shape != (count,):
-            raise InputError(f"{path}: '{key}' must have one entry for each of the {count} images")
-    if count == 0 or arrays["labels"].min() < 0 or arrays["labels"].max() >= len(arrays["names"]):
-        raise InputError(f"{path}: its labels do not number its names")
+        if arrays[key].shape != (len(images),):
+            raise InputError(f"{path}: '{key}' must have one entry for each of the {len(images)} images")
+        name = _title(arrays, key)
+        if name is not None and not _number(arrays[key], arrays[name]):
+            raise InputError(f"{path}: its {key} do not number its {name}")
     return arrays
 
 
 def named(arrays: Mapping[str, Any], key: str) -> list[str]:
     """One of a packed file's arrays as names, by the array that numbers them where there is one, as `names` does labels."""
-    titles = next((arrays[name] for name in _titles(key) if name in arrays), None)
-    return [str(value) for value in (arrays[key] if titles is None else titles[arrays[key]])]
+    name = _title(arrays, key)
+    return [str(value) for value in (arrays[key] if name is None else arrays[name][arrays[key]])]
 
 
-def _titles(key: str) -> tuple[str, ...]:
-    return ("names",) if key == "labels" else (f"{key}s", f"{key}_names")
+def _title(arrays: Mapping[str, Any], key: str) -> str | None:
+    """The array that holds the names of what a key numbers."""
+    names = ("names",) if key == "labels" else (f"{key}s", f"{key}_names")
+    return next((name for name in names if name in arrays), None)
+
+
+def _number(numbers: Any, names: Any) -> bool:
+    """Whether these are numbers of names, and those a list."""
+    return names.ndim == 1 and numbers.dtype.kind in "iu" and numbers.min() >= 0 and numbers.max() < len(names)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from typing import Any
 
 import torch
 
@@ -60,7 +61,7 @@ def draw_all(
             return
         others = multiprocessing.active_children()
         how = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        with ProcessPoolExecutor(count, how, _begin, (tree, request, device)) as pool:
+        with _pool(count, how, (tree, request, device)) as pool:
             try:
                 yield from zip(folders, pool.map(_draw, folders), strict=True)
             except BaseException:  # an interruption as well: what is half drawn is drawn again another time
@@ -73,6 +74,16 @@ def draw_all(
         ) from error
     finally:
         torch.set_num_threads(threads)
+
+
+def _pool(count: int, how: Any, about: tuple[Tree, AugmentRequest, str]) -> ProcessPoolExecutor:
+    """As many workers. Raises MetaganError where a system has no locks for them, as in a container with a full /dev/shm."""
+    try:
+        return ProcessPoolExecutor(count, how, _begin, about)
+    except OSError as error:
+        raise MetaganError(
+            f"no processes can be started to draw classes ({error.strerror}): make room in /dev/shm, or set OMP_NUM_THREADS=1"
+        ) from error
 
 
 def _begin(tree: Tree, request: AugmentRequest, device: str) -> None:

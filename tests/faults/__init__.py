@@ -1,0 +1,1 @@
+"""What the program must survive: a table of faults, by kind."""
