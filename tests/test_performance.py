@@ -12,10 +12,11 @@ import torch
 from conftest import gaussian
 from torch import nn
 
-from benchmarks import cost_model, measuring
+from benchmarks import cost_model, measuring, peer, performance_page, ranks
 from benchmarks.counting import Kernel, flops_of, saved_bytes_of
 from benchmarks.loops import FixedLoop, OneByOne, contiguous, episode_of, glyph_recipe, make_loop
 from metagan_cli.devices import choose_device
+from metagan_cli.store.tensors import read_tensors
 
 CPU, RECIPE = torch.device("cpu"), glyph_recipe(small=True)
 
@@ -133,6 +134,7 @@ def test_numbers_too_small_are_zero_in_all_threads() -> None:
     script = """
 import torch
 from metagan_cli.devices import choose_device
+from metagan_cli.store.tensors import read_tensors
 torch.set_num_threads(2)
 choose_device("cpu")
 print(int((torch.full((1 << 20,), 1e-39) * 1).count_nonzero()))
@@ -150,3 +152,48 @@ def test_usual_numbers_are_the_same() -> None:
         assert float(torch.tensor(1e-39) * 1) == 0
     finally:
         torch.set_flush_denormal(False)
+
+
+def test_every_benchmark_has_its_place_on_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(performance_page.PAGE.read_text())
+    for name in ("training", "ranks", "peer", performance_page.CHECK, performance_page.SCALE):
+        performance_page.put(page, name, f"what {name} says")
+        performance_page.put(page, name, f"what {name} says now")
+        assert page.read_text().count(f"what {name} says now\n<!-- end of {name} -->") == 1
+    assert len(page.read_text()) > 3000  # the prose stands
+    with pytest.raises(SystemExit, match="has no place for another"):
+        performance_page.put(page, "another", "figures")
+
+
+def test_pictures_come_back_from_tensors() -> None:
+    for channels in (1, 3):
+        images = (gaussian("pictures", 3, channels, 8, 8).clamp(-1, 1) * 127.5 + 127.5).round() / 127.5 - 1
+        assert torch.allclose(peer.as_tensor(peer.as_pictures(images), gray=channels == 1), images, atol=1e-5)
+
+
+def test_the_peers_torch_has_no_other_device_than_the_processor() -> None:
+    torch_of_peer = peer.OnProcessor()
+    assert torch_of_peer.device("cuda:0") == CPU
+    assert torch_of_peer.randn is torch.randn
+
+
+def test_without_the_peer_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightweight_gan", None)
+    with pytest.raises(SystemExit, match="is not installed"), peer.on_processor():
+        pass
+    assert not torch.cuda.is_available() or torch.cuda.device_count()
+
+
+def test_the_pace_of_a_run_is_that_between_its_checkpoints(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    recipe = glyph_recipe(small=True, steps=3, every=1, keep=3, shots=(1,), inner_share=0.0, precision="fp32")
+    ranks.train(recipe, run, (), 1)
+    pace, precision = ranks.pace_of(run, recipe)
+    assert precision == "fp32"
+    states = sorted((run / "state").glob("*.safetensors"))
+    assert len(states) == 3
+    first, last = (read_tensors(path, ("run",)).metadata["seconds"] for path in (states[0], states[-1]))
+    assert pace == pytest.approx(2 * 2 * 4 / (last - first))
+    with pytest.raises(SystemExit, match="holds a run already"):
+        ranks.train(recipe, run, (), 1)
