@@ -7,9 +7,10 @@ Needs the extra `outside`, the training data, and the peer somewhere outside thi
     pip install --no-deps --target peer lightweight-gan==1.2.1 kornia kornia_rs einops adabelief-pytorch tqdm
 
 It is trained by its own trainer with the defaults of its command line, but for 64 pixels, and as gray where the folder is. It
-asks for CUDA: its trainer is given the processor instead. Its seconds are those of training alone, and of the step that they end
-in; ours those of whole processes, `adapt` and `sample`. Both learn from the first 16 images of a label that our models were not trained on; the outside net compares 64 samples
-with up to 32 others. Prints Markdown, and appends it to runs/performance.jsonl.
+asks for CUDA: its trainer is given the processor instead. Its seconds are those of training alone, to the end of the step in
+which they run out; ours are those of whole processes, `adapt` and `sample`. Both learn from the first 16 images of a label that
+our models were not trained on; the outside net compares 64 samples with up to 32 others.
+Prints Markdown, and appends it to runs/performance.jsonl.
 """
 
 import argparse
