@@ -6,7 +6,8 @@ Needs the extra `outside`, the training data, and the peer somewhere outside thi
 
     pip install --no-deps --target peer lightweight-gan==1.2.1 kornia kornia_rs einops adabelief-pytorch tqdm
 
-It is trained by its own trainer with the defaults of its command line, but for 64 pixels, and as gray where the folder is. It
+It is trained by its own trainer with the defaults of its command line, but for 64 pixels, and as gray where the folder is; and
+again with at most an eighth of their channels and fewer images a step, as the defaults get few steps without a GPU. It
 asks for CUDA: its trainer is given the processor instead. Its seconds are those of training alone, to the end of the step in
 which they run out; ours are those of whole processes, `adapt` and `sample`. Both learn from the first 16 images of a label that
 our models were not trained on; the outside net compares 64 samples with up to 32 others.
@@ -49,6 +50,8 @@ DEFAULTS = {  # of its command line
     "disc_output_size": 1,
     "aug_types": ["cutout", "translation"],
 }
+LIGHT = DEFAULTS | {"batch_size": 8, "gradient_accumulate_every": 1, "fmap_max": 64}  # many steps for few
+SETTINGS: dict[str, dict[str, Any]] = {"defaults": DEFAULTS, "light": LIGHT}
 SEED = 42  # likewise
 FEWEST_TILES = 3  # a side, of the sheets that its trainer draws meanwhile
 
@@ -71,6 +74,9 @@ def main() -> None:
     """Prints a table and keeps it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--peer-seconds", type=float, default=600.0)
+    parser.add_argument(
+        "--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS, help="the peer's, each trained as long"
+    )
     parser.add_argument("--folders", nargs="+", default=FOLDERS, metavar="FILE:LABEL")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--sheets", type=Path, help="a folder for sheets of examples and samples")
@@ -78,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     net, rows = outside_net(), []
     for place in options.folders:
-        rows += compare(read(options.data, place), options.peer_seconds, net, options.sheets)
+        rows += compare(read(options.data, place), options.settings, options.peer_seconds, net, options.sheets)
     tell("peer", {f"Beside {PEER} {VERSION}": rows}, torch.device("cpu"), None if options.dry else RECORDS)
 
 
@@ -93,7 +99,9 @@ def read(data: Path, place: str) -> Folder:
     return Folder(f"{Path(file).stem}, {label}", images[:EXAMPLES], images[EXAMPLES:])
 
 
-def compare(folder: Folder, peer_seconds: float, net: OutsideNet, sheets: Path | None) -> list[dict[str, Any]]:
+def compare(
+    folder: Folder, settings: Sequence[str], peer_seconds: float, net: OutsideNet, sheets: Path | None
+) -> list[dict[str, Any]]:
     """The rows of one folder: ours, the peer's, and the examples themselves."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary) / "examples"
@@ -101,16 +109,15 @@ def compare(folder: Folder, peer_seconds: float, net: OutsideNet, sheets: Path |
         for number, image in enumerate(as_pictures(folder.examples)):
             image.save(place / f"{number:02}.png")
         ours, seconds = draw_ours(place, folder.gray)
-        theirs, trained, steps = draw_peer(place, folder.gray, peer_seconds)
-    drawn = {
-        "metagan": (ours, seconds),
-        f"{PEER}, {steps} steps": (theirs, trained),
-        "the examples themselves": (folder.examples, 0.0),
-    }
+        theirs = [draw_peer(place, folder.gray, peer_seconds, SETTINGS[name]) for name in settings]
+    drawn = {"metagan": (ours, seconds)}
+    for name, (images, trained, steps) in zip(settings, theirs, strict=True):
+        drawn[f"{PEER}, {name}, {steps} steps"] = images, trained
+    drawn["the examples themselves"] = folder.examples, 0.0
     if sheets is not None:
         sheets.mkdir(parents=True, exist_ok=True)
-        few = [folder.examples[:8]] * 2
-        sheet(sheets / f"{folder.name.replace('/', '-').replace(', ', '-')}.png", few, [ours[:16], theirs[:16]])
+        shown = [images[:EXAMPLES] for images, _ in drawn.values()]
+        sheet(sheets / f"{folder.name.replace('/', '-').replace(', ', '-')}.png", [folder.examples[:8]] * len(shown), shown)
     ruler = OutsideRuler(net, folder.examples[None], folder.held_out[None])
     return [
         {"folder": folder.name, "who draws": who, "seconds": took} | judge(ruler, folder, images)
@@ -143,8 +150,8 @@ def draw_ours(place: Path, gray: bool) -> tuple[Tensor, float]:
     return as_tensor(pictures, gray), seconds
 
 
-def draw_peer(place: Path, gray: bool, seconds: float) -> tuple[Tensor, float, int]:
-    """Samples by the peer after so many seconds of training, how many those were, and its steps."""
+def draw_peer(place: Path, gray: bool, seconds: float, settings: dict[str, Any]) -> tuple[Tensor, float, int]:
+    """Samples by the peer after so many seconds of training with these settings, how many those were, and its steps."""
     with on_processor() as package:
         torch.manual_seed(SEED)
         trainer = package.Trainer(
@@ -154,7 +161,7 @@ def draw_peer(place: Path, gray: bool, seconds: float) -> tuple[Tensor, float, i
             num_workers=0,
             use_aim=False,
             num_image_tiles=FEWEST_TILES,
-            **DEFAULTS,
+            **settings,
         )
         trainer.set_data_src(place)
         start = time.perf_counter()
