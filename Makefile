@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test coverage golden golden-write install lint type bench faults fuzz soak kills reliability results reference package clean
+.PHONY: help demo test coverage golden golden-write install lint type bench performance faults fuzz soak kills reliability results reference package clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 13
@@ -48,8 +48,13 @@ lint: $(INSTALLED_DEV)  ## ruff
 type: $(INSTALLED_DEV)  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(INSTALLED_DEV)  ## time the commands as whole processes
+bench: $(INSTALLED_DEV)  ## time the commands as whole processes, and meta-training; on an idle machine
 	$(BIN)/python -m benchmarks.commands
+	$(BIN)/python -m benchmarks.training
+
+performance: bench  ## the same, two ranks, and the tables of docs/performance.md
+	$(BIN)/python -m benchmarks.ranks
+	$(BIN)/python -m benchmarks.performance_page
 
 faults: $(INSTALLED_DEV)  ## the table of faults, and how each row went, in runs/reliability.jsonl
 	$(BIN)/python -m reliability.faults

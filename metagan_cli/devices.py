@@ -15,7 +15,12 @@ _MOST_WORKERS = 6
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda`, `cuda:i` or `mps` names. Raises UsageError or DeviceError."""
+    """The device that `auto`, `cpu`, `cuda`, `cuda:i` or `mps` names. Raises UsageError or DeviceError.
+
+    Every computation begins here, and from here on numbers too small for a normal float are zero, as processors are slow with
+    them. Threads have this from the one that starts them: call it before anything is computed.
+    """
+    torch.set_flush_denormal(True)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")

@@ -57,10 +57,10 @@ def load_ready(
     if source.is_dir():
         settings = settings or AdaptConfig()
         return ready_of(learn(source, settings, device, report, check), settings)
+    chosen = choose_device(device)
     loaded = load_adapted(source)
     base = loaded.base or _find_base(source, loaded.origin)
     check_state(source, loaded.state, base)
-    chosen = choose_device(device)
     base.nets.to(chosen)
     state = state_of({name: tensor.to(chosen) for name, tensor in loaded.state.tensors().items()})
     light_on_dark = bool(loaded.support.get("light_on_dark"))
