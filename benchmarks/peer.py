@@ -10,7 +10,7 @@ It is trained by its own trainer with the defaults of its command line, but for 
 again with at most an eighth of their channels and fewer images a step, as the defaults get few steps without a GPU. It
 asks for CUDA: its trainer is given the processor instead. Its seconds are those of training alone, to the end of the step in
 which they run out; ours are those of whole processes, `adapt` and `sample`. Both learn from the first 16 images of a label that
-our models were not trained on; the outside net compares 64 samples with up to 32 others.
+our models were not trained on (recipes/held_out.py); the outside net compares 64 samples with up to 32 others.
 Prints Markdown, and appends it to runs/performance.jsonl.
 """
 
@@ -38,7 +38,11 @@ from metagan_cli.data.sources.npz import named, read_npz
 from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, outside_net
 from metagan_cli.images.copies import are_copies, distances, thresholds
 
-FOLDERS = ("icon_styles_gray_64.npz:heroicons", "icons_color_pack_64.npz:flat-color-icons/all", "dicebear_64.npz:bigSmile/0")
+FOLDERS = (
+    "icon_styles_gray_64.npz:teenyicons/outline",
+    "icons_color_pack_64.npz:flat-color-icons/all",
+    "dicebear_64.npz:bigSmile/0",
+)
 EXAMPLES, HELD_OUT, SAMPLES, SIDE = 16, 32, 64, 64
 PEER, VERSION = "lightweight-gan", "1.2.1"
 DEFAULTS = {  # of its command line

@@ -17,6 +17,7 @@ from benchmarks.counting import Kernel, flops_of, saved_bytes_of
 from benchmarks.loops import FixedLoop, OneByOne, contiguous, episode_of, glyph_recipe, make_loop
 from metagan_cli.devices import choose_device
 from metagan_cli.store.tensors import read_tensors
+from recipes.held_out import AVATARS, ICON_SETS, ICONS
 
 CPU, RECIPE = torch.device("cpu"), glyph_recipe(small=True)
 
@@ -135,6 +136,7 @@ def test_numbers_too_small_are_zero_in_all_threads() -> None:
 import torch
 from metagan_cli.devices import choose_device
 from metagan_cli.store.tensors import read_tensors
+from recipes.held_out import AVATARS, ICON_SETS, ICONS
 torch.set_num_threads(2)
 choose_device("cpu")
 print(int((torch.full((1 << 20,), 1e-39) * 1).count_nonzero()))
@@ -197,3 +199,8 @@ def test_the_pace_of_a_run_is_that_between_its_checkpoints(tmp_path: Path) -> No
     assert pace == pytest.approx(2 * 2 * 4 / (last - first))
     with pytest.raises(SystemExit, match="holds a run already"):
         ranks.train(recipe, run, (), 1)
+
+
+def test_the_peer_is_met_on_folders_that_no_model_was_trained_on() -> None:
+    labels = [place.partition(":")[2] for place in peer.FOLDERS]
+    assert all(label.startswith((*ICON_SETS, *ICONS, *AVATARS)) for label in labels)
