@@ -13,6 +13,7 @@ from torch import Tensor
 from metagan_cli.config import DataConfig, Recipe
 from metagan_cli.data.episodes import Episode, Episodes
 from metagan_cli.data.sources.doodles import doodle_tasks
+from metagan_cli.ranks import ALONE
 from metagan_cli.store.features import load_perceptual_net
 from metagan_cli.store.recipes import read_recipe
 from metagan_cli.store.shipped import find_features
@@ -28,6 +29,12 @@ class FixedLoop(OuterLoop):
     """An outer loop whose steps take as many inner steps as it is told, and whose generator never waits."""
 
     inner_steps = 0
+
+    def step(self, number: int, support: Tensor, query: Tensor) -> StepStats:
+        """Outer step `number`, like `OuterLoop.step`, of as many tasks as there are."""
+        self.part = ALONE.part(len(support))
+        self.game = replace(self.game, part=self.part)
+        return super().step(number, support, query)
 
     def _inner_steps(self, shots: int, rng: torch.Generator) -> int:
         return self.game.allowed(self.inner_steps, shots)
