@@ -18,7 +18,7 @@ from metagan_cli.images.paints import mixed
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
-from metagan_cli.workflows.kinship import WRITTEN, by_kinship, family_of, hands_in, kindred
+from metagan_cli.workflows.kinship import WRITTEN, by_kinship, hands_in, kindred
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
@@ -109,7 +109,7 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
 
 def akin(ready: Ready) -> Guests:
     """What comes next in a folder's set: motifs by kinship; characters drawn by program where the folder's own are invented."""
-    return invented(ready) if family_of(ready.examples).invented else of_bank(ready, kindred(ready.examples))
+    return invented(ready) if ready.family.invented else of_bank(ready, kindred(ready.examples))
 
 
 def invented(ready: Ready) -> Guests:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from metagan_cli.store.models import BaseModel, Origin, check_state, load_adapte
 from metagan_cli.store.shipped import shipped_models
 from metagan_cli.values import from_dict
 from metagan_cli.workflows.adapt import Check, Learned, any_images, learn
+from metagan_cli.workflows.kinship import Family, family_of
 from metagan_cli.workflows.progress import Report, silent
 
 AS_ADAPTED = ("steps", "depth", "fit")  # settings of an adaptation that a picture keeps
@@ -41,6 +43,11 @@ class Ready:
     def examples(self) -> Tensor:
         """The support images [K, C, S, S] in [-1, 1], on the CPU."""
         return self.state.bases[0].float().cpu()
+
+    @cached_property
+    def family(self) -> Family:
+        """What the examples are to each other, looked at once."""
+        return family_of(self.examples)
 
 
 def load_ready(

@@ -23,7 +23,6 @@ from metagan_cli.sampling.sampler import Sampler
 from metagan_cli.sampling.seeds import shorten
 from metagan_cli.store import pictures
 from metagan_cli.workflows.guests import Guests, akin, guests_for, members_of
-from metagan_cli.workflows.kinship import family_of
 from metagan_cli.workflows.painting import LARGEST, LARGEST_CELL, Painting, size_of
 from metagan_cli.workflows.progress import Report, silent
 from metagan_cli.workflows.ready import Ready
@@ -179,7 +178,7 @@ def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: 
     New members of these guests, where there are any; without them by what the folder's images are. Raises UsageError where guests
     are wanted and the folder holds pictures.
     """
-    family = None if variants else family_of(ready.examples)
+    family = None if variants else ready.family
     if guests is not None:
         if family is not None and family.kind == "pictures":
             raise UsageError("--motifs: the folder holds pictures, to which no motifs can be brought; leave it out")
