@@ -144,6 +144,7 @@ def killed(place: Place, arguments: list[str], bootstrap: str) -> Ran:
     """Kills a run, which leaves half a file, and goes on with it."""
     running = under_way(place, arguments, bootstrap)
     while not list((place.folder / "run" / "state").glob("step-*.safetensors")):
+        assert running.process.poll() is None, running.finish()
         time.sleep(0.02)
     running.process.kill()
     assert running.finish().code == -signal.SIGKILL
