@@ -52,7 +52,8 @@ bench: $(INSTALLED_DEV)  ## time the commands as whole processes, and meta-train
 	$(BIN)/python -m benchmarks.commands
 	$(BIN)/python -m benchmarks.training
 
-performance: bench  ## the same, two ranks, and the tables of docs/performance.md
+performance: bench  ## the same, stages, two ranks, and the tables of docs/performance.md
+	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.ranks
 	$(BIN)/python -m benchmarks.performance_page
 
