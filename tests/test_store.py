@@ -1,5 +1,6 @@
 """Files: atomic, with the mode that the umask gives, and without leftovers."""
 
+import ctypes
 import os
 import platform
 import stat
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import gaussian
 from PIL import Image
+from safetensors.torch import load, save
 
 from metagan_cli.errors import InputError, OutputError
 from metagan_cli.images.sheets import picture, tile, to_bytes
@@ -144,6 +147,26 @@ def test_tensors_come_back(tmp_path: Path) -> None:
     assert file.hash == digest
     assert file.metadata["step"] == 3
     assert all(torch.equal(file.tensors[name], tensors[name]) for name in tensors)
+
+
+def test_writing_leaves_nothing_in_memory(tmp_path: Path) -> None:
+    """A type of ctypes stays for good, and one for each size of a tensor would be a leak where images of all sizes are kept."""
+    lengths = range(3000, 3010)
+    for length in lengths:
+        write_tensors(tmp_path / "t.safetensors", "run", {"a": torch.zeros(length, dtype=torch.uint8)}, {})
+    assert not {getattr(kind, "_length_", 0) for kind in ctypes.Array.__subclasses__()} & set(lengths)
+
+
+def test_what_is_written_is_what_torch_would_write(tmp_path: Path) -> None:
+    kinds = (torch.float16, torch.float32, torch.float64, torch.uint8, torch.int64, torch.bool)
+    tensors = {str(kind): gaussian("kinds", 2, 3).to(kind) for kind in kinds} | {
+        "one": torch.tensor(0.5),
+        "none": torch.zeros(1, 0),
+    }
+    write_tensors(tmp_path / "t.safetensors", "run", tensors, {})
+    data, plain = (tmp_path / "t.safetensors").read_bytes(), save(tensors)
+    assert data[8 + int.from_bytes(data[:8], "little") :] == plain[8 + int.from_bytes(plain[:8], "little") :]
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in load(data).items())
 
 
 def test_a_header_of_any_length_is_read(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.numpy import save
+from safetensors.torch import load
 from torch import Tensor
 
 from metagan_cli.errors import OutputError
@@ -38,7 +39,7 @@ class SampleCache:
     def put(self, key: str, samples: Tensor) -> None:
         """Keeps samples uint8 [N, C, S, S]."""
         with contextlib.suppress(OutputError):
-            write_bytes(self.folder / f"{key}.safetensors", save({"samples": samples.contiguous()}))
+            write_bytes(self.folder / f"{key}.safetensors", save({"samples": samples.contiguous().numpy()}))
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load, save
+from safetensors.numpy import save
+from safetensors.torch import load
 from torch import Tensor
 
 from metagan_cli import __version__
@@ -44,10 +45,10 @@ class TensorFile:
 
 def write_tensors(path: Path, kind: str, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> str:
     """Writes a file that `read_tensors` reads, atomically; returns its hash."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    digest = _hash(save(tensors))
+    arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}  # as tensors, each size leaks
+    digest = _hash(save(arrays))
     head = {"format": FORMAT, "version": __version__, "kind": kind, "hash": digest} | metadata
-    write_bytes(path, save(tensors, {"metagan": json.dumps(head, sort_keys=True)}))
+    write_bytes(path, save(arrays, {"metagan": json.dumps(head, sort_keys=True)}))
     return digest
 
 
