@@ -46,10 +46,13 @@ def free(start: Work | None, now: Work | None, cores: int) -> int:
 
 
 START = worked()
+ours = False  # whether this is a process of our own, and not one that imports us
 
 
 def begin() -> None:
-    """Has threads that wait for each other sleep soon; before torch is imported."""
+    """Says that this process is our own, and has threads that wait for each other sleep soon; before torch is imported."""
+    global ours
+    ours = True
     os.environ.setdefault(SPINS, FEW_SPINS)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from metagan_cli import cores
 from metagan_cli.errors import DeviceError, UsageError
 
 _TRIES = 4
@@ -17,10 +18,11 @@ _MOST_WORKERS = 6
 def choose_device(name: str) -> torch.device:
     """The device that `auto`, `cpu`, `cuda`, `cuda:i` or `mps` names. Raises UsageError or DeviceError.
 
-    Every computation begins here, and from here on numbers too small for a normal float are zero, as processors are slow with
-    them. Threads have this from the one that starts them: call it before anything is computed.
+    Every computation begins here, and in a process of our own numbers too small for a normal float are zero from here on, as
+    processors are slow with them. Threads have this from the one that starts them: call it before anything is computed.
     """
-    torch.set_flush_denormal(True)
+    if cores.ours:
+        torch.set_flush_denormal(True)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from reliability.lines import add_line
+from reliability.lines import LINES, record
 
 TEST = Path(__file__).resolve().parents[1] / "tests" / "test_faults.py"
 
@@ -20,7 +20,7 @@ TEST = Path(__file__).resolve().parents[1] / "tests" / "test_faults.py"
 def main() -> None:
     """Adds a line for each row; the exit code is that of the tests."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--out", type=Path, default=Path("runs/reliability.jsonl"))
+    parser.add_argument("--out", type=Path, default=LINES)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         outcomes = Path(folder) / "outcomes.jsonl"
@@ -32,7 +32,7 @@ def main() -> None:
     for number, title in sorted({(case["row"], case["title"]) for case in cases}):
         own = [case for case in cases if case["row"] == number]
         seconds, passed = sum(case["seconds"] for case in own), sum(case["passed"] for case in own)
-        add_line(asked.out, "faults", f"{number}. {title}", len(own), passed, seconds, peak_mb)
+        record("faults", f"{number}. {title}", len(own), passed, seconds, peak_mb, path=asked.out)
     sys.exit(done.returncode)
 
 

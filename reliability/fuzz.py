@@ -28,7 +28,7 @@ from types import FrameType
 import torch
 
 from metagan_cli.errors import MetaganError
-from reliability.lines import add_line
+from reliability.lines import LINES, record
 from reliability.subjects import Subject, subjects
 
 SECONDS = 20.0  # of computing that a case may take
@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="subjects whose name has this word in it")
     parser.add_argument("--case", type=int, help="this one alone")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=Path("runs/reliability.jsonl"))
+    parser.add_argument("--out", type=Path, default=LINES)
     asked = parser.parse_args()
     found = 0
     chosen = [subject for subject in subjects() if asked.only in subject.name]
@@ -226,7 +226,7 @@ def main() -> None:
         for find in tried.finds:
             print(f"{keep(subject, asked.seed, find, FINDS)}: {find.problem.strip().splitlines()[-1]}")
         passed = tried.cases - len(tried.finds)
-        add_line(asked.out, "fuzz", tried.subject, tried.cases, passed, tried.seconds, tried.peak_mb, f"seed {asked.seed}")
+        record("fuzz", tried.subject, tried.cases, passed, tried.seconds, tried.peak_mb, f"seed {asked.seed}", asked.out)
     sys.exit(1 if found else 0)
 
 

@@ -26,7 +26,7 @@ from metagan_cli.config import DataConfig, Recipe, TrainConfig
 from metagan_cli.store.recipes import to_toml
 from metagan_cli.store.tensors import read_metadata
 from reliability.drawn import TINY, draw_folder, tiny_base
-from reliability.report import record
+from reliability.lines import record
 
 LONGEST, LEFT = 600.0, 10.0  # seconds that a command, and what a killed one had started, may take to end
 LEARNERS = {

@@ -11,24 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import rewrite
+from reliability.lines import LINES
 
-ROOT = Path(__file__).resolve().parents[1]
-LINES, PAGE = ROOT / "runs" / "reliability.jsonl", ROOT / "docs" / "reliability.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- reliability: made by `make reliability` -->\n", "<!-- end of reliability -->\n"
 TARGETS = ("faults", "fuzz", "soak", "kills")  # in the table's order
 Line = dict[str, Any]
-
-
-def record(
-    target: str, what: str, tried: int, passed: int, seconds: float, peak_mb: float, note: str = "", path: Path = LINES
-) -> None:
-    """Adds a line, and prints it."""
-    figures = {"tried": tried, "passed": passed, "seconds": round(seconds), "peak_mb": round(peak_mb)}
-    text = json.dumps({"target": target, "what": what} | figures | ({"note": note} if note else {}))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{text}\n")
-    print(text, flush=True)
 
 
 def newest(path: Path) -> list[Line]:

@@ -26,7 +26,7 @@ import numpy as np
 import metagan_cli
 from metagan_cli.store.files import TEMPORARY
 from reliability.drawn import LOOKS, draw_folder, tiny_base
-from reliability.report import record
+from reliability.lines import record
 
 GROWTH = 2.0  # KB a round that memory may grow by
 BLOCKS, QUANTILE = 12, 2.228  # parts of the last half of the rounds, whose means are on a line; Student's t for BLOCKS - 2

@@ -15,6 +15,7 @@ from torch import nn
 from benchmarks import cost_model, measuring, peer, performance_page, ranks
 from benchmarks.counting import Kernel, flops_of, saved_bytes_of
 from benchmarks.loops import FixedLoop, OneByOne, contiguous, episode_of, glyph_recipe, make_loop
+from metagan_cli import cores
 from metagan_cli.devices import choose_device
 from metagan_cli.store.tensors import read_tensors
 from recipes.held_out import AVATARS, ICON_SETS, ICONS
@@ -134,17 +135,23 @@ def test_the_newest_figures_are_kept_but_not_those_of_a_trial(tmp_path: Path, ca
 def test_numbers_too_small_are_zero_in_all_threads() -> None:
     script = """
 import torch
+from metagan_cli import cores
 from metagan_cli.devices import choose_device
-from metagan_cli.store.tensors import read_tensors
-from recipes.held_out import AVATARS, ICON_SETS, ICONS
 torch.set_num_threads(2)
+cores.begin()
 choose_device("cpu")
 print(int((torch.full((1 << 20,), 1e-39) * 1).count_nonzero()))
 """
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "0"
 
 
-def test_usual_numbers_are_the_same() -> None:
+def test_only_processes_of_our_own_flush_them() -> None:
+    choose_device("cpu")
+    assert float(torch.tensor(1e-39) * 1) > 0
+
+
+def test_usual_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "ours", True)
     net, x = nn.Conv2d(3, 4, 3), gaussian("usual", 2, 3, 8, 8)
     try:
         torch.set_flush_denormal(False)

@@ -34,6 +34,7 @@ BELOW = {
 OF_LEAVES = {"cores": set[str](), "errors": set[str](), "provenance": set[str](), "rng": set[str]()} | dict.fromkeys(
     ("config", "devices", "values"), {"errors"}
 )
+OF_LEAVES["devices"] = {"cores", "errors"}
 OF_LEAVES["ranks"] = {"devices", "errors"}
 
 

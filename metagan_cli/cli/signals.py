@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once."""
 
-import os
 import signal
 from types import FrameType, TracebackType
 
@@ -31,7 +30,7 @@ class Interrupts:
         if self.received is None:
             self.received = signal.Signals(number)
         elif not self.patient:
-            os._exit(CODES[signal.Signals(number)])
+            raise SystemExit(int(CODES[signal.Signals(number)]))  # which takes away the file that is being written
 
     @property
     def exit_code(self) -> ExitCode:

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import platform
 import signal
 import tempfile
 import time
@@ -148,7 +149,7 @@ def killed(place: Place, arguments: list[str], bootstrap: str) -> Ran:
         time.sleep(0.02)
     running.process.kill()
     assert running.finish().code == -signal.SIGKILL
-    (place.folder / "run" / "state" / f".step.1{TEMPORARY}").touch()
+    (place.folder / "run" / "state" / f".{running.process.pid}-00@{platform.node()}{TEMPORARY}").touch()
     newest = max((place.folder / "run" / "state").glob("step-*.safetensors"))
     steps = int(newest.stem.removeprefix("step-")) + 1
     return run("meta-train", "run", "--resume", "--steps", steps, cwd=place.folder, bootstrap=bootstrap)
@@ -162,7 +163,7 @@ def second(place: Place, arguments: list[str], bootstrap: str) -> Ran:
         assert f"pid {running.process.pid}" in other.err
         return other
     finally:
-        running.process.kill()
+        running.process.send_signal(signal.SIGTERM)
         running.finish()
 
 
