@@ -14,10 +14,12 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import torch
 import typer
 from hypothesis import strategies as st
 from PIL import Image, features
 
+from metagan_cli import cores
 from metagan_cli.cli.main import application, main
 from metagan_cli.config import AdaptConfig, DataConfig, ModelConfig, Recipe
 from metagan_cli.data.labels.book import LabelBook
@@ -265,6 +267,8 @@ def use_options(path: Path) -> None:
             raise AssertionError(said.getvalue()) from leaving
     finally:
         sys.argv, tempfile.tempdir = before
+        cores.ours = False  # this process is not the command's own
+        torch.set_flush_denormal(False)
 
 
 @cache

@@ -151,7 +151,7 @@ def load_adapted(path: Path) -> AdaptedModel:
     missing = {_in_file(name) for name in PARTS} - set(parts)
     if missing:
         raise CheckpointError(f"{path}: has no tensor '{min(missing)}'")
-    state, origin = state_of({name: parts[_in_file(name)] for name in PARTS}), _origin(path, file.metadata)
+    state, origin = state_of({name: parts[_in_file(name)] for name in PARTS}), origin_of(path, file.metadata)
     embedded = {name.removeprefix("base."): t for name, t in file.tensors.items() if name.startswith("base.")}
     base = None
     if embedded:
@@ -160,7 +160,8 @@ def load_adapted(path: Path) -> AdaptedModel:
     return AdaptedModel(state, origin, file.metadata, file.said("support"), file.hash, base, natives)
 
 
-def _origin(path: Path, metadata: dict[str, Any]) -> Origin:
+def origin_of(path: Path, metadata: dict[str, Any]) -> Origin:
+    """What an adapted file's metadata say of its base. Raises CheckpointError where they say none."""
     match metadata.get("base"):
         case {"name": str(name), "hash": str(digest), **more} if "\0" not in str(more.get("path")):
             return Origin(name, digest, str(more.get("path") or ""))

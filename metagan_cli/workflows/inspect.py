@@ -5,6 +5,7 @@ from typing import Any
 
 from metagan_cli.data.readers.folders import read_folder
 from metagan_cli.errors import CheckpointError, InputError
+from metagan_cli.store.models import origin_of
 from metagan_cli.store.natives import PREFIX, numbers_of
 from metagan_cli.store.pictures import read_text
 from metagan_cli.store.runs import stats_in
@@ -38,7 +39,7 @@ def _model(path: Path) -> dict[str, Any]:
     found = {"what": kinds.get(metadata["kind"], metadata["kind"]), "values": sum(sizes.values()) - kept}
     found |= {"bytes": path.stat().st_size} | plain
     if metadata["kind"] == "adapted":
-        found |= {"examples": _examples(path, metadata, kept), "names": _names(metadata)}
+        found |= {"examples": _examples(path, metadata, kept), "names": _names(path, metadata)}
     return found
 
 
@@ -51,11 +52,11 @@ def _examples(path: Path, metadata: dict[str, Any], kept: int) -> str:
     return f"{count} at {side} px, {size}"
 
 
-def _names(metadata: dict[str, Any]) -> str:
+def _names(path: Path, metadata: dict[str, Any]) -> str:
     """Which names and paths of a person's own an adapted model holds: never those of images or their folder."""
     if metadata.get("stripped"):
         return "none: stripped"
-    held = ["where its base lies"] if "path" in metadata["base"] else []
+    held = ["where its base lies"] if origin_of(path, metadata).path else []
     held += ["what its base is called and was trained on"] if "base_metadata" in metadata else []
     return " and ".join(held) or "none of your images, and no path"
 
