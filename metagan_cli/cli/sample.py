@@ -66,6 +66,7 @@ def sample(
             "--count",
             metavar="N",
             min=1,
+            max=10**9,
             help=f"How many.  [default: {SAMPLE.count}, or one of each of --motifs]",
             rich_help_panel=DRAWING,
         ),

@@ -51,6 +51,7 @@ def view(
             "--count",
             metavar="N",
             min=1,
+            max=10**9,
             help=f"How many, at most 1,000.  [default: {SAMPLE.count}, one of each of --motifs, or all of OUT]",
             rich_help_panel=DRAWING,
         ),

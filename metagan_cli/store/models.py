@@ -163,8 +163,8 @@ def load_adapted(path: Path) -> AdaptedModel:
 def origin_of(path: Path, metadata: dict[str, Any]) -> Origin:
     """What an adapted file's metadata say of its base. Raises CheckpointError where they say none."""
     match metadata.get("base"):
-        case {"name": str(name), "hash": str(digest), **more} if "\0" not in str(more.get("path")):
-            return Origin(name, digest, str(more.get("path") or ""))
+        case {"name": str(name), "hash": str(digest), **more} if isinstance(place := more.get("path") or "", str):
+            return Origin(name, digest, place)
     raise CheckpointError(f"{path}: does not say what it was adapted from: adapt again")
 
 

@@ -1,6 +1,7 @@
 """What samples are drawn from: an adapted model's file, or a folder that is adapted on the way."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +105,7 @@ def _find_base(source: Path, wanted: Origin) -> BaseModel:
                 )
             return base
     remembered = Path(wanted.path)
-    if not wanted.path or not remembered.is_file():
+    if not wanted.path or not os.path.isfile(remembered):
         raise CheckpointError(
             f"{source}: its base '{wanted.name}' ({wanted.hash[:12]}) is not here: adapt again with --standalone"
         )

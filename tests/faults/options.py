@@ -93,6 +93,7 @@ ROWS = (
         stops(f"-n {count!r}", 2, f"{SAMPLE} -n '{count}'", "-n", make=nothing) for count in ("0", "-1", "x", "1.5", "")
     )),
     Row(41, "Ten million images", (
+        stops("as many as no number holds", 2, f"{SAMPLE} -n {2**63}", "--count", make=nothing),
         stops("as one picture", 2, f"{SAMPLE} -n 10000000", "10000", "--each", make=nothing),
         runs("as files", f"{SAMPLE} -n 300 --each many", make=nothing, bootstrap=LITTLE_MEMORY, drive=fresh,
              also=has_streamed, slow=True),

@@ -24,9 +24,10 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     """The arrays of a packed file with `images`, `labels`, `names` and these keys. Raises InputError where it is not one."""
     try:
         with np.load(path, allow_pickle=False) as packed:
-            arrays: dict[str, Any] = {key: packed[key] for key in packed.files}
+            members = {key: packed[key] for key in packed.files}
     except Exception as error:  # whatever the parser trips over in a damaged file
         raise InputError(f"{path}: not a readable .npz of task images ({_reason(error)})") from error
+    arrays: dict[str, Any] = {key: member for key, member in members.items() if isinstance(member, np.ndarray)}
     missing = [key for key in ("images", "labels", "names", *keys) if key not in arrays]
     if missing:
         raise InputError(f"{path}: has no array '{missing[0]}' (it needs images, labels and names)")
