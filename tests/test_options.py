@@ -74,17 +74,6 @@ def test_an_adapted_model_is_not_adapted(options: list[str], adapted: Path, tmp_
     assert f"{options[0]}: goes with a folder" in refused(2, "sample", adapted, *options, cwd=tmp_path)
 
 
-TOML = {
-    "syntax": ("steps = = 3", "line 1"),
-    "section": ("[trainer]\nsteps = 3", "trainer"),
-    "key": ("[train]\nstep = 3", "train.step"),
-    "type": ('[train]\nsteps = "many"', "train.steps"),
-    "element": ('[train]\nshots = [1, "two"]', "train.shots[1]"),
-    "value": ("[model]\nimage_size = 33", "image_size"),
-    "table": ("model = 3", "model"),
-}
-
-
 def test_an_empty_argument_is_no_working_folder(tmp_path: Path) -> None:
     for arguments in (("meta-train", ""), ("sample", ""), ("adapt", "images", "--from", "")):
         assert "empty argument" in refused(2, *arguments, cwd=tmp_path)
