@@ -167,6 +167,8 @@ class TrainConfig:
     perception: float = 0.0  # and of the same by the perceptual net's features; 0 does without that net
     middle: float = 0.0  # weight, within that, of the squared distance between the means of samples and queries
     critic: float = 0.0  # weight of the critic in what guests are painted for
+    hands: float = 0.5  # weight, within perception, of how far guests are as a set from a hand's own, by what tells hands
+    painter: str = ""  # a gray model, as whose painter of guests a new one in colour begins
     program: float = 0.35  # share of the hands that paint guests that are drawn by program
     blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss
     penalty: float = 1.0  # starting weight of the critic's noise penalty

@@ -17,6 +17,7 @@ from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import HAND, GuestPainter, plan_of, up, warped
 from metagan_cli.networks.generator.render import Picture, Renderer
 from metagan_cli.networks.hand_net import FEATURES, HandNet
+from metagan_cli.networks.widen import painter_in_colour
 from metagan_cli.rng import generator_for, seeded
 
 
@@ -86,6 +87,16 @@ def test_coloured_folders_give_their_colours() -> None:
         assert torch.allclose(images[0, :, channel], torch.lerp(torch.tensor(1.0), torch.tensor(ink[channel]), share), atol=0.02)
     assert share.max() > 0.6
     assert share.min() < 0.4
+
+
+def test_a_painter_in_colour_begins_as_a_gray_one(nets: Networks) -> None:
+    """Black on white it paints what that one paints, light on dark."""
+    gray, drawn, seen = painter_of(nets), support("bold/upright").sign(), guests().sign()
+    colour = painter_in_colour(gray, SIDE)
+    wanted, _ = gray(seen, gray.hand(drawn))
+    found, _ = colour(-seen.expand(-1, -1, 3, -1, -1), colour.hand(-drawn.expand(-1, -1, 3, -1, -1)))
+    assert torch.allclose(-found, wanted.expand_as(found), atol=0.02)
+    assert (wanted - seen).abs().mean() > 0.1  # which is more than to leave guests as they are
 
 
 def test_a_guest_is_painted_the_same_beside_any_other(nets: Networks) -> None:

@@ -196,6 +196,7 @@ def test_refusals(place: Path, tmp_path: Path) -> None:
         r"sources that all say what they show, and with no others": (replace(recipe, data=(plain,)), {}),
         r"guests come to a model as it is": (replace(recipe, model=replace(WITH_GUESTS, inner_perception=2.0)), {}),
         r"plain.safetensors: guests come to a model as it is": (replace(recipe, model=replace(WITH_GUESTS, width=64)), {}),
+        "painter = glyph: a painter in colour begins as one of a gray model": (recipe_of(place, painter="glyph"), {}),
         "has no array 'letter'": (replace(recipe, data=(replace(recipe.data[0], shows="letter"),)), {}),
         "no hands are left": (replace(recipe, data=(replace(recipe.data[0], only=("nobody",)),)), {}),
         "no hand draws 28 motifs": (recipe_of(place, queries=24), {}),

@@ -15,7 +15,7 @@ from metagan_cli.images.styling import PLAIN, Styling, anatomy, styled
 from metagan_cli.rng import generator_for
 from metagan_cli.store import places
 from metagan_cli.store.motifs import bank
-from metagan_cli.workflows.nearing import Manner, Nearing
+from metagan_cli.workflows.nearing import LARGEST, STEEPEST, Manner, Nearing
 
 NET = "kinship-gray.safetensors"
 pytestmark = pytest.mark.skipif(places.shipped_file(NET) is None, reason=f"pretrained/{NET} is not there")
@@ -178,10 +178,14 @@ def test_no_letter_is_cut_by_its_frame() -> None:
     leaning = styled((plainly + 1) / 2, replace(PLAIN, slant=0.25, weight=1.0), generator_for(0, "letters"))
     found = Nearing(leaning, [plainly], written=True).search()
     assert found.manner.styling.slant > 0.1
-    for number, name in enumerate(("Q", "W", "M", "g", "j")):
-        logits = found.logits(draw_svg(bank().named(name).drawings[0].body, SIDE), number)
-        inked = (logits.argmax(0) == 1).float()[None, None]
-        assert (inked * rim(inked)).sum() == 0, name
+    furthest = replace(found.manner.styling, slant=STEEPEST, size=LARGEST)
+    for manner in (found.manner, replace(found.manner, styling=furthest)):
+        found.manner = manner
+        for number, name in enumerate(("Q", "W", "M", "g", "j")):
+            logits = found.logits(draw_svg(bank().named(name).drawings[0].body, SIDE), number)
+            inked = (logits.argmax(0) == 1).float()[None, None]
+            assert inked.sum() > SIDE, name
+            assert (inked * rim(inked)).sum() == 0, name
 
 
 def test_logits_are_what_is_drawn() -> None:

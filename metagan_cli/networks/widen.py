@@ -7,6 +7,7 @@ from torch import Tensor
 
 from metagan_cli.networks.bundle import Networks, build_networks
 from metagan_cli.networks.discriminator import FIRST
+from metagan_cli.networks.generator.guests import GuestPainter
 
 # layers that look at images, and layers that paint them
 LOOKING = (
@@ -16,6 +17,7 @@ LOOKING = (
     "generator.paint.weight",
 )
 PAINTING = ("generator.out.weight", "generator.out.bias")
+HAND_SEEN, PAINT_SEEN = "hand.fine.weight", "hand.colour.weight"  # what a painter of guests sees of images, and of a paint
 
 
 def in_colour(gray: Networks, rng: torch.Generator) -> Networks:
@@ -36,6 +38,16 @@ def in_colour(gray: Networks, rng: torch.Generator) -> Networks:
             weights[name] = -weight.repeat(3, *[1] * (weight.ndim - 1))
         else:
             weights[name] = _beginning_with(weight, weights[name])
+    found.load_state_dict(weights)
+    return found
+
+
+def painter_in_colour(gray: GuestPainter, size: int) -> GuestPainter:
+    """A painter that does with black and white pictures of three channels what `gray` does with its one, light on dark."""
+    found, weights = GuestPainter(3, size), gray.state_dict()
+    seen, paint = weights[HAND_SEEN], weights[PAINT_SEEN]
+    weights[HAND_SEEN] = torch.cat([_for_each_channel(seen[:, :4], 4), seen[:, 4:]], 1)  # images, and their ink
+    weights[PAINT_SEEN] = torch.cat([-paint[:, :1].expand(-1, 3) / 3, paint[:, 1:]], 1)  # its colour, and how much there is of it
     found.load_state_dict(weights)
     return found
 

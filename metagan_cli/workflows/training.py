@@ -21,7 +21,8 @@ from metagan_cli.evaluation.domain import fit_domain
 from metagan_cli.learners.base import Learner
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks, build_networks
-from metagan_cli.networks.widen import in_colour
+from metagan_cli.networks.generator.guests import GuestPainter
+from metagan_cli.networks.widen import in_colour, painter_in_colour
 from metagan_cli.ranks import ALONE, Ranks
 from metagan_cli.rng import generator_for
 from metagan_cli.store.features import load_perceptual_net
@@ -163,12 +164,22 @@ def _of_guests(
         model = load_model(find_model(start_from))
         if replace(model.config, guests=True) != recipe.model:  # all of it but its painter stays, and the file says what it is
             raise UsageError(f"--from {start_from}: guests come to a model as it is; give [model] what its recipe says")
+        if recipe.train.painter and model.nets.guests is None:
+            model.nets.guests = _painter(recipe.train.painter, recipe)
         loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net, ranks)
         known = _known(model, recipe)
     else:
         raise UsageError("guests come to a model that is trained already: name one with --from")
     about = f"{len(hands.by_hand)} hands, {len(hands.by_motif)} motifs"
     return Training(loop, episodes, _guest_preview(every, recipe), about, known, step, seconds)
+
+
+def _painter(name: str, recipe: Recipe) -> GuestPainter:
+    """The painter of a gray model, in colour. Raises UsageError."""
+    model = load_model(find_model(name))
+    if model.nets.guests is None or model.config.channels != 1 or recipe.model.channels != 3:
+        raise UsageError(f"painter = {name}: a painter in colour begins as one of a gray model that paints guests")
+    return painter_in_colour(model.nets.guests, recipe.model.image_size)
 
 
 def _guest_preview(every: Hands, recipe: Recipe) -> GuestPreview:
