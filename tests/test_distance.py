@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import gaussian
 
-from metagan_cli.images.distance import REACH, distance_field, enclosed, flooded, line_weight, rim
+from metagan_cli.images.distance import REACH, distance_field, flooded, line_weight, rim
 from metagan_cli.images.shifts import SHIFTS, placed
 
 SIDE = 48
@@ -92,21 +92,6 @@ def test_flooding_goes_along_rows_and_columns_alone() -> None:
     assert torch.equal(flooded(seeds, open_), expected)
     assert 0.1 < expected.mean() < open_.mean() - 0.02  # some is reached, and some is not
     assert torch.equal(flooded(torch.eye(6)[None, None], torch.eye(6)[None, None])[0, 0], torch.eye(6))
-
-
-def test_a_ring_encloses_its_inside_and_an_open_one_does_not() -> None:
-    away = from_middle()
-    ring = covered(1.2 - (away - 14).abs())
-    whole = enclosed(ring)[0, 0]
-    assert whole.shape == (SIDE // 2, SIDE // 2)
-    middles = 2 * from_middle(SIDE // 2)
-    assert whole[middles < 12].all()
-    assert not whole[middles > 18].any()
-    ring[..., SIDE // 2 - 4 : SIDE // 2 + 4, SIDE // 2 :] = 0
-    opened = enclosed(ring)[0, 0]
-    assert not opened[middles < 10].any()
-    assert opened.sum() < whole.sum() / 2
-    assert not enclosed(torch.zeros(1, 1, 8, 8)).any()
 
 
 def test_a_rim_is_the_border() -> None:

@@ -12,11 +12,13 @@ from metagan_cli.config import ModelConfig, VariationRules
 from metagan_cli.images.distance import REACH, distance_field
 from metagan_cli.images.paints import Paints
 from metagan_cli.images.shifts import placed
+from metagan_cli.images.styling import fields_of
 from metagan_cli.learners.build import build_learner
 from metagan_cli.networks.bundle import Networks
-from metagan_cli.networks.generator.guests import HAND, GuestPainter, plan_of, up, warped
+from metagan_cli.networks.generator.guests import FIELDS, HAND, Edges, GuestPainter, plan_of, splines, up, warped
 from metagan_cli.networks.generator.render import Picture, Renderer
 from metagan_cli.networks.hand_net import FEATURES, HandNet
+from metagan_cli.networks.layers import GRID
 from metagan_cli.networks.widen import painter_in_colour
 from metagan_cli.rng import generator_for, seeded
 
@@ -120,14 +122,56 @@ def test_a_hand_is_known_whatever_the_order_of_its_drawings(nets: Networks) -> N
 
 def test_what_a_guest_is_seen_as() -> None:
     ink = coverage()[:3]
-    plan = plan_of(2 * ink - 1)
+    plan, fields = plan_of(2 * ink - 1)
     assert torch.allclose(plan[:, :2], ink.expand(-1, 2, -1, -1), atol=1e-6)
     assert torch.allclose(plan[:, 2:3], distance_field(ink) / REACH, atol=1e-5)
     assert (plan[:, 3:][ink > 0.5] == 1).all()
     assert set(plan[:, 3].unique().tolist()) <= {0.0, 1.0}
-    dark = plan_of(-(2 * ink - 1).expand(-1, 3, -1, -1))
+    assert fields.shape == (3, FIELDS, SIDE, SIDE)
+    assert torch.allclose(fields[:, :3] * REACH, torch.cat(fields_of(ink), 1), atol=1e-4)
+    assert torch.allclose(fields[:, 6:7], 2 * ink - 1, atol=1e-6)
+    dark, _ = plan_of(-(2 * ink - 1).expand(-1, 3, -1, -1))
     assert torch.allclose(dark[:, 0], ink[:, 0], atol=1e-5)
     assert torch.allclose(dark[:, 1], ink[:, 0], atol=1e-5)
+
+
+def test_how_thick_lines_are_is_seen_around_them() -> None:
+    lines = torch.zeros(2, 1, SIDE, SIDE)
+    lines[0, ..., SIDE // 2 - 1 : SIDE // 2 + 1] = lines[1, ..., SIDE // 2 - 3 : SIDE // 2 + 3] = 1
+    _, fields = plan_of(2 * lines - 1)
+    thin, thick = fields[:, -1, SIDE // 2, SIDE // 2 - 2] * REACH
+    assert 0.3 < thin < 1.2  # half the width, of which pixels' middles tell a little less
+    assert 2 < thick < 3.2
+
+
+def test_edges_know_places_by_fields_and_smooth_maps_alone() -> None:
+    """The same distances have the same edges along a line, wherever its pixels lie."""
+    edges = stirred_edges()
+    fields = gaussian("fields", 1, FIELDS, SIDE, 1).expand(-1, -1, -1, SIDE)
+    whole = gaussian("whole", 1, edges.whole.in_features)
+    flat = edges(fields, gaussian("flat", 1, edges.local.in_channels, 1, 1).expand(-1, -1, GRID, GRID), whole)
+    assert torch.allclose(flat, flat[..., :1].expand_as(flat), atol=1e-4)
+    bent = edges(fields, gaussian("bent", 1, edges.local.in_channels, GRID, GRID), whole)
+    step, far = ((bent[..., n:] - bent[..., :-n]).abs().mean() for n in (1, SIDE // 4))
+    assert far > 0.05
+    assert step < 0.5 * far
+
+
+def stirred_edges() -> Edges:
+    """Edges in which everything has an effect."""
+    with seeded(generator_for(0, "edges")):
+        edges = Edges().requires_grad_(False)
+        for layer in (edges.local, edges.whole, edges.out):
+            torch.nn.init.normal_(layer.weight, std=0.1)
+    return edges
+
+
+def test_splines_are_smooth_and_give_back_what_is_even() -> None:
+    spread = splines(SIDE, 8)
+    assert torch.allclose(spread.sum(1), torch.ones(SIDE))
+    assert spread.min() >= 0
+    inner = spread @ torch.arange(8.0)
+    assert torch.allclose(inner.diff()[SIDE // 4 : -SIDE // 4], torch.tensor(8 / SIDE), atol=1e-5)  # and what rises evenly
 
 
 @pytest.mark.parametrize("side", [8, 16, 32])

@@ -1,4 +1,4 @@
-"""Distance from the edge of ink, and what it encloses: the shape of a drawing, whatever its strokes weigh."""
+"""Distance from the edge of ink, how thick its lines are, and what is reached from where: the shape of a drawing."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,6 @@ from metagan_cli.devices import as_float32
 REACH = 5  # pixels, beyond which a distance is not told
 FAINT = 0.05  # coverage of a pixel that is too little to lie on an edge
 THINNER = 0.4  # share of the middles of lines that are thinner than what is taken for their weight
-ENCLOSING = 0.3  # coverage from which a pixel of a coarse map is a wall
-COARSE = 2  # pixels a side of one of that map
 
 
 def distance_field(coverage: Tensor) -> Tensor:
@@ -43,12 +41,6 @@ def line_weight(field: Tensor, within: Tensor | None = None, thinner: float = TH
     middle = middle if within is None else middle & within
     pairs = zip(half, middle, strict=True)
     return torch.stack([own[there].quantile(thinner) if there.any() else field.new_zeros(()) for own, there in pairs])
-
-
-def enclosed(coverage: Tensor) -> Tensor:
-    """What ink [N, 1, S, S] in [0, 1] covers or encloses, of 0 and 1 on a map of half the side: [N, 1, S / 2, S / 2]."""
-    open_ = (F.max_pool2d(as_float32(coverage), COARSE) < ENCLOSING).float()
-    return 1 - flooded(rim(open_), open_)
 
 
 def flooded(seeds: Tensor, open_: Tensor) -> Tensor:

@@ -165,7 +165,7 @@ def _in_cells(images: Tensor, cells: int) -> Tensor:
 def blurred(x: Tensor, deviation: float) -> Tensor:
     """Maps [N, 1, S, S] under a Gaussian."""
     reach = int(3 * deviation + 0.5)
-    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    axis = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
     kernel = torch.exp(-0.5 * (axis / deviation).square())
     kernel = kernel / kernel.sum()
     x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))

@@ -1,5 +1,6 @@
 """The generator's other way of starting: from a guest, a motif drawn by another hand, which is painted in the folder's."""
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -8,19 +9,20 @@ from torch import Tensor, nn
 
 from metagan_cli.devices import as_float32
 from metagan_cli.images.distance import REACH as TOLD
-from metagan_cli.images.distance import distance_field, enclosed
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import EDGE, Paints, mixed, paints_of, shares_of
+from metagan_cli.images.styling import blurred, fields_of
 from metagan_cli.networks.generator.modulation import Modulated
 from metagan_cli.networks.layers import GRID, Attention, Residual, activate, conv, start_small
 
 FINE, WIDTH, TOKENS = 32, 96, 112  # channels at 1/2, 1/4 and 1/8 of the side
-STYLE, HEAD, PAINT = 160, 24, 48  # and of w, the head and a paint
+STYLE, HEAD, PAINT, INNER = 160, 24, 48, 32  # and of w, of what paints are chosen by, of a paint, and between
 HAND = TOKENS  # values of a hand's code
 CELLS = 8  # a side of the map of tokens
-FLOW_CELLS = 4  # a side of the predicted flow: few, so that straight lines stay straight
-FLOW = 0.3  # what counts of a predicted flow and affine map, in half sides
-PLAN = 4  # channels that a guest is seen in
+FLOW = 0.3  # what counts of a predicted affine map, in half sides
+PLAN, FIELDS = 4, 8  # channels that a guest is seen in, and those by which its edges are told
+ROUND, BROAD = 1.3, 2.0  # deviations in pixels of blurs: of corners that are round, and of how thick lines are
+THICK = 2 * TOLD + 1  # a side of the square in which the thickest place says how thick a line is
 
 
 class Hand(NamedTuple):
@@ -71,9 +73,10 @@ class HandEncoder(nn.Module):
 class GuestPainter(nn.Module):
     """Guests and what is known of a hand to images by that hand.
 
-    A guest is seen as a shape: its ink, the distance from the ink's edge, and what that encloses. It is moved by a smooth
-    predicted flow, and painted anew with the folder's own paints: flat colours stay flat, and edges run where the paints' logits
-    cross, which can be found at any size. At first they are the guest's own edges.
+    A guest is seen as a shape: distances from the edges of its ink, of all that encloses, and of the details within. It is moved
+    by a predicted affine map, and painted anew with the folder's own paints, chosen pixel by pixel by these distances alone, in
+    a way that depends on hand and guest and changes but smoothly from place to place: flat colours stay flat, straight
+    edges straight, and edges run where the paints' logits cross, which can be found at any size. At first they are the guest's.
     """
 
     def __init__(self, channels: int, size: int) -> None:
@@ -87,24 +90,19 @@ class GuestPainter(nn.Module):
         self.place = nn.Parameter(torch.empty(CELLS**2, TOKENS).normal_(std=0.02))
         self.gather, self.look = Attention(TOKENS), Attention(TOKENS)
         self.first, self.second = Modulated(TOKENS, TOKENS, STYLE), Modulated(TOKENS, TOKENS, STYLE)
-        self.flow, self.affine = conv(TOKENS, 2), nn.Linear(STYLE + TOKENS, 6)
+        self.affine = nn.Linear(STYLE + TOKENS, 6)
         self.narrow = conv(TOKENS, WIDTH, 1)
         self.third, self.fourth = Modulated(WIDTH, WIDTH, STYLE), Modulated(WIDTH, WIDTH, STYLE)
         self.ask, self.tell = conv(WIDTH, TOKENS, 1), conv(TOKENS, WIDTH, 1)
-        self.open = conv(WIDTH, 48, 1)
-        self.beside = conv(FINE, 48, 1)
-        self.fifth = Modulated(48, 48, STYLE)
-        self.head, self.again = conv(48 + PLAN, HEAD), conv(HEAD, HEAD)
-        self.gain = nn.Linear(STYLE, 2 * HEAD)
-        self.out = conv(HEAD, HEAD)
+        self.edges = Edges()
         self.key = nn.Linear(PAINT, HEAD + 1)
-        for layer in (self.flow, self.affine, self.key, self.gain):
+        for layer in (self.affine, self.key):
             start_small(layer, 0.01)
 
     def forward(self, guests: Tensor, hand: Hand) -> tuple[Tensor, Tensor]:
         """Guests [B, N, C, S, S] in [-1, 1] as this hand draws them, and their paints' logits [B, N, P, S, S]."""
         tasks, count, _, side, _ = guests.shape
-        plan = plan_of(guests.flatten(0, 1))
+        plan, fields = plan_of(guests.flatten(0, 1))
         style = self.map(hand.code).repeat_interleave(count, 0)
         x = F.pixel_unshuffle(plan, 2).contiguous(memory_format=torch.channels_last)
         fine = activate(self.fine(x))
@@ -113,21 +111,19 @@ class GuestPainter(nn.Module):
         queries = (low.flatten(2).transpose(1, 2) + self.place).reshape(tasks, count * CELLS**2, -1)
         low = _laid_out(self.gather(queries, hand.tokens), tasks * count, CELLS)
         low = self._styled(self.second, self._styled(self.first, low, style), style)
-        grid = self._grid(low, style, side)
-        moved = warped(plan, grid)
+        whole = torch.cat([style, low.mean((2, 3))], 1)
+        theta = torch.eye(2, 3, device=low.device) + FLOW * as_float32(self.affine(whole)).view(-1, 2, 3)
+        grid = F.affine_grid(theta, [len(low), 1, side, side], align_corners=False)
         x = up(self.narrow(low)) + warped(wide, grid)
         x = self._styled(self.third, x, style)
         queries = self.ask(x).flatten(2).transpose(1, 2).reshape(tasks, count * GRID**2, -1)
         x = x + self.tell(_laid_out(self.look(queries, hand.tokens), tasks * count, GRID))
         x = self._styled(self.fourth, x, style)
-        x = self._styled(self.fifth, up(self.open(x), side // 2) + self.beside(warped(fine, grid)), style)
-        x = activate(self.head(torch.cat([up(x, side), moved.to(x.dtype)], 1).contiguous(memory_format=torch.channels_last)))
-        scale, shift = self.gain(style)[:, :, None, None].chunk(2, 1)
-        x = self.out(activate(self.again(x) * (1 + scale) + shift))
-        keys = as_float32(self.key(hand.uses))
-        logits = torch.einsum("bnchw,bpc->bnphw", as_float32(x).unflatten(0, (tasks, count)), keys[..., :-1])
-        logits = logits + keys[..., -1][:, None, :, None, None]
-        edge = EDGE * TOLD * moved[:, 2:3].unflatten(0, (tasks, count))
+        moved, keys = warped(fields, grid), as_float32(self.key(hand.uses))
+        with torch.autocast(guests.device.type, enabled=False):
+            chosen = self.edges(moved, as_float32(x), as_float32(whole)).unflatten(0, (tasks, count))
+            logits = torch.einsum("bnchw,bpc->bnphw", chosen, keys[..., :-1]) + keys[..., -1][:, None, :, None, None]
+        edge = EDGE * TOLD * moved[:, :1].unflatten(0, (tasks, count))
         logits = logits + torch.cat([torch.zeros_like(edge), edge.expand(-1, -1, logits.shape[2] - 1, -1, -1)], 2)
         logits = logits.masked_fill(~hand.paints.there[:, None, :, None, None], -1e4)
         return mixed(logits, hand.paints), logits
@@ -136,20 +132,52 @@ class GuestPainter(nn.Module):
         none = x.new_zeros(1)
         return torch.as_tensor(block(x, style, (none, none), none))
 
-    def _grid(self, low: Tensor, style: Tensor, side: int) -> Tensor:
-        flow = F.adaptive_avg_pool2d(as_float32(self.flow(activate(low))), FLOW_CELLS)
-        flow = F.interpolate(flow, size=(side, side), mode="bicubic", align_corners=True)
-        affine = as_float32(self.affine(torch.cat([style, low.mean((2, 3))], 1))).view(-1, 2, 3)
-        theta = torch.eye(2, 3, device=low.device) + FLOW * affine
-        return F.affine_grid(theta, [len(low), 1, side, side], align_corners=False) + FLOW * flow.permute(0, 2, 3, 1)
+
+class Edges(nn.Module):
+    """What paints are chosen by: layers of single pixels over fields, moved and scaled by splines of a coarse map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.again, self.out = conv(FIELDS, INNER, 1), conv(INNER, INNER, 1), conv(INNER, HEAD, 1)
+        self.local, self.whole = conv(WIDTH, 2 * INNER, 1), nn.Linear(STYLE + TOKENS, 4 * INNER)
+        for layer in (self.local, self.whole, self.out):
+            start_small(layer, 0.01)
+
+    def forward(self, fields: Tensor, coarse: Tensor, whole: Tensor) -> Tensor:
+        """[N, HEAD, S, S] of fields [N, FIELDS, S, S], a coarse map [N, WIDTH, s, s] and what holds for all of it [N, E]."""
+        spread = splines(fields.shape[-1], GRID).to(coarse.device)
+        first, second = (spread @ self.local(coarse) @ spread.T).chunk(2, 1)
+        gain, shift, gain_again, shift_again = self.whole(whole)[:, :, None, None].chunk(4, 1)
+        x = activate(self.read(fields) * (1 + gain) + shift + first)
+        return torch.as_tensor(self.out(activate(self.again(x) * (1 + gain_again) + shift_again + second)))
 
 
-def plan_of(guests: Tensor) -> Tensor:
-    """Ink, tone, distance from the ink's edge and what it encloses, [N, 4, S, S], of guests [N, C, S, S]."""
+@cache
+def splines(size: int, cells: int) -> Tensor:
+    """How much of each of so many cells' values is at each pixel of a line, by uniform cubic B-splines: [size, cells]."""
+    place = (torch.arange(size) + 0.5) * cells / size - 0.5
+    away = (place[:, None] - torch.arange(-2, cells + 2)).abs()
+    near, far = 2 / 3 - away.square() + away**3 / 2, (2 - away).clamp(min=0) ** 3 / 6
+    weights = torch.where(away < 1, near, far)
+    weights[:, 2] += weights[:, :2].sum(1)  # beyond its ends a line goes on as it ends
+    weights[:, -3] += weights[:, -2:].sum(1)
+    return weights[:, 2:-2]
+
+
+def plan_of(guests: Tensor) -> tuple[Tensor, Tensor]:
+    """What guests [N, C, S, S] are seen as, and the fields by which their edges are told.
+
+    Ink, tone, distance from the ink's edge and what it encloses: [N, 4, S, S]. Distances from the edges of ink, of all that it
+    encloses, and of details, the same with round corners, tone, and half the width of lines nearby: [N, 8, S, S].
+    """
     ink = (ink_of(guests) + 1) / 2
     tone = ink if guests.shape[1] == 1 else (1 - guests.mean(1, keepdim=True)) / 2
-    inside = F.interpolate(enclosed(ink), scale_factor=2, mode="nearest")
-    return torch.cat([ink, tone, distance_field(ink) / TOLD, inside], 1)
+    fields = fields_of(ink)
+    sharp = torch.cat(fields, 1) / TOLD
+    soft = torch.cat([blurred(field, ROUND) for field in fields], 1) / TOLD
+    thick = blurred(F.max_pool2d(fields.ink.clamp(min=0), THICK, 1, TOLD), BROAD) / TOLD
+    plan = torch.cat([ink, tone, sharp[:, :1], (fields.whole > 0).to(ink.dtype)], 1)
+    return plan, torch.cat([sharp, soft, 2 * tone - 1, thick], 1)
 
 
 def warped(x: Tensor, grid: Tensor) -> Tensor:
@@ -160,10 +188,9 @@ def warped(x: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(x, grid.to(x.dtype), padding_mode="border", align_corners=False)
 
 
-def up(x: Tensor, side: int | None = None) -> Tensor:
-    """Features at twice their side, or a given one."""
-    side = side or 2 * x.shape[-1]
-    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+def up(x: Tensor) -> Tensor:
+    """Features at twice their side."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _laid_out(tokens: Tensor, count: int, cells: int) -> Tensor:
