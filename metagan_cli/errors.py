@@ -52,3 +52,8 @@ class DeviceError(MetaganError):
     """A device or an amount of memory that is not there."""
 
     code = ExitCode.DEVICE
+
+
+def reason(error: Exception) -> str:
+    """What a library's error says, in one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

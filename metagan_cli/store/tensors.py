@@ -15,7 +15,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from metagan_cli import __version__
-from metagan_cli.errors import CheckpointError
+from metagan_cli.errors import CheckpointError, reason
 from metagan_cli.store.files import write_bytes
 
 FORMAT = 1
@@ -62,7 +62,7 @@ def read_tensors(path: Path, kinds: tuple[str, ...]) -> TensorFile:
     try:
         tensors = load(data)
     except Exception as error:  # whatever the parser trips over in a damaged file
-        raise CheckpointError(f"{path}: damaged ({_one_line(error)})") from error
+        raise CheckpointError(f"{path}: damaged ({reason(error)})") from error
     found = _hash(data)
     if found != metadata.get("hash"):
         raise CheckpointError(
@@ -182,10 +182,6 @@ def _migrated(metadata: dict[str, Any]) -> dict[str, Any]:
 def _hash(data: bytes) -> str:
     (length,) = struct.unpack("<Q", data[:8])
     return hashlib.blake2b(memoryview(data)[8 + length :], digest_size=16).hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -86,6 +86,19 @@ class Training:
     seconds: float = 0.0  # spent before
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a run begins from, and where it computes."""
+
+    recipe: Recipe
+    device: torch.device
+    precision: torch.dtype
+    state: TensorFile | None
+    start_from: str | None
+    say: Say
+    ranks: Ranks
+
+
 def prepare(
     recipe: Recipe, device: torch.device, state: TensorFile | None, start_from: str | None, say: Say, ranks: Ranks = ALONE
 ) -> Training:
@@ -102,36 +115,29 @@ def prepare(
     if len(paints) > 1 or paints != {recipe.model.guests}:
         raise UsageError("guests = true in [model] goes with sources that all say what they show, and with no others")
     make = _of_guests if recipe.model.guests else _of_tasks
-    training = make(recipe, device, precision, state, start_from, say, ranks)
+    training = make(Wanted(recipe, device, precision, state, start_from, say, ranks))
     if ranks.count > 1:  # machines of another kind draw and load weights that may differ in their last bits
         training.loop.load(*ranks.of_first((training.loop.tensors(), training.loop.figures())))
     return training
 
 
-def _of_tasks(
-    recipe: Recipe,
-    device: torch.device,
-    precision: torch.dtype,
-    state: TensorFile | None,
-    start_from: str | None,
-    say: Say,
-    ranks: Ranks,
-) -> Training:
+def _of_tasks(wanted: Wanted) -> Training:
+    recipe, state = wanted.recipe, wanted.state
     fewest = min(recipe.train.shots) + recipe.train.queries
-    splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, say) for d in recipe.data]
+    splits = [open_source(d, recipe.model.image_size, recipe.model.channels, fewest, wanted.say) for d in recipe.data]
     episodes = Episodes([split.train for split in splits], [source.weight for source in recipe.data], recipe.train)
     listens = recipe.train.perception or recipe.model.inner_perception
     perceptual_net = load_perceptual_net(find_features("perceiver", recipe.model.channels))[0] if listens else None
-    loop, step, seconds = OuterLoop(recipe, device, precision, perceptual_net, ranks), 0, 0.0
+    loop, step, seconds = OuterLoop(recipe, wanted.device, wanted.precision, perceptual_net, wanted.ranks), 0, 0.0
     if state is not None:
         loop.load(state.tensors, state.metadata)
         step, seconds = int(state.metadata["step"]), float(state.metadata["seconds"])
-    elif start_from is not None:
-        model = load_model(find_model(start_from))
+    elif wanted.start_from is not None:
+        model = load_model(find_model(wanted.start_from))
         wider = model.config.channels < recipe.model.channels
         nets = in_colour(model.nets, generator_for(recipe.train.seed, "colour")) if wider else model.nets
         if not same_networks(nets.config, recipe.model):
-            raise UsageError(f"--from {start_from}: has another architecture than this run")
+            raise UsageError(f"--from {wanted.start_from}: has another architecture than this run")
         loop.begin_from(nets, model.learner)
     preview = Preview(_preview_tasks([split.held_out for split in splits], recipe.train.seed), recipe)
     known = {
@@ -142,31 +148,25 @@ def _of_tasks(
     return Training(loop, episodes, preview, _describe([split.train for split in splits]), known, step, seconds)
 
 
-def _of_guests(
-    recipe: Recipe,
-    device: torch.device,
-    precision: torch.dtype,
-    state: TensorFile | None,
-    start_from: str | None,
-    say: Say,
-    ranks: Ranks,
-) -> Training:
+def _of_guests(wanted: Wanted) -> Training:
+    recipe, state = wanted.recipe, wanted.state
+    machine = wanted.device, wanted.precision
     every = open_hands(recipe.data, recipe.model.image_size, recipe.model.channels)
     hands = for_training(every)
     net = load_kinship(find_features("kinship", recipe.model.channels)).net
     episodes, step, seconds = GuestEpisodes(hands, recipe.train), 0, 0.0
     if state is not None:
         nets, learner = build_networks(recipe.model), build_learner(recipe.model)
-        loop = GuestLoop(recipe, device, precision, nets, learner, net, ranks)
+        loop = GuestLoop(recipe, *machine, nets, learner, net, wanted.ranks)
         loop.load(state.tensors, state.metadata)
         known, step, seconds = state.metadata["known"], int(state.metadata["step"]), float(state.metadata["seconds"])
-    elif start_from is not None:
-        model = load_model(find_model(start_from))
+    elif wanted.start_from is not None:
+        model = load_model(find_model(wanted.start_from))
         if replace(model.config, guests=True) != recipe.model:  # all of it but its painter stays, and the file says what it is
-            raise UsageError(f"--from {start_from}: guests come to a model as it is; give [model] what its recipe says")
+            raise UsageError(f"--from {wanted.start_from}: guests come to a model as it is; give [model] what its recipe says")
         if recipe.train.painter and model.nets.guests is None:
             model.nets.guests = _painter(recipe.train.painter, recipe)
-        loop = GuestLoop(recipe, device, precision, model.nets, model.learner, net, ranks)
+        loop = GuestLoop(recipe, *machine, model.nets, model.learner, net, wanted.ranks)
         known = _known(model, recipe)
     else:
         raise UsageError("guests come to a model that is trained already: name one with --from")

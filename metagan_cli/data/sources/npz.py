@@ -8,7 +8,7 @@ import numpy as np
 
 from metagan_cli.config import DataConfig
 from metagan_cli.data.sources.tasks import Split, group_tasks, prepare
-from metagan_cli.errors import InputError
+from metagan_cli.errors import InputError, reason
 
 
 def npz_tasks(path: Path, config: DataConfig, size: int, channels: int) -> Split:
@@ -26,7 +26,7 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as packed:
             members = {key: packed[key] for key in packed.files}
     except Exception as error:  # whatever the parser trips over in a damaged file
-        raise InputError(f"{path}: not a readable .npz of task images ({_reason(error)})") from error
+        raise InputError(f"{path}: not a readable .npz of task images ({reason(error)})") from error
     arrays: dict[str, Any] = {key: member for key, member in members.items() if isinstance(member, np.ndarray)}
     missing = [key for key in ("images", "labels", "names", *keys) if key not in arrays]
     if missing:
@@ -58,7 +58,3 @@ def _title(arrays: Mapping[str, Any], key: str) -> str | None:
 def _number(numbers: Any, names: Any) -> bool:
     """Whether these are numbers of names, and those a list."""
     return names.ndim == 1 and numbers.dtype.kind in "iu" and numbers.min() >= 0 and numbers.max() < len(names)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

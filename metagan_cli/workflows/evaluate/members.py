@@ -79,7 +79,7 @@ def evaluate_members(
 
 
 def in_hand(model: BaseModel, steps: int) -> Draw:
-    """What a model makes of guests, each brought near by program, and painted where that brings it nearer."""
+    """What a model makes of guests, each brought near by program, and all of a hand's painted where that brings them nearer."""
     device = next(model.nets.parameters()).device
 
     @torch.no_grad()
@@ -91,8 +91,8 @@ def in_hand(model: BaseModel, steps: int) -> Draw:
             return images
         state = model.learner.begin(model.nets, task.support[None].to(device))
         state = refine_hand(model.nets, state, plain_drawings(model.config).to(device), steps)
-        painted, _ = model.nets.paint_guests(images[None].to(device), state, model.nets.hand_in(state))
-        pairs = zip(near, painted[0].float().clamp(-1, 1).cpu(), images, strict=True)
-        return torch.stack([one if search.likeness_of(one[None]) > search.likeness else plain for search, one, plain in pairs])
+        whole, _ = model.nets.paint_guests(images[None].to(device), state, model.nets.hand_in(state))
+        painted = whole[0].float().clamp(-1, 1).cpu()
+        return max(images, painted, key=near[0].likeness_of)
 
     return draw
