@@ -222,7 +222,7 @@ def test_the_painter_learns(place: Path) -> None:
     loop = GuestLoop(recipe, CPU, torch.float32, nets, build_learner(WITH_GUESTS), hand_net())
     hands = for_training(open_hands(recipe.data, SIDE, 1))
     episode = GuestEpisodes(hands, recipe.train).draw(0)
-    apart = [loop.step(number, *episode.images).energy or 0.0 for number in range(14)]
+    apart = [loop.step(number, *episode.images).energy or 0.0 for number in range(30)]
     assert sum(apart[-3:]) / 3 < 0.85 * apart[0]
     averaged, _ = loop.averaged()
     assert averaged.guests is not None
