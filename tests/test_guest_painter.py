@@ -149,9 +149,9 @@ def test_edges_know_places_by_fields_and_smooth_maps_alone() -> None:
     edges = stirred_edges()
     fields = gaussian("fields", 1, FIELDS, SIDE, 1).expand(-1, -1, -1, SIDE)
     whole = gaussian("whole", 1, edges.whole.in_features)
-    flat = edges(fields, gaussian("flat", 1, edges.local.in_channels, 1, 1).expand(-1, -1, GRID, GRID), whole)
+    flat = edges(fields, gaussian("flat", 1, edges.local.out_channels, 1, 1).expand(-1, -1, GRID, GRID), whole)
     assert torch.allclose(flat, flat[..., :1].expand_as(flat), atol=1e-4)
-    bent = edges(fields, gaussian("bent", 1, edges.local.in_channels, GRID, GRID), whole)
+    bent = edges(fields, gaussian("bent", 1, edges.local.out_channels, GRID, GRID), whole)
     step, far = ((bent[..., n:] - bent[..., :-n]).abs().mean() for n in (1, SIDE // 4))
     assert far > 0.05
     assert step < 0.5 * far

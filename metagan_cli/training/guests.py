@@ -28,7 +28,7 @@ BESIDE = 2  # support images that the critic sees beside a guest and what became
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
 MOTIFS = 0.5  # weight of how far what images show is from what truths do
-DECISION, DECIDED = 0.3, 0.5  # weight of how far pixels are from being of one paint, and share of the steps until it is whole
+DECIDED = 0.5  # share of the steps until how far pixels are from being of one paint has its whole weight
 BY_HAND = Yardstick(lambda hands: [hands], straight=1.0, kernel=0.0, reach=1.0, square=0.5)  # of what a net tells hands by
 
 
@@ -78,12 +78,13 @@ class GuestLoop(Resumable):
         )
         rng, critic_loss, scores = generator_for(train.seed, "guest step", number), None, None
         with compute(self.device, self.dtype):
-            images, logits = self.painter(guests, self.painter.hand(support))
+            images, logits, uneven = self.painter.paint(guests, self.painter.hand(support))
             if train.critic and number >= train.head_start:
                 pair = torch.stack([torch.randperm(support.shape[1], generator=rng)[:BESIDE] for _ in range(self.part.tasks)])
                 beside = support[torch.arange(len(support))[:, None], self.part.of(pair) % support.shape[1]]
                 critic_loss, scores = self._critic_step(images.detach(), truths, guests, beside, rng)
-            near, total = self._apart(images, logits, truths, DECISION * min(1.0, number / (DECIDED * train.steps)))
+            near, total = self._apart(images, logits, truths, train.decision * min(1.0, number / (DECIDED * train.steps)))
+            total = total + train.even * uneven
             if scores is not None:
                 self.critic.requires_grad_(False)
                 fooled = F.softplus(scores - self._scores(images, guests, beside)).mean()

@@ -34,6 +34,14 @@ class Hand(NamedTuple):
     uses: Tensor  # [B, P, E]: what each paint is used for
 
 
+class Painted(NamedTuple):
+    """What became of guests."""
+
+    images: Tensor  # [B, N, C, S, S]
+    logits: Tensor  # of their paints, [B, N, P, S, S]
+    uneven: Tensor  # how much the way in which paints are chosen changes from place to place, a single value
+
+
 class HandEncoder(nn.Module):
     """How a few images are drawn."""
 
@@ -101,6 +109,11 @@ class GuestPainter(nn.Module):
 
     def forward(self, guests: Tensor, hand: Hand) -> tuple[Tensor, Tensor]:
         """Guests [B, N, C, S, S] in [-1, 1] as this hand draws them, and their paints' logits [B, N, P, S, S]."""
+        images, logits, _ = self.paint(guests, hand)
+        return images, logits
+
+    def paint(self, guests: Tensor, hand: Hand) -> Painted:
+        """The same, with what training watches."""
         tasks, count, _, side, _ = guests.shape
         plan, fields = plan_of(guests.flatten(0, 1))
         style = self.map(hand.code).repeat_interleave(count, 0)
@@ -121,12 +134,13 @@ class GuestPainter(nn.Module):
         x = self._styled(self.fourth, x, style)
         moved, keys = warped(fields, grid), as_float32(self.key(hand.uses))
         with torch.autocast(guests.device.type, enabled=False):
-            chosen = self.edges(moved, as_float32(x), as_float32(whole)).unflatten(0, (tasks, count))
+            local = self.edges.local(as_float32(x))
+            chosen = self.edges(moved, local, as_float32(whole)).unflatten(0, (tasks, count))
             logits = torch.einsum("bnchw,bpc->bnphw", chosen, keys[..., :-1]) + keys[..., -1][:, None, :, None, None]
         edge = EDGE * TOLD * moved[:, :1].unflatten(0, (tasks, count))
         logits = logits + torch.cat([torch.zeros_like(edge), edge.expand(-1, -1, logits.shape[2] - 1, -1, -1)], 2)
         logits = logits.masked_fill(~hand.paints.there[:, None, :, None, None], -1e4)
-        return mixed(logits, hand.paints), logits
+        return Painted(mixed(logits, hand.paints), logits, local.diff(dim=2).abs().mean() + local.diff(dim=3).abs().mean())
 
     def _styled(self, block: Modulated, x: Tensor, style: Tensor) -> Tensor:
         none = x.new_zeros(1)
@@ -143,10 +157,10 @@ class Edges(nn.Module):
         for layer in (self.local, self.whole, self.out):
             start_small(layer, 0.01)
 
-    def forward(self, fields: Tensor, coarse: Tensor, whole: Tensor) -> Tensor:
-        """[N, HEAD, S, S] of fields [N, FIELDS, S, S], a coarse map [N, WIDTH, s, s] and what holds for all of it [N, E]."""
-        spread = splines(fields.shape[-1], GRID).to(coarse.device)
-        first, second = (spread @ self.local(coarse) @ spread.T).chunk(2, 1)
+    def forward(self, fields: Tensor, local: Tensor, whole: Tensor) -> Tensor:
+        """[N, HEAD, S, S] of fields [N, FIELDS, S, S], what `local` says of a coarse map, and what holds for all of it [N, E]."""
+        spread = splines(fields.shape[-1], GRID).to(local.device)
+        first, second = (spread @ local @ spread.T).chunk(2, 1)
         gain, shift, gain_again, shift_again = self.whole(whole)[:, :, None, None].chunk(4, 1)
         x = activate(self.read(fields) * (1 + gain) + shift + first)
         return torch.as_tensor(self.out(activate(self.again(x) * (1 + gain_again) + shift_again + second)))
