@@ -24,7 +24,7 @@ from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler
 from metagan_cli.store.motifs import bank
 from metagan_cli.workflows import kinship
 from metagan_cli.workflows.guests import Guests, akin, guests_for, members_of
-from metagan_cli.workflows.nearing import Nearing
+from metagan_cli.workflows.nearing import SLACK, Nearing
 from metagan_cli.workflows.painting import Painting
 from metagan_cli.workflows.ready import Ready, load_ready
 from metagan_cli.workflows.repeat import Kept, like, requested
@@ -142,11 +142,12 @@ def test_members_show_what_the_folder_does_not(paints: bool, ready: Ready) -> No
 
 
 @pytest.mark.parametrize("painter_is_nearer", [True, False])
-def test_the_painter_takes_over_where_it_brings_guests_nearer(
+def test_the_painter_takes_over_where_it_does_not_lead_away(
     painter_is_nearer: bool, ready: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guests = guests_for(ready, "home,camera,heart")
-    monkeypatch.setattr(guests.near, "likeness_of", lambda seen: guests.near.likeness + (0.01 if painter_is_nearer else -0.01))
+    drawn, worth = guests.near.draw(guests.near.manner), -SLACK + (0.01 if painter_is_nearer else -0.01)
+    monkeypatch.setattr(guests.near, "likeness_of", lambda seen: 0.0 if torch.equal(seen, drawn) else worth)
     assert guests.painted == painter_is_nearer
     near = torch.stack([guests(seed).image for seed in range(3)])
     assert torch.equal(images(ready, guests, range(3)), near) != painter_is_nearer

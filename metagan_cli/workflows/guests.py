@@ -61,14 +61,14 @@ class Guests:
 
     @cached_property
     def painted(self) -> bool:
-        """Whether the painter, where the model has one, takes them over: where it brings them nearer still."""
+        """Whether the painter, where the model has one, takes them over: where it does not lead away from the folder's hand."""
         nets, state = self.ready.base.nets, self.ready.state
         if nets.guests is None:
             return False
-        near = self.near.draw(self.near.manner)[None].to(state.hand.device)
+        drawn = self.near.draw(self.near.manner)
         with torch.no_grad():
-            images, _ = nets.paint_guests(near, state, nets.hand_in(state))
-        return self.near.likeness_of(images[0].float().cpu()) > self.near.likeness
+            images, _ = nets.paint_guests(drawn[None].to(state.hand.device), state, nets.hand_in(state))
+        return self.near.are_nearer(images[0].float().cpu(), drawn)
 
 
 def guests_for(ready: Ready, wanted: str) -> Guests:

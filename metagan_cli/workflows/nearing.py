@@ -23,6 +23,7 @@ THINNEST, THICKEST, HALVINGS = -2.0, 4.0, 7  # pixels between which the weight o
 TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
 SMALLER = tuple(1 - 0.05 * step for step in range(1, 11))  # times as large, that written motifs become that a frame would cut
 SMALLEST, LARGEST = 0.7, 1.35  # times as large that what is written becomes
+SLACK = 0.1  # of likeness, by which what was found is better than it is: it is the best of many by this very figure
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
 WEIGHED = 0.2  # of likeness, that lines e times as thick or dark are worth
 HOLLOW = ("outline", "duotone")  # forms that have lines of their own
@@ -186,6 +187,10 @@ class Nearing:
     def likeness_of(self, images: Tensor) -> float:
         """How much images [N, C, S, S] look as if the folder's hand had drawn them: at most 1."""
         return float(self._direction(images) @ self.wanted - WEIGHED * (_body(images) - self.body).abs().sum())
+
+    def are_nearer(self, images: Tensor, drawn: Tensor) -> bool:
+        """Whether images [N, C, S, S] are nearer to the folder's hand than the same motifs are as this search would draw them."""
+        return self.likeness_of(images) > self.likeness_of(drawn) - SLACK
 
     def _direction(self, images: Tensor) -> Tensor:
         """What tells the hand of images [N, C, S, S], as a unit vector; of colours, how far each channel is from the ground's."""

@@ -79,7 +79,7 @@ def evaluate_members(
 
 
 def in_hand(model: BaseModel, steps: int) -> Draw:
-    """What a model makes of guests, each brought near by program, and all of a hand's painted where that brings them nearer."""
+    """What a model makes of guests, each brought near by program, and all of a hand's painted unless that leads away from it."""
     device = next(model.nets.parameters()).device
 
     @torch.no_grad()
@@ -93,6 +93,6 @@ def in_hand(model: BaseModel, steps: int) -> Draw:
         state = refine_hand(model.nets, state, plain_drawings(model.config).to(device), steps)
         whole, _ = model.nets.paint_guests(images[None].to(device), state, model.nets.hand_in(state))
         painted = whole[0].float().clamp(-1, 1).cpu()
-        return max(images, painted, key=near[0].likeness_of)
+        return painted if near[0].are_nearer(painted, images) else images
 
     return draw
