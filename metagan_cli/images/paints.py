@@ -14,7 +14,8 @@ BINS = {1: 32, 3: 10}  # of a histogram, for each channel
 EVEN = 0.15  # how much a channel differs within an even neighbourhood
 LOOSE = 0.05  # weight of a pixel that lies in none
 LEAST = 0.004  # share of all pixels, so weighed, that makes a paint
-APART = 0.35  # how far paints lie apart, in [-1, 1]
+APART = {1: 0.2, 3: 0.35}  # how far paints lie apart, in [-1, 1], by channels
+PALE = 0.8  # of gray ink, below which it is as pale as its images' darkest places
 
 
 class Paints(NamedTuple):
@@ -35,10 +36,11 @@ def paints_of(support: Tensor) -> Paints:
     ground = border(images).unflatten(0, (tasks, -1)).transpose(1, 2).flatten(2).median(2).values
     if channels == 1:
         ground = torch.full_like(ground, -1.0)
-        fixed = [ground, torch.ones_like(ground)]
+        darkest = images.amax((1, 2, 3)).unflatten(0, (tasks, -1)).median(1, keepdim=True).values
+        fixed = [ground, torch.where(darkest < PALE, darkest, 1.0)]
     else:
         fixed = [ground]
-    bins = BINS[channels]
+    bins, apart = BINS[channels], APART[channels]
     place = ((pixels + 1) / 2 * bins).long().clamp(0, bins - 1)
     cell = place[..., 0]
     for channel in range(1, channels):
@@ -52,16 +54,16 @@ def paints_of(support: Tensor) -> Paints:
     all_weight = weight.sum(1, keepdim=True)
     colours, there = list(fixed), [torch.ones(tasks, dtype=torch.bool, device=pixels.device) for _ in fixed]
     for found in fixed:
-        near = near * ((mean - found[:, None]).abs().amax(2) > APART)
+        near = near * ((mean - found[:, None]).abs().amax(2) > apart)
     row = torch.arange(tasks, device=pixels.device)
     while len(colours) < PAINTS[channels]:
         best = near.argmax(1)
         there.append(near[row, best] > LEAST * all_weight[:, 0])
         middle = mean[row, best]
-        close = ((mean - middle[:, None]).abs().amax(2) < APART / 2) * total
+        close = ((mean - middle[:, None]).abs().amax(2) < apart / 2) * total
         colour = (close[..., None] * mean).sum(1) / close.sum(1, keepdim=True).clamp(min=1e-9)
         colours.append(colour)
-        near = near * ((mean - colour[:, None]).abs().amax(2) > APART)
+        near = near * ((mean - colour[:, None]).abs().amax(2) > apart)
     return Paints(torch.stack(colours, 1), torch.stack(there, 1))
 
 
@@ -75,6 +77,12 @@ def shares_of(images: Tensor, paints: Paints, sharpness: float = 12.0) -> Tensor
 def mixed(logits: Tensor, paints: Paints) -> Tensor:
     """Images [B, N, C, S, S] of paints by their logits [B, N, P, S, S]."""
     return torch.einsum("bnphw,bpc->bnchw", logits.softmax(2), paints.colours)
+
+
+def edges_of(logits: Tensor) -> Tensor:
+    """Distances in pixels [..., 1, S, S] from the edges of what is painted on the ground, above 0 inside, by paints' logits."""
+    ground, others = logits[..., :1, :, :], logits[..., 1:, :, :]
+    return (torch.logsumexp(others, -3, keepdim=True) - ground) / EDGE
 
 
 def _smooth(total: Tensor, bins: int, channels: int) -> Tensor:

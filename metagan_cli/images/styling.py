@@ -20,6 +20,7 @@ FORMS = (
     "inlay",  # its details on a tone
     "hatch",  # hollow, and hatched
 )
+SAME = 0.3  # pixels, by which two distances found from pixels may differ that are from one edge
 NEVER = -1e4  # the logit of a paint that is not there
 TONED = ("duotone", "tinted", "inlay")  # forms whose whole is filled with a tone
 
@@ -59,6 +60,14 @@ class Fields(NamedTuple):
     ink: Tensor
     whole: Tensor  # of ink with all that it encloses
     details: Tensor  # of ink apart within, or of holes in solids
+
+    def by(self, ink: Tensor) -> "Fields":
+        """The same where distances of ink are known better: edges of the whole and of details are edges of ink as well."""
+
+        def better(field: Tensor, sign: float) -> Tensor:
+            return torch.where((field - sign * self.ink).abs() < SAME, sign * ink, field)
+
+        return Fields(ink, better(self.whole, 1.0), better(better(self.details, 1.0), -1.0))
 
 
 def styled(coverage: Tensor, styling: Styling, rng: torch.Generator) -> Tensor:

@@ -50,14 +50,15 @@ class Networks(nn.Module):
         hand: Hand = self.guests.hand(state.bases)
         return hand._replace(code=state.hand)
 
-    def paint_guests(self, guests: Tensor, state: TaskState, hand: Hand) -> tuple[Tensor, Tensor]:
+    def paint_guests(self, guests: Tensor, state: TaskState, hand: Hand, edges: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Guests [B, N, C, S, S] in [-1, 1] as each task's hand draws them, and their paints' logits [B, N, P, S, S].
 
-        What is known of a hand stays the same for all of its guests. Raises ValueError like `hand_in`.
+        Their distances from edges in pixels [B, N, 1, S, S] may be known better than pixels tell. What is known of a hand
+        stays the same for all of its guests. Raises ValueError like `hand_in`.
         """
         if self.guests is None:
             raise ValueError("this model starts from support images alone")
-        images, logits = self.guests(guests, hand)
+        images, logits = self.guests(guests, hand, edges)
         blocks = drawn_side(state.bases).repeat_interleave(guests.shape[1])
         return in_blocks(images.flatten(0, 1), blocks).unflatten(0, guests.shape[:2]), logits
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metagan_cli.images.paints import Paints
+from metagan_cli.images.paints import Paints, edges_of
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
@@ -49,8 +49,8 @@ class MemberSampler:
         if self.hand is None:
             images, logits = (torch.stack(part) for part in zip(*guests, strict=True))
             return in_blocks(images, self.block.expand(len(images))), logits
-        whole = filled(torch.stack([guest.image for guest in guests])).to(self.state.hand.device)
-        images, logits = self.nets.paint_guests(whole[None], self.state, self.hand)
+        whole, drawn = (filled(torch.stack(part)).to(self.state.hand.device)[None] for part in zip(*guests, strict=True))
+        images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges_of(drawn))
         return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
 
 

@@ -107,15 +107,18 @@ class GuestPainter(nn.Module):
         for layer in (self.affine, self.key):
             start_small(layer, 0.01)
 
-    def forward(self, guests: Tensor, hand: Hand) -> tuple[Tensor, Tensor]:
-        """Guests [B, N, C, S, S] in [-1, 1] as this hand draws them, and their paints' logits [B, N, P, S, S]."""
-        images, logits, _ = self.paint(guests, hand)
+    def forward(self, guests: Tensor, hand: Hand, edges: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Guests [B, N, C, S, S] in [-1, 1] as this hand draws them, and their paints' logits [B, N, P, S, S].
+
+        Where their distances from edges, in pixels [B, N, 1, S, S], are known better than pixels tell, edges are smoother.
+        """
+        images, logits, _ = self.paint(guests, hand, edges)
         return images, logits
 
-    def paint(self, guests: Tensor, hand: Hand) -> Painted:
+    def paint(self, guests: Tensor, hand: Hand, edges: Tensor | None = None) -> Painted:
         """The same, with what training watches."""
         tasks, count, _, side, _ = guests.shape
-        plan, fields = plan_of(guests.flatten(0, 1))
+        plan, fields = plan_of(guests.flatten(0, 1), None if edges is None else edges.flatten(0, 1))
         style = self.map(hand.code).repeat_interleave(count, 0)
         x = F.pixel_unshuffle(plan, 2).contiguous(memory_format=torch.channels_last)
         fine = activate(self.fine(x))
@@ -178,8 +181,8 @@ def splines(size: int, cells: int) -> Tensor:
     return weights[:, 2:-2]
 
 
-def plan_of(guests: Tensor) -> tuple[Tensor, Tensor]:
-    """What guests [N, C, S, S] are seen as, and the fields by which their edges are told.
+def plan_of(guests: Tensor, edges: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What guests [N, C, S, S] are seen as, and the fields by which their edges are told, which may be known [N, 1, S, S].
 
     Ink, tone, distance from the ink's edge and what it encloses: [N, 4, S, S]. Distances from the edges of ink, of all that it
     encloses, and of details, the same with round corners, tone, and half the width of lines nearby: [N, 8, S, S].
@@ -187,6 +190,8 @@ def plan_of(guests: Tensor) -> tuple[Tensor, Tensor]:
     ink = (ink_of(guests) + 1) / 2
     tone = ink if guests.shape[1] == 1 else (1 - guests.mean(1, keepdim=True)) / 2
     fields = fields_of(ink)
+    if edges is not None:
+        fields = fields.by(edges.clamp(-TOLD, TOLD))
     sharp = torch.cat(fields, 1) / TOLD
     soft = torch.cat([blurred(field, ROUND) for field in fields], 1) / TOLD
     thick = blurred(F.max_pool2d(fields.ink.clamp(min=0), THICK, 1, TOLD), BROAD) / TOLD
