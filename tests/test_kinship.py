@@ -46,7 +46,7 @@ def alike(likeness: float, count: int = 4) -> torch.Tensor:
 def told(patch: pytest.MonkeyPatch, seen: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
     """Makes the net see these vectors in examples, and know these of the bank's motifs; returns as many examples."""
     known = axis(100).expand(len(MOTIFS), -1) if known is None else known
-    patch.setattr(kinship, "_shipped", lambda: Kinship(Said(seen), known))
+    patch.setattr(kinship, "_shipped", lambda channels: Kinship(Said(seen), known))
     return torch.zeros(len(seen), 1, 8, 8)
 
 
@@ -141,7 +141,7 @@ def test_likeness_counts_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_folder_shows_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinship, "_shipped", small_kinship)
+    monkeypatch.setattr(kinship, "_shipped", lambda channels: small_kinship())
     names = [motif.name for motif in bank().group("icons")[:5]]
     examples = drawn("plain/upright")[:5]
     left = {motif.name for motif in kindred(examples)}

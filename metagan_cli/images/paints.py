@@ -15,7 +15,7 @@ EVEN = 0.15  # how much a channel differs within an even neighbourhood
 LOOSE = 0.05  # weight of a pixel that lies in none
 LEAST = 0.004  # share of all pixels, so weighed, that makes a paint
 APART = {1: 0.2, 3: 0.35}  # how far paints lie apart, in [-1, 1], by channels
-PALE = 0.8  # of gray ink, below which it is as pale as its images' darkest places
+PALE = 0.8  # of gray ink, below which it is as pale as the darkest place
 
 
 class Paints(NamedTuple):
@@ -36,7 +36,7 @@ def paints_of(support: Tensor) -> Paints:
     ground = border(images).unflatten(0, (tasks, -1)).transpose(1, 2).flatten(2).median(2).values
     if channels == 1:
         ground = torch.full_like(ground, -1.0)
-        darkest = images.amax((1, 2, 3)).unflatten(0, (tasks, -1)).median(1, keepdim=True).values
+        darkest = images.amax((1, 2, 3)).unflatten(0, (tasks, -1)).amax(1, keepdim=True)
         fixed = [ground, torch.where(darkest < PALE, darkest, 1.0)]
     else:
         fixed = [ground]

@@ -53,7 +53,7 @@ def family_of(examples: Tensor) -> Family:
     seen = _seen(examples)
     count = len(seen)
     likeness = float((seen @ seen.T).sum() - count) / max(1, count * (count - 1)) if count > 1 else 1.0
-    invented = float((_shipped().bank @ seen.T).amax(0).median()) < INVENTED
+    invented = float((_shipped(1).bank @ seen.T).amax(0).median()) < INVENTED
     if examples.shape[1] == 3 and not bool(palette_of(examples[None]).flat):
         return Family("pictures", likeness, invented)
     if (
@@ -68,7 +68,7 @@ def is_written(examples: Tensor) -> bool:
     """Whether examples [K, C, S, S] in [-1, 1] show letters, digits or invented characters."""
     if family_of(examples).invented:
         return True
-    votes = _votes(_shipped().bank @ _seen(examples).T)
+    votes = _votes(_shipped(1).bank @ _seen(examples).T)
     return KINDS[int(votes.argmax())] in WRITTEN
 
 
@@ -78,7 +78,7 @@ def kindred(examples: Tensor) -> list[Motif]:
     The kind that they are of comes first, as letters do for letters; within it those that are most like some of them, and of
     equally like ones the commonest.
     """
-    motifs, likeness = bank().motifs, _shipped().bank @ _seen(examples).T
+    motifs, likeness = bank().motifs, _shipped(1).bank @ _seen(examples).T
     votes, number = _votes(likeness), _kinds()
     akin = likeness.topk(min(NEAREST, likeness.shape[1]), 1).values.mean(1)
     shown, steps = likeness.amax(1) > HELD, (akin / STEP).round()
@@ -107,15 +107,15 @@ def _kinds() -> Tensor:
 @torch.no_grad()
 def _seen(examples: Tensor) -> Tensor:
     """Unit vectors [K, 128] of what examples [K, C, S, S] show."""
-    return torch.as_tensor(_shipped().net(ink_of(examples.float().cpu()))[1])
+    return torch.as_tensor(_shipped(1).net(ink_of(examples.float().cpu()))[1])
 
 
 @torch.no_grad()
-def hands_in(ink: Tensor) -> Tensor:
-    """Unit vectors [N, 128] of how ink [N, 1, S, S] in [-1, 1] is drawn."""
-    return torch.as_tensor(_shipped().net(ink.float().cpu())[0])
+def hands_in(images: Tensor) -> Tensor:
+    """Unit vectors [N, 128] of how images [N, C, S, S] in [-1, 1] are drawn, gray ones with ink 1."""
+    return torch.as_tensor(_shipped(images.shape[1]).net(images.float().cpu())[0])
 
 
 @cache
-def _shipped() -> Kinship:
-    return load_kinship(find_features("kinship", 1), len(bank().motifs))
+def _shipped(channels: int) -> Kinship:
+    return load_kinship(find_features("kinship", channels), len(bank().motifs))

@@ -33,6 +33,7 @@ OF_ONE = ("keep", "solid")  # forms of one paint alone
 EVENED = 0.8  # pixels, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
 GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 COMMON, SEEN = 0.6, 0.01  # share of the images that have a paint, for it to be that of lines; and share of an image that has it
+ALWAYS = 0.9  # and for it to fill everything, where others fill as well
 OFTEN = 0.4  # of the area of the commonest paint, that makes another one fill drawings as well
 
 
@@ -74,8 +75,9 @@ class Nearing:
         self.fields: list[Fields] = [fields_of(cover) for cover in self.covers]
         self._moved: dict[tuple[int, float, float, float], Fields] = {}
         self.weights = [None if written or _are_solid(own) else Weights.of(own) for own in self.fields]
-        self.lines, fills = _roles(examples, self.paints)
+        self.lines, fills, self.common = _roles(examples, self.paints)
         size = _extent(examples) / _extent(drawings[0]) if written else 1.0
+        self.several = len(fills) > 1
         self.start = replace(PLAIN, size=min(max(size, SMALLEST), LARGEST))
         self.manner = Manner(0, self.start, self.lines[0] if self.lines else None, fills)
         self.likeness = self.likeness_of(self.draw(self.manner))
@@ -96,7 +98,7 @@ class Nearing:
             self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
             self._vary("soft", SOFT)
         self._try(replace(self.manner, line=line) for line in self.lines)
-        self._try(replace(self.manner, fills=(fill,)) for fill in self.manner.fills if len(self.manner.fills) > 1)
+        self._try(replace(self.manner, fills=(fill,)) for fill in self.common if len(self.manner.fills) > 1)
         self._vary("wide", WIDE, gain=BENT)
         return self
 
@@ -124,8 +126,12 @@ class Nearing:
         return min(max(TRIED * (self.slant - upright) / ((leaning - upright) or 1.0), -STEEPEST), STEEPEST)
 
     def _forms(self, hand: int) -> list[str]:
-        """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed."""
-        forms = FORMS_OF_SOLIDS if _are_solid(self.fields[hand]) else FORMS_OF_LINES
+        """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed.
+
+        Solids are not all of one paint where a folder's are of several.
+        """
+        solids = [form for form in FORMS_OF_SOLIDS if form != "keep" or not self.several]
+        forms = solids if _are_solid(self.fields[hand]) else list(FORMS_OF_LINES)
         if not self.lines:
             return [form for form in forms if form in OF_ONE]
         return [form for form in forms if self.manner.fills or form not in TONED]
@@ -193,11 +199,8 @@ class Nearing:
         return self.likeness_of(images) > self.likeness_of(drawn) - SLACK
 
     def _direction(self, images: Tensor) -> Tensor:
-        """What tells the hand of images [N, C, S, S], as a unit vector; of colours, how far each channel is from the ground's."""
-        if images.shape[1] == 1:
-            return F.normalize(hands_in(images).mean(0), dim=0)
-        apart = (images - self.paints.colours[0, 0].view(1, 3, 1, 1)).abs() - 1
-        return F.normalize(torch.cat([hands_in(channel).mean(0) for channel in apart.split(1, 1)]), dim=0)
+        """What tells the hand of images [N, C, S, S], as a unit vector."""
+        return F.normalize(hands_in(images).mean(0), dim=0)
 
     def _vary(self, name: str, values: Iterable[float], start: Manner | None = None, gain: float = GAIN) -> None:
         """Tries other values of one of a styling's numbers."""
@@ -232,15 +235,16 @@ def _extent(images: Tensor) -> float:
     return float(sizes.clamp(min=1).float().median() / images.shape[-1])
 
 
-def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...]]:
-    """Paints that may be lines', as they are in most images, the furthest from the ground first, and those that fill."""
+def _roles(examples: Tensor, paints: Paints) -> tuple[list[int], tuple[int, ...], tuple[int, ...]]:
+    """Paints of lines, in most images, the furthest from the ground first; those that fill, and that may fill everything."""
     colours, there = paints.colours[0], paints.there[0]
     if colours.shape[1] == 1:
-        return [1], (2,) if there[2] else ()
+        return [1], (2,) if there[2] else (), ()
     known = [number for number in range(1, len(colours)) if there[number]]
     whole = shares_of(examples[None], paints)[0]
     shares = -F.max_pool2d(-whole, 3, 1, 1).mean((2, 3))  # [K, P], without soft edges, which are of no paint
     area, seen = shares.mean(0), (whole.mean((2, 3)) > SEEN).float().mean(0)
     lines = sorted((p for p in known if seen[p] >= COMMON), key=lambda p: -float((colours[p] - colours[0]).abs().mean()))
     fills = sorted((p for p in known if p not in lines[:1]), key=lambda p: -float(area[p])) or known
-    return lines, tuple(p for p in fills if area[p] >= OFTEN * area[fills[0]])
+    often = tuple(p for p in fills if area[p] >= OFTEN * area[fills[0]])
+    return lines, often, tuple(p for p in often if seen[p] >= ALWAYS)
