@@ -120,6 +120,17 @@ def test_a_hand_is_known_whatever_the_order_of_its_drawings(nets: Networks) -> N
     assert not torch.allclose(hand.code, painter.hand(support("bold/upright", shots=5)).code, atol=1e-2)
 
 
+def test_edges_that_are_known_better_are_painted_so(nets: Networks) -> None:
+    painter = painter_of(nets)
+    hand, seen = painter.hand(support("bold/upright")), guests()
+    own = fields_of((seen[0] + 1) / 2).ink[None]
+    images, logits = painter(seen, hand)
+    same_images, same_logits = painter(seen, hand, own)
+    assert torch.allclose(same_images, images, atol=1e-3)
+    assert torch.allclose(same_logits, logits, atol=1e-2)
+    assert not torch.allclose(painter(seen, hand, own + 0.25)[0], images, atol=0.05)
+
+
 def test_what_a_guest_is_seen_as() -> None:
     ink = coverage()[:3]
     plan, fields = plan_of(2 * ink - 1)

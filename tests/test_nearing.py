@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(places.shipped_file(NET) is None, reason=f"pretr
 
 SIDE, SHOWN, SHOTS = 64, 6, 8
 OUTLINES, SOLIDS = 0, 1  # the bank's plain hands
-WHITE, NAVY, GOLD, TEAL = ((1.0, 1.0, 1.0), (-0.8, -0.8, -0.4), (0.9, 0.5, -0.7), (-0.6, 0.4, 0.3))
+WHITE, NAVY, GOLD, TEAL, ROSE = (1.0, 1.0, 1.0), (-0.8, -0.8, -0.4), (0.9, 0.5, -0.7), (-0.6, 0.4, 0.3), (0.9, -0.5, 0.2)
 START = Manner(OUTLINES, PLAIN, 1, ())  # the outlines as they are
 
 
@@ -128,6 +128,13 @@ def test_one_paint_alone_draws_all() -> None:
     assert abs(found.manner.styling.weight - 0.9) < 0.5
     logits = found.logits(plain(OUTLINES)[0], 0)
     assert same(colours_of(found, logits.argmax(0).unique().tolist()), WHITE, NAVY)
+
+
+def test_solids_of_several_colours_are_not_drawn_in_one() -> None:
+    found = near(folder(SOLIDS, in_colour(replace(PLAIN, form="solid"), GOLD, TEAL, ROSE))).search()
+    assert found.several
+    shown = [found.logits(plain(found.manner.hand)[0], turn).argmax(0).unique().tolist() for turn in range(2)]
+    assert shown[0] != shown[1]
 
 
 def test_several_fills_come_by_turns() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.images.paints import PAINTS, Paints, mixed, paints_of, shares_of
-from metagan_cli.images.styling import blurred
+from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of
+from metagan_cli.images.styling import NEVER, blurred
 
 SIDE = 32
 WHITE, RED, BLUE, BLACK = (torch.tensor(c) for c in ([1.0, 1, 1], [0.8, -0.6, -0.6], [-0.7, -0.5, 0.9], [-1.0, -1, -1]))
@@ -35,6 +35,20 @@ def test_gray_folders_have_ground_ink_and_a_tone_if_there_is_one() -> None:
     assert paints.colours.shape == (2, PAINTS[1], 1)
     assert found(paints, 0) == [[-1.0], [1.0]]
     assert found(paints, 1) == [[-1.0], [1.0], [0.2]]
+
+
+def test_gray_ink_may_be_pale_and_a_tone_light() -> None:
+    pale = torch.stack([gray(0.5, -0.75), gray(0.5)])
+    assert found(paints_of(pale[None])) == [[-1.0], [0.5], [-0.75]]
+    assert found(paints_of(torch.stack([gray(0.85), gray(0.85)])[None])) == [[-1.0], [1.0]]  # which is but softened
+
+
+def test_edges_are_distances_from_what_is_painted() -> None:
+    away = (10 - (torch.arange(SIDE) + 0.5)).expand(SIDE, SIDE)
+    one, other = EDGE * away, torch.full_like(away, NEVER)
+    found_there = edges_of(torch.stack([torch.zeros_like(away), one, other])[None])
+    assert found_there.shape == (1, 1, SIDE, SIDE)
+    assert torch.allclose(found_there[0, 0], away, atol=1e-4)
 
 
 def test_colours_are_found_and_the_ground_comes_first() -> None:

@@ -166,6 +166,19 @@ def test_what_is_enclosed_belongs_to_the_silhouette_and_its_details() -> None:
     assert (details - disc(4)).abs().mean() < 0.02  # a hole of a solid
 
 
+def test_what_is_known_of_ink_is_known_of_all_its_edges() -> None:
+    holed = disc(15) - disc(4)
+    seen = fields_of(holed)
+    known = seen.by(seen.ink + 0.125)
+    outer, inner = (seen.whole - seen.ink).abs() < 0.2, (seen.details + seen.ink).abs() < 0.2
+    assert torch.allclose(known.whole[outer], seen.ink[outer] + 0.125)
+    assert torch.allclose(known.details[inner], -seen.ink[inner] - 0.125)
+    hole = inner & (seen.ink.abs() < 2)
+    assert torch.equal(known.whole[hole], seen.whole[hole])  # which is no edge of the whole
+    assert hole.any()
+    assert outer.any()
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_hands_at_random_keep_to_their_colours(channels: int) -> None:
     coverage = torch.cat([ring(10), disc(12)])
