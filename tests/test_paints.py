@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of
+from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of, softened
 from metagan_cli.images.styling import NEVER, blurred
 
 SIDE = 32
@@ -49,6 +49,15 @@ def test_edges_are_distances_from_what_is_painted() -> None:
     found_there = edges_of(torch.stack([torch.zeros_like(away), one, other])[None])
     assert found_there.shape == (1, 1, SIDE, SIDE)
     assert torch.allclose(found_there[0, 0], away, atol=1e-4)
+
+
+def test_edges_are_as_soft_as_pixels_allow() -> None:
+    away = (10 - (torch.arange(SIDE) + 0.5)).expand(SIDE, SIDE)
+    steep = torch.stack([torch.zeros_like(away), 3 * EDGE * away, torch.full_like(away, NEVER)])[None, None]
+    soft = softened(steep)
+    assert torch.allclose((soft[:, :, 1] - soft[:, :, 0])[0, 0], EDGE * away, atol=1e-3)
+    assert torch.equal(softened(steep / 6), steep / 6)  # which are soft enough
+    assert (soft[:, :, 2] < -1e3).all()
 
 
 def test_colours_are_found_and_the_ground_comes_first() -> None:

@@ -227,7 +227,7 @@ def _adapt(
             state = base.learner.refine(nets, state, taken, game, generator_for(settings.seed, "inner", taken))
             taken += 1
             report("inner steps", taken, settings.steps)
-    if nets.guests is not None and taken:
+    if nets.guests is not None and taken > AdaptConfig.steps:  # a few steps bring too little for their time
         state = refine_hand(nets, state, plain_drawings(base.config).to(images.device), taken)
     if deepened is not None and deepened.depth != DEPTHS[0]:
         state = replace(state, weights=flat(nets.generator)[None])

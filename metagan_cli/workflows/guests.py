@@ -61,9 +61,12 @@ class Guests:
 
     @cached_property
     def painted(self) -> bool:
-        """Whether the painter, where the model has one, takes them over: where it does not lead away from the folder's hand."""
+        """Whether the painter, where the model has one, takes them over: where it does not lead away from the folder's hand.
+
+        In letters that are larger than the model sees its waver, of a tenth of a pixel, would be seen.
+        """
         nets, state = self.ready.base.nets, self.ready.state
-        if nets.guests is None:
+        if nets.guests is None or (self.written and self.ready.natives):
             return False
         drawn = self.near.draw(self.near.manner)
         with torch.no_grad():
