@@ -55,7 +55,8 @@ def test_edges_are_as_soft_as_pixels_allow() -> None:
     away = (10 - (torch.arange(SIDE) + 0.5)).expand(SIDE, SIDE)
     steep = torch.stack([torch.zeros_like(away), 3 * EDGE * away, torch.full_like(away, NEVER)])[None, None]
     soft = softened(steep)
-    assert torch.allclose((soft[:, :, 1] - soft[:, :, 0])[0, 0], EDGE * away, atol=1e-3)
+    apart = (soft[:, :, 1] - soft[:, :, 0])[0, 0]
+    assert torch.allclose(apart[:, 1:-1], EDGE * away[:, 1:-1], atol=1e-3)
     assert torch.equal(softened(steep / 6), steep / 6)  # which are soft enough
     assert (soft[:, :, 2] < -1e3).all()
 
