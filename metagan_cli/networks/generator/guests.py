@@ -143,9 +143,8 @@ class GuestPainter(nn.Module):
         edge = EDGE * TOLD * moved[:, :1].unflatten(0, (tasks, count))
         logits = logits + torch.cat([torch.zeros_like(edge), edge.expand(-1, -1, logits.shape[2] - 1, -1, -1)], 2)
         logits = logits.masked_fill(~hand.paints.there[:, None, :, None, None], -1e4)
-        return Painted(
-            mixed(softened(logits), hand.paints), logits, local.diff(dim=2).abs().mean() + local.diff(dim=3).abs().mean()
-        )
+        uneven = local.diff(dim=2).abs().mean() + local.diff(dim=3).abs().mean()
+        return Painted(mixed(softened(logits), hand.paints), logits, uneven)
 
     def _styled(self, block: Modulated, x: Tensor, style: Tensor) -> Tensor:
         none = x.new_zeros(1)
