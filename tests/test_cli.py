@@ -176,7 +176,7 @@ def test_models_and_doctor(tmp_path: Path) -> None:
         assert card in shown
         assert card in run("models", model["name"], cwd=tmp_path).out
         assert all(word in card for word in ("Data", "Licence", "Seed", "Hardware", "cannot"))
-        assert Path(model["path"]).stat().st_size <= 20 * 2**20
+        assert Path(model["path"]).stat().st_size <= 24e6
     ran = run("doctor", "--json", cwd=tmp_path)
     assert ran.code == 0, ran.out
     assert json.loads(ran.out)["ok"], ran.out

@@ -163,7 +163,7 @@ class Edges(nn.Module):
 
     def forward(self, fields: Tensor, local: Tensor, whole: Tensor) -> Tensor:
         """[N, HEAD, S, S] of fields [N, FIELDS, S, S], what `local` says of a coarse map, and what holds for all of it [N, E]."""
-        spread = splines(fields.shape[-1], GRID).to(local.device)
+        spread = splines(fields.shape[-1], GRID).to(local)
         first, second = (spread @ local @ spread.T).chunk(2, 1)
         gain, shift, gain_again, shift_again = self.whole(whole)[:, :, None, None].chunk(4, 1)
         x = activate(self.read(fields) * (1 + gain) + shift + first)
@@ -173,7 +173,7 @@ class Edges(nn.Module):
 @cache
 def splines(size: int, cells: int) -> Tensor:
     """How much of each of so many cells' values is at each pixel of a line, by uniform cubic B-splines: [size, cells]."""
-    place = (torch.arange(size) + 0.5) * cells / size - 0.5
+    place = (torch.arange(size, dtype=torch.float32) + 0.5) * cells / size - 0.5
     away = (place[:, None] - torch.arange(-2, cells + 2)).abs()
     near, far = 2 / 3 - away.square() + away**3 / 2, (2 - away).clamp(min=0) ** 3 / 6
     weights = torch.where(away < 1, near, far)
