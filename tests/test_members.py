@@ -19,7 +19,7 @@ from metagan_cli.images.paints import paints_of
 from metagan_cli.images.shifts import placed
 from metagan_cli.networks.bundle import build_networks
 from metagan_cli.rng import generator_for
-from metagan_cli.sampling.members import HalfAndHalf, MemberSampler
+from metagan_cli.sampling.members import HalfAndHalf, MemberSampler, are_closed
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler
 from metagan_cli.store.motifs import bank
 from metagan_cli.workflows import kinship
@@ -151,6 +151,19 @@ def test_the_painter_takes_over_where_it_does_not_lead_away(
     assert guests.painted == painter_is_nearer
     near = torch.stack([guests(seed).image for seed in range(3)])
     assert torch.equal(images(ready, guests, range(3)), near) != painter_is_nearer
+
+
+def test_holes_that_would_be_closed_stay_as_they_are() -> None:
+    ring, disc = (coverage_of(outer, inner) for outer, inner in ((14, 5), (14, 0)))
+    guests, painted_so = torch.stack([ring, ring, disc]), torch.stack([disc, ring, disc])
+    assert are_closed(2 * guests - 1, 2 * painted_so - 1).tolist() == [True, False, False]
+
+
+def coverage_of(outer: float, inner: float) -> torch.Tensor:
+    """A disc with a hole: [1, S, S]."""
+    axis = torch.arange(SIDE) + 0.5 - SIDE / 2
+    away = (axis[None].square() + axis[:, None].square()).sqrt()
+    return ((outer - away + 0.5).clamp(0, 1) * (away - inner + 0.5).clamp(0, 1))[None]
 
 
 def test_guests_are_of_the_folder_s_paints(ready: Ready) -> None:

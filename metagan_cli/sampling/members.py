@@ -6,13 +6,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, edges_of
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
+from metagan_cli.images.styling import anatomy
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
 from metagan_cli.networks.state import TaskState
 from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler, filled
+
+MOSTLY = 0.6  # share of a hole's ground that is ink where it is closed
 
 
 class Guest(NamedTuple):
@@ -28,8 +32,17 @@ class MemberSampler:
     They are painted, or else are what their guests are already.
     """
 
-    def __init__(self, nets: Networks, state: TaskState, guest: Callable[[int], Guest], paints: Paints, painted: bool) -> None:
-        self.nets, self.state, self.guest, self.paints = nets, state, guest, paints
+    def __init__(
+        self,
+        nets: Networks,
+        state: TaskState,
+        guest: Callable[[int], Guest],
+        paints: Paints,
+        painted: bool,
+        written: bool = False,
+    ) -> None:
+        """Of what is `written` those stay what their guests are whose holes the painter would close: an 8 is no 1."""
+        self.nets, self.state, self.guest, self.paints, self.written = nets, state, guest, paints, written
         self.block = drawn_side(state.bases).cpu()
         with torch.no_grad():
             self.hand: Hand | None = nets.hand_in(state) if painted else None
@@ -51,7 +64,18 @@ class MemberSampler:
             return in_blocks(images, self.block.expand(len(images))), logits
         whole, drawn = (filled(torch.stack(part)).to(self.state.hand.device)[None] for part in zip(*guests, strict=True))
         images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges_of(drawn))
+        if self.written:
+            closed = are_closed(whole[0], images[0])[None, :, None, None, None]
+            images, logits = torch.where(closed, whole, images), torch.where(closed, drawn, logits)
         return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
+
+
+def are_closed(guests: Tensor, images: Tensor) -> Tensor:
+    """Whether most of the ground that guests [N, C, S, S] enclose is ink in images [N, C, S, S] of them: bool [N]."""
+    ink = (ink_of(guests) + 1) / 2
+    holes = (anatomy(ink)[0] - ink) > 0.5
+    inked = (holes & (ink_of(images) > 0)).sum((1, 2, 3))
+    return inked > MOSTLY * holes.sum((1, 2, 3))
 
 
 class HalfAndHalf:

@@ -153,4 +153,4 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
 
 def members_of(ready: Ready, guests: Guests) -> MemberSampler:
     """What draws these motifs in the folder's hand."""
-    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted)
+    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted, guests.written)
