@@ -59,15 +59,17 @@ class MemberSampler:
     def _painted(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The members of at most CHUNK seeds, and their paints' logits, on the CPU."""
         guests = [self.guest(seed) for seed in seeds]
+        plain, drawn = (torch.stack(part) for part in zip(*guests, strict=True))
+        as_they_are = in_blocks(plain, self.block.expand(len(plain)))
         if self.hand is None:
-            images, logits = (torch.stack(part) for part in zip(*guests, strict=True))
-            return in_blocks(images, self.block.expand(len(images))), logits
-        whole, drawn = (filled(torch.stack(part)).to(self.state.hand.device)[None] for part in zip(*guests, strict=True))
-        images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges_of(drawn))
+            return as_they_are, drawn
+        whole, edges = (filled(part).to(self.state.hand.device)[None] for part in (plain, edges_of(drawn)))
+        images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges)
+        painted, own = images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
         if self.written:
-            closed = are_closed(whole[0], images[0])[None, :, None, None, None]
-            images, logits = torch.where(closed, whole, images), torch.where(closed, drawn, logits)
-        return images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
+            closed = are_closed(plain, painted)[:, None, None, None]
+            painted, own = torch.where(closed, as_they_are, painted), torch.where(closed, drawn, own)
+        return painted, own
 
 
 def are_closed(guests: Tensor, images: Tensor) -> Tensor:
