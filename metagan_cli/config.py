@@ -169,7 +169,6 @@ class TrainConfig:
     critic: float = 0.0  # weight of the critic in what guests are painted for
     decision: float = 0.3  # weight, from half of the steps on, of how far the pixels of guests are from being of one paint
     even: float = 0.0  # weight of how much the way in which paints are chosen changes from place to place
-    hands: float = 0.5  # weight, within perception, of how far guests are as a set from a hand's own, by what tells hands
     painter: str = ""  # a gray model, as whose painter of guests a new one in colour begins
     program: float = 0.35  # share of the hands that paint guests that are drawn by program
     blemishes: float = 1.0  # weight of telling real images from blemished ones in the critic's loss

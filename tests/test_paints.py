@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of, softened
+from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of, with_soft_edges
 from metagan_cli.images.styling import NEVER, blurred
 
 SIDE = 32
@@ -40,7 +40,7 @@ def test_gray_folders_have_ground_ink_and_a_tone_if_there_is_one() -> None:
 def test_gray_ink_may_be_pale_and_a_tone_light() -> None:
     pale = torch.stack([gray(0.5, -0.75), gray(0.5)])
     assert found(paints_of(pale[None])) == [[-1.0], [0.5], [-0.75]]
-    assert found(paints_of(torch.stack([gray(0.85), gray(0.85)])[None])) == [[-1.0], [1.0]]  # which is but softened
+    assert found(paints_of(torch.stack([gray(0.85), gray(0.85)])[None])) == [[-1.0], [1.0]]  # which is but with_soft_edges
 
 
 def test_edges_are_distances_from_what_is_painted() -> None:
@@ -54,10 +54,10 @@ def test_edges_are_distances_from_what_is_painted() -> None:
 def test_edges_are_as_soft_as_pixels_allow() -> None:
     away = (10 - (torch.arange(SIDE) + 0.5)).expand(SIDE, SIDE)
     steep = torch.stack([torch.zeros_like(away), 3 * EDGE * away, torch.full_like(away, NEVER)])[None, None]
-    soft = softened(steep)
+    soft = with_soft_edges(steep)
     apart = (soft[:, :, 1] - soft[:, :, 0])[0, 0]
     assert torch.allclose(apart[:, 1:-1], EDGE * away[:, 1:-1], atol=1e-3)
-    assert torch.equal(softened(steep / 6), steep / 6)  # which are soft enough
+    assert torch.equal(with_soft_edges(steep / 6), steep / 6)  # which are soft enough
     assert (soft[:, :, 2] < -1e3).all()
 
 

@@ -36,7 +36,7 @@ def paints_of(support: Tensor) -> Paints:
     ground = border(images).unflatten(0, (tasks, -1)).transpose(1, 2).flatten(2).median(2).values
     if channels == 1:
         ground = torch.full_like(ground, -1.0)
-        darkest = images.amax((1, 2, 3)).unflatten(0, (tasks, -1)).amax(1, keepdim=True)
+        darkest = support.float().amax((1, 2, 3, 4))[:, None]
         fixed = [ground, torch.where(darkest < PALE, darkest, 1.0)]
     else:
         fixed = [ground]
@@ -79,7 +79,7 @@ def mixed(logits: Tensor, paints: Paints) -> Tensor:
     return torch.einsum("bnphw,bpc->bnchw", logits.softmax(2), paints.colours)
 
 
-def softened(logits: Tensor) -> Tensor:
+def with_soft_edges(logits: Tensor) -> Tensor:
     """Logits [B, N, P, S, S] of which those of the two likeliest paints part by at most EDGE a pixel: edges are not jagged."""
     flat = logits.detach().flatten(0, 1)
     wide = F.pad(flat, (1, 1, 1, 1), mode="replicate")

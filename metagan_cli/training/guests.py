@@ -27,7 +27,6 @@ from metagan_cli.training.upkeep import Resumable, average, set_rates
 BESIDE = 2  # support images that the critic sees beside a guest and what became of it
 CRITIC = 128, 64, 24  # channels at 8x8, at 16x16 and at half the side; it does not ship
 LARGEST = 5.0  # norm of a gradient
-MOTIFS = 0.5  # weight of how far what images show is from what truths do
 DECIDED = 0.5  # share of the steps until how far pixels are from being of one paint has its whole weight
 BY_HAND = Yardstick(lambda hands: [hands], straight=1.0, kernel=0.0, reach=1.0, square=0.5)  # of what a net tells hands by
 
@@ -127,8 +126,7 @@ class GuestLoop(Resumable):
         hand, motif = self.net.read(seen)
         own, shown = self.net.read(known)
         set_apart = energy_score(own.unflatten(0, (tasks, -1)), hand.unflatten(0, (tasks, -1)), by=BY_HAND, part=self.part)
-        motif_apart = (1 - (motif * shown).sum(1)).mean()
-        return torch.stack(parts).mean() + self.recipe.train.hands * set_apart + MOTIFS * motif_apart
+        return torch.stack(parts).mean() + (set_apart + (1 - (motif * shown).sum(1)).mean()) / 2
 
     def _scores(self, images: Tensor, guests: Tensor, beside: Tensor) -> Tensor:
         """The critic's scores [B, N] of images beside the guests that they come from and support images [B, BESIDE, C, S, S]."""
