@@ -11,10 +11,12 @@ from torch import Tensor
 from metagan_cli.images.distance import distance_field, line_weight, rim
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ground import ground_of
+from metagan_cli.images.paints import covered
 from metagan_cli.images.styling import PLAIN, Styling, anatomy, styled
 from metagan_cli.rng import generator_for
 from metagan_cli.store import places
 from metagan_cli.store.motifs import bank
+from metagan_cli.workflows.measured import extents_of
 from metagan_cli.workflows.nearing import LARGEST, STEEPEST, Manner, Nearing
 
 NET = "kinship-gray.safetensors"
@@ -202,7 +204,7 @@ def test_logits_are_what_is_drawn() -> None:
         found.manner, drawn = manner, found.draw(manner)
         for number in range(3):
             logits = found.logits(plain(manner.hand)[number], number)
-            mixed = torch.einsum("phw,pc->chw", logits.softmax(0), found.paints.colours[0])
+            mixed = torch.einsum("phw,pc->chw", covered(logits), found.paints.colours[0])
             assert torch.allclose(mixed, drawn[number], atol=1e-4)
 
 
@@ -225,3 +227,21 @@ def test_what_is_narrow_has_to_bring_more(gain: float, narrows: bool, monkeypatc
     styling = found.search().manner.styling
     assert (styling.wide < 1) == narrows
     assert styling == replace(PLAIN, wide=styling.wide)
+
+
+def test_lines_are_as_thick_as_the_folder_s_and_motifs_as_large() -> None:
+    examples = folder(OUTLINES, replace(PLAIN, weight=0.75, size=0.8))
+    found = near(examples).search()
+    assert found.own.line == pytest.approx(float(line_weight(distance_field((examples + 1) / 2)).median()), abs=0.05)
+    drawn = found.draw(found.manner)
+    assert line_weight(distance_field((drawn + 1) / 2)).median() == pytest.approx(found.own.line, abs=0.15)
+    assert float(extents_of(drawn).median()) == pytest.approx(found.own.extent, abs=0.06)
+
+
+def test_thin_lines_of_solids_become_no_thinner_than_the_examples_have() -> None:
+    solids = torch.stack([frame(2), *(torch.where(frame(24) > 0, 1.0, -1.0) for _ in range(4))])
+    found = Nearing(folder(SOLIDS, PLAIN), [solids])
+    eroded = replace(START, styling=replace(PLAIN, weight=-0.9))
+    assert found.solid == [True]
+    weights = line_weight(distance_field((found.draw(eroded) + 1) / 2))
+    assert float(weights[0]) > 0.9  # of 1.0, that would be 0.1

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from metagan_cli.images.paints import EDGE, PAINTS, Paints, edges_of, mixed, paints_of, shares_of, with_soft_edges
+from metagan_cli.images.paints import EDGE, PAINTS, Paints, covered, edges_of, mixed, paints_of, shares_of, with_soft_edges
 from metagan_cli.images.styling import NEVER, blurred
 
 SIDE = 32
@@ -99,11 +99,29 @@ def test_shares_say_which_paint_a_pixel_has(fills: tuple[torch.Tensor, ...]) -> 
     assert torch.allclose(shares.sum(2), torch.ones(1, 1, SIDE, SIDE))
     assert not shares[:, :, ~paints.there[0]].any()
     assert (shares.amax(2) > 0.95).all()
-    assert torch.allclose(mixed(shares.log(), paints), images, atol=0.1)
+    assert torch.allclose(mixed(shares, paints), images, atol=0.1)
 
 
 def test_logits_of_one_paint_are_its_colour() -> None:
     paints = paints_of(painted(WHITE, RED, BLUE)[None, None])
     chosen = torch.arange(SIDE * SIDE).view(1, 1, SIDE, SIDE) % 3
     logits = 50 * F.one_hot(chosen, PAINTS[3]).movedim(4, 2).float()
-    assert torch.allclose(mixed(logits, paints)[0, 0].movedim(0, 2), paints.colours[0][chosen[0, 0]], atol=1e-5)
+    assert torch.allclose(mixed(covered(logits), paints)[0, 0].movedim(0, 2), paints.colours[0][chosen[0, 0]], atol=1e-5)
+
+
+def test_two_paints_share_the_pixels_of_their_edge_alone() -> None:
+    away = torch.arange(8.0) - 3.25  # pixels from an edge
+    ground = torch.zeros(3, 1, 8)
+    ground[1], ground[2] = EDGE * away, -50.0
+    shares = covered(ground)
+    assert torch.allclose(shares[1, 0], (away + 0.5).clamp(0, 1))
+    assert torch.allclose(shares.sum(0), torch.ones(1, 8))
+    assert not shares[2].any()
+
+
+def test_thin_lines_alone_have_a_paint() -> None:
+    lines = WHITE[:, None, None].repeat(1, SIDE, SIDE)
+    lines[:, 20] = RED[:, None]
+    paints = paints_of(lines[None, None])
+    assert paints.there[0].sum() == 2
+    assert torch.allclose(paints.colours[0, 1], RED, atol=0.1)

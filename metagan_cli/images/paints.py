@@ -58,7 +58,8 @@ def paints_of(support: Tensor) -> Paints:
     row = torch.arange(tasks, device=pixels.device)
     while len(colours) < PAINTS[channels]:
         best = near.argmax(1)
-        there.append(near[row, best] > LEAST * all_weight[:, 0])
+        least = LEAST * all_weight[:, 0] if len(colours) > 1 else 0.0  # thin lines alone have a paint, too
+        there.append(near[row, best] > least)
         middle = mean[row, best]
         close = ((mean - middle[:, None]).abs().amax(2) < apart / 2) * total
         colour = (close[..., None] * mean).sum(1) / close.sum(1, keepdim=True).clamp(min=1e-9)
@@ -74,9 +75,20 @@ def shares_of(images: Tensor, paints: Paints, sharpness: float = 12.0) -> Tensor
     return torch.softmax(-sharpness * apart, 2)
 
 
-def mixed(logits: Tensor, paints: Paints) -> Tensor:
-    """Images [B, N, C, S, S] of paints by their logits [B, N, P, S, S]."""
-    return torch.einsum("bnphw,bpc->bnchw", logits.softmax(2), paints.colours)
+def mixed(shares: Tensor, paints: Paints) -> Tensor:
+    """Images [B, N, C, S, S] of paints by how much of each pixel they cover [B, N, P, S, S], of sum 1."""
+    return torch.einsum("bnphw,bpc->bnchw", shares, paints.colours)
+
+
+def covered(logits: Tensor) -> Tensor:
+    """How much of each pixel paints cover by their logits [..., P, S, S]: two share it whose edge runs through it.
+
+    That is what scanned and drawn edges look like, where a softmax leaves a halo of some pixels.
+    """
+    (first, second), (most, next_) = (part.unbind(-3) for part in logits.topk(2, -3))
+    share = (0.5 + (first - second) / EDGE).clamp(max=1)
+    shares = torch.zeros_like(logits).scatter(-3, next_.unsqueeze(-3), (1 - share).unsqueeze(-3))
+    return shares.scatter(-3, most.unsqueeze(-3), share.unsqueeze(-3))
 
 
 def with_soft_edges(logits: Tensor) -> Tensor:
@@ -92,7 +104,7 @@ def with_soft_edges(logits: Tensor) -> Tensor:
 def edges_of(logits: Tensor) -> Tensor:
     """Distances in pixels [..., 1, S, S] from the edges of what is painted on the ground, above 0 inside, by paints' logits."""
     ground, others = logits[..., :1, :, :], logits[..., 1:, :, :]
-    return (torch.logsumexp(others, -3, keepdim=True) - ground) / EDGE
+    return (others.amax(-3, keepdim=True) - ground) / EDGE
 
 
 def _smooth(total: Tensor, bins: int, channels: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Styling by program: plain drawings made heavier, hollow, filled, rounder, slanted, toned, put on a badge, shaken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -75,27 +75,37 @@ def styled(coverage: Tensor, styling: Styling, rng: torch.Generator) -> Tensor:
     return drawn_from(fields_of(laid_out(coverage, styling)), styling, rng)
 
 
-def laid_out(coverage: Tensor, styling: Styling) -> Tensor:
-    """Ink [N, 1, S, S], slanted, condensed, and with room for a badge around it."""
+def laid_out(coverage: Tensor, styling: Styling, margin: float = 0.0) -> Tensor:
+    """Ink [N, 1, S, S], slanted, condensed, and with room for a badge around it; it stays so much, a share, from the border."""
     if not styling.moves:
         return coverage
-    room = styling.size * (0.7 if styling.badge != "none" else 1.0)
-    linear = torch.tensor([[styling.wide * room, -styling.wide * styling.slant * room], [0, room]])
-    back = torch.linalg.inv(linear).expand(len(coverage), 2, 2)
-    moved = back @ _inwards(coverage, linear)[..., None]
-    grid = F.affine_grid(torch.cat([back, -moved], 2), list(coverage.shape), align_corners=False)
+    back = torch.linalg.inv(_linear(styling)).expand(len(coverage), 2, 2)
+    low, high = _ends(coverage, styling)
+    inwards = (2 * margin - 1 - low).clamp(min=0) - (high - 1 + 2 * margin).clamp(min=0)  # for it to stay in its square
+    grid = F.affine_grid(torch.cat([back, -back @ inwards[..., None]], 2), list(coverage.shape), align_corners=False)
     return F.grid_sample(coverage, grid, align_corners=False)
 
 
-def _inwards(coverage: Tensor, linear: Tensor) -> Tensor:
-    """How far across and down ink [N, 1, S, S] has to go to stay in its square under a linear map [2, 2]: [N, 2], half sides."""
+def fitting(coverage: Tensor, styling: Styling, room: float) -> Styling:
+    """The styling, by which ink [1, 1, S, S] becomes smaller where it would be longer than `room`, a share of its square."""
+    low, high = _ends(coverage, styling)
+    longest = float((high - low).amax()) / 2
+    return replace(styling, size=styling.size * room / longest) if longest > room else styling
+
+
+def _linear(styling: Styling) -> Tensor:
+    """The linear map [2, 2] of a styling."""
+    room = styling.size * (0.7 if styling.badge != "none" else 1.0)
+    return torch.tensor([[styling.wide * room, -styling.wide * styling.slant * room], [0, room]])
+
+
+def _ends(coverage: Tensor, styling: Styling) -> tuple[Tensor, Tensor]:
+    """Between where ink [N, 1, S, S] lies across and down when it is laid out: [N, 2] each, in half sides from the middle."""
     side = coverage.shape[-1]
     place = places(side, coverage.device)
     points = torch.stack([place.expand(side, side), place[:, None].expand(side, side)]).flatten(1)
-    ends, inked = linear @ points, coverage[:, 0].flatten(1)[:, None] > 0.5
-    low = torch.where(inked, ends, 1.0).amin(2) - 1 / side
-    high = torch.where(inked, ends, -1.0).amax(2) + 1 / side
-    return (-1 - low).clamp(min=0) - (high - 1).clamp(min=0)
+    ends, inked = _linear(styling) @ points, coverage[:, 0].flatten(1)[:, None] > 0.5
+    return torch.where(inked, ends, 1.0).amin(2) - 1 / side, torch.where(inked, ends, -1.0).amax(2) + 1 / side
 
 
 def fields_of(coverage: Tensor, finer: int = 1) -> Fields:
@@ -143,18 +153,27 @@ def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
         return torch.minimum(whole, 0.3 * styling.weight - fields.details), whole
     if styling.form == "inlay":
         return fields.details + 0.5 * styling.weight, whole
-    ring = torch.maximum(half - (fields.whole - half).abs(), fields.details + 0.5 * styling.weight)
+    ring = torch.maximum(half - (_deeper(fields.whole, 2 * half) - half).abs(), fields.details + 0.5 * styling.weight)
     hatch = torch.minimum(whole, stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring
     return torch.maximum(ring, hatch), whole
+
+
+def _deeper(field: Tensor, reach: float) -> Tensor:
+    """Distances inside, told up to `reach` at least: where that is far, from an edge further within."""
+    within = REACH - 1.0
+    if reach + 1 <= within:
+        return field
+    return torch.where(field > within, distance_field(_cover(field - within)) + within, field)
 
 
 def styled_logits(fields: Fields, styling: Styling) -> Tensor:
     """Logits [N, 3, S, S] of ground, ink and tone, of drawings that are laid out already."""
     fields = softened(fields, styling)
     ink, whole = edges(fields, styling)
-    tone = EDGE * whole if styling.form in TONED else torch.full_like(whole, NEVER)
+    beneath = whole - 0.5 * (ink + 1).clamp(0, 1)  # what is filled ends within lines that end with it
+    tone = EDGE * beneath if styling.form in TONED else torch.full_like(whole, NEVER)
     ground = torch.zeros_like(ink)
-    return torch.cat([ground, torch.logaddexp(ground, tone) + EDGE * ink, tone], 1)
+    return torch.cat([ground, torch.maximum(ground, tone) + EDGE * ink, tone], 1)
 
 
 def softened(fields: Fields, styling: Styling) -> Fields:

@@ -32,7 +32,7 @@ def refine_hand(nets: Networks, state: TaskState, plain: Tensor, steps: int) -> 
     for step in range(steps):
         with torch.enable_grad():
             moved = moved.detach().requires_grad_()
-            painted, _ = painter(guests, hand._replace(code=hand.code + moved.repeat_interleave(shots, 0)))
-            (gradient,) = torch.autograd.grad(pixels_apart(painted[:, 0], truths), moved)
+            painted = painter.paint(guests, hand._replace(code=hand.code + moved.repeat_interleave(shots, 0)))
+            (gradient,) = torch.autograd.grad(pixels_apart(painted.images[:, 0], truths), moved)
         moved = moved - fade(step) * RATE * unit(gradient)
     return replace(state, hand=(state.hand + moved).detach())

@@ -6,17 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import Paints, edges_of
 from metagan_cli.images.pixel_art import drawn_side, in_blocks
-from metagan_cli.images.styling import anatomy
+from metagan_cli.images.shape import keeps_shape
 from metagan_cli.networks.bundle import Networks
 from metagan_cli.networks.generator.guests import Hand
 from metagan_cli.networks.state import TaskState
 from metagan_cli.sampling.drawn import Drawn
 from metagan_cli.sampling.sampler import BLOCK, CHUNK, Sampler, filled
-
-MOSTLY = 0.6  # share of a hole's ground that is ink where it is closed
 
 
 class Guest(NamedTuple):
@@ -39,10 +36,9 @@ class MemberSampler:
         guest: Callable[[int], Guest],
         paints: Paints,
         painted: bool,
-        written: bool = False,
     ) -> None:
-        """Of what is `written` those stay what their guests are whose holes the painter would close: an 8 is no 1."""
-        self.nets, self.state, self.guest, self.paints, self.written = nets, state, guest, paints, written
+        """Those stay what their guests are whose shape the painter would not keep: an 8 is no 1, and no blot."""
+        self.nets, self.state, self.guest, self.paints = nets, state, guest, paints
         self.block = drawn_side(state.bases).cpu()
         with torch.no_grad():
             self.hand: Hand | None = nets.hand_in(state) if painted else None
@@ -66,18 +62,8 @@ class MemberSampler:
         whole, edges = (filled(part).to(self.state.hand.device)[None] for part in (plain, edges_of(drawn)))
         images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges)
         painted, own = images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
-        if self.written:
-            closed = are_closed(plain, painted)[:, None, None, None]
-            painted, own = torch.where(closed, as_they_are, painted), torch.where(closed, drawn, own)
-        return painted, own
-
-
-def are_closed(guests: Tensor, images: Tensor) -> Tensor:
-    """Whether most of the ground that guests [N, C, S, S] enclose is ink in images [N, C, S, S] of them: bool [N]."""
-    ink = (ink_of(guests) + 1) / 2
-    holes = (anatomy(ink)[0] - ink) > 0.5
-    inked = (holes & (ink_of(images) > 0)).sum((1, 2, 3))
-    return inked > MOSTLY * holes.sum((1, 2, 3))
+        kept = keeps_shape(plain, painted, self.paints.colours[0][self.paints.there[0]])[:, None, None, None]
+        return torch.where(kept, painted, as_they_are), torch.where(kept, own, drawn)
 
 
 class HalfAndHalf:

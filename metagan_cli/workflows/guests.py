@@ -14,7 +14,7 @@ from metagan_cli.data.sources.styles import thickness
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
-from metagan_cli.images.paints import mixed
+from metagan_cli.images.paints import covered, mixed
 from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
@@ -27,7 +27,7 @@ from metagan_cli.workflows.suited import read_for
 INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
 COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
-FINER = 2  # times as large as the model sees, that motifs are drawn whose samples are larger
+FINER = 2  # times as large as the model sees, that motifs are drawn, for their edges to be exact
 SHOWN = 6  # motifs that say how near a styling comes
 
 
@@ -52,7 +52,7 @@ class Guests:
         """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
         again, number = divmod(seed, len(self.names))
         logits = self.near.logits(self._draw(number, self.near.manner.hand + again), number)
-        return Guest(mixed(logits[None, None], self.near.paints)[0, 0], logits)
+        return Guest(mixed(covered(logits)[None, None], self.near.paints)[0, 0], logits)
 
     @cached_property
     def near(self) -> Nearing:
@@ -63,10 +63,10 @@ class Guests:
     def painted(self) -> bool:
         """Whether the painter, where the model has one, takes them over: where it does not lead away from the folder's hand.
 
-        In letters that are larger than the model sees its waver, of a tenth of a pixel, would be seen.
+        In letters its waver, of a tenth of a pixel, would be seen where their strokes are ruled, or larger than the model sees.
         """
         nets, state = self.ready.base.nets, self.ready.state
-        if nets.guests is None or (self.written and self.ready.natives):
+        if nets.guests is None or (self.written and (self.ready.natives or self.near.ruled)):
             return False
         drawn = self.near.draw(self.near.manner)
         with torch.no_grad():
@@ -95,17 +95,16 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
     `by` says by which of them to find what comes near; else it is done by the commonest of their kind.
     """
     size = ready.base.config.image_size
-    finer = FINER if ready.natives else 1
 
     @cache
     def draw(number: int, hand: int) -> Tensor:
         own = motifs[number].drawings
-        return draw_svg(own[hand % len(own)].body, finer * size)
+        return draw_svg(own[hand % len(own)].body, FINER * size)
 
     def shown() -> list[Tensor]:
         kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]
         both = [motif for motif in kind if len(motif.drawings) > 1][:SHOWN]
-        return [torch.stack([draw_svg(motif.drawings[hand].body, size) for motif in both]) for hand in (0, 1)]
+        return [torch.stack([draw_svg(motif.drawings[hand].body, FINER * size) for motif in both]) for hand in (0, 1)]
 
     return Guests(ready, [motif.name for motif in motifs], draw, shown, motifs[0].kind in WRITTEN)
 
@@ -153,4 +152,4 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
 
 def members_of(ready: Ready, guests: Guests) -> MemberSampler:
     """What draws these motifs in the folder's hand."""
-    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted, guests.written)
+    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted)

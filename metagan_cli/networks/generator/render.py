@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.config import VariationRules
-from metagan_cli.images.paints import Paints, mixed
+from metagan_cli.images.paints import Paints, covered, mixed
 from metagan_cli.images.palette import recolouring, with_colours
 from metagan_cli.images.regions import EVEN, Areas, even_areas
 from metagan_cli.images.resampling import at_side, enlarged, sample_bicubic, sample_bilinear, sample_nearest, sample_pictures
@@ -79,8 +79,8 @@ class Renderer:
         """What starts from a guest, by its paints' logits [P, S, S]: edges run where they cross, as sharp as L pixels can be."""
         finer = self.side / logits.shape[-1]
         large = finer * enlarged(logits[None], self.side)
-        ground = large.softmax(1)[0, 0]
-        return Picture(mixed(large[None], paints)[0, 0].clamp(-1, 1), 1 - ground[None])
+        shares = covered(large)
+        return Picture(mixed(shares[None], paints)[0, 0].clamp(-1, 1), 1 - shares[0, :1])
 
     def parts(self, one: Plan, side: int) -> Iterator[tuple[int, Tensor]]:
         """Which images lend parts to the one sample of a plan, and where: masks [1, side, side] in [0, 1], one by one."""

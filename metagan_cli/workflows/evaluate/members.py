@@ -14,6 +14,7 @@ from metagan_cli.evaluation.members import MemberRuler, nearest_examples, with_w
 from metagan_cli.evaluation.outside import OutsideNet
 from metagan_cli.evaluation.scores import Score
 from metagan_cli.images.ink import ink_of
+from metagan_cli.images.shape import keeps_shape
 from metagan_cli.learners.hands import refine_hand
 from metagan_cli.store.features import load_hand_net
 from metagan_cli.store.models import BaseModel
@@ -93,6 +94,9 @@ def in_hand(model: BaseModel, steps: int) -> Draw:
         state = refine_hand(model.nets, state, plain_drawings(model.config).to(device), steps)
         whole, _ = model.nets.paint_guests(images[None].to(device), state, model.nets.hand_in(state))
         painted = whole[0].float().clamp(-1, 1).cpu()
-        return painted if near[0].are_nearer(painted, images) else images
+        if (written and near[0].ruled) or not near[0].are_nearer(painted, images):
+            return images
+        kept = keeps_shape(images, painted, near[0].paints.colours[0][near[0].paints.there[0]])
+        return torch.where(kept[:, None, None, None], painted, images)
 
     return draw
