@@ -25,6 +25,7 @@ THINNEST, THICKEST, HALVINGS = -2.0, 4.0, 7  # pixels between which the weight o
 TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
 SMALLEST, LARGEST, AS_LARGE = 0.7, 1.35, 0.04  # times as large that drawings become; and what of it is not worth moving them
 SLACK = 0.05  # of likeness, by which what was found is better than it is: it is the best of many by this very figure
+SOFTEST = 1.0  # pixels that the soft edges of what is slanted reach beyond where it ends
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
 WEIGHED = {1: 0.2, 3: 0.05}  # of likeness, that lines e times as thick or dark are worth, by channels: in colour fills are not
 HOLLOW = ("outline", "duotone")  # forms that have lines of their own
@@ -89,7 +90,7 @@ class Nearing:
     def search(self) -> "Nearing":
         """Itself, with the manner that was found."""
         start = self.manner
-        if not self.written and start.styling.form not in self._forms(0):
+        if not self.written and not self.own.lines and start.styling.form not in self._forms(0):
             self.likeness = -math.inf
         for hand in range(len(self.covers)):
             first = replace(start, hand=hand)
@@ -187,7 +188,7 @@ class Nearing:
         That is ink in [-1, 1], as large or some times larger: [1, L, L].
         """
         cover, finer = (ink[None] + 1) / 2, ink.shape[-1] // self.side
-        heavier = max(self.manner.styling.weight, 0.0) / self.side
+        heavier = (max(self.manner.styling.weight, 0.0) + SOFTEST) / self.side
         styling = fitting(cover, self.manner.styling, self.own.room - 2 * heavier)
         fields = fields_of(laid_out(cover, styling, heavier + (1 - self.own.room) / 2), finer)
         return self.painted(styled_logits(self._evened(fields, self.manner), styling)[0], self.manner, number)
