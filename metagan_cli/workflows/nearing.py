@@ -30,9 +30,9 @@ GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and 
 WEIGHED = {1: 0.2, 3: 0.05}  # of likeness, that lines e times as thick or dark are worth, by channels: in colour fills are not
 HOLLOW = ("outline", "duotone")  # forms that have lines of their own
 FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
-SOLID = 0.6  # share of drawings that is ink, from which they are solid
+SOLID, BROADEST = 0.6, 4.0  # share of drawings that is ink, from which they are solid, and half the width of lines in pixels
 OF_ONE = ("keep", "solid")  # forms of one paint alone
-EVENED = 0.8  # pixels, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
+EVENED = 2.0  # pixels, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
 GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 
 
@@ -247,6 +247,6 @@ class Nearing:
 
 
 def _are_solid(fields: Fields) -> bool:
-    """Whether drawings are filled, and not of lines."""
+    """Whether drawings are filled, and not of lines, closed ones or open ones."""
     ink, whole = ((field > 0).float().sum() for field in fields[:2])
-    return bool(ink >= SOLID * whole)
+    return bool(ink >= SOLID * whole) and float(line_weight(fields.ink).median()) > BROADEST
