@@ -32,7 +32,7 @@ HOLLOW = ("outline", "duotone")  # forms that have lines of their own
 FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid", "inlay", *HOLLOW)
 SOLID, BROADEST = 0.6, 4.0  # share of drawings that is ink, from which they are solid, and half the width of lines in pixels
 OF_ONE = ("keep", "solid")  # forms of one paint alone
-EVENED = 2.0  # pixels, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
+EVENED = 0.025  # of the side, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
 GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 
 
@@ -216,8 +216,9 @@ class Nearing:
         solid, weight = self.solid[manner.hand], manner.styling.weight
         own, gaps = known or Weights.of(fields, solid)
         wanted = self.own.thinnest - weight if solid else self.weights[manner.hand].lines.median()
-        most = torch.where(gaps > 0, gaps - GAP - weight, EVENED).clamp(0, EVENED - min(weight, 0.0) if solid else EVENED)
-        moved = torch.where(own > 0, wanted - own, 0.0).clamp(min=0.0 if solid else -EVENED).minimum(most)[:, None, None, None]
+        limit = EVENED * self.side
+        most = torch.where(gaps > 0, gaps - GAP - weight, limit).clamp(0, limit - min(weight, 0.0) if solid else limit)
+        moved = torch.where(own > 0, wanted - own, 0.0).clamp(min=0.0 if solid else -limit).minimum(most)[:, None, None, None]
         return fields._replace(ink=fields.ink + moved, whole=fields.whole + moved)
 
     def likeness_of(self, images: Tensor) -> float:
