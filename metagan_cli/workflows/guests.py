@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from metagan_cli.config import AdaptConfig
-from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.data.sources.characters import character, different
 from metagan_cli.data.sources.styles import thickness
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.paints import covered, mixed
-from metagan_cli.rng import generator_for
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import WRITTEN, by_kinship, hands_in, kindred
@@ -25,6 +24,7 @@ from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
 INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
+STRAIGHTER = 0.01  # of likeness, that strokes which are all straight may be less like a folder's
 COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 FINER = 2  # times as large as the model sees, that motifs are drawn, for their edges to be exact
@@ -116,21 +116,23 @@ def akin(ready: Ready) -> Guests:
 
 def invented(ready: Ready) -> Guests:
     """Characters drawn by program with one pen, of straight strokes or of any, those first that are most like the folder's."""
-    doodles, ink = Doodles(ready.base.config.image_size), ink_of(ready.examples)
+    size, ink = ready.base.config.image_size, ink_of(ready.examples)
 
     @cache
     def draw(number: int, hand: int, straight: bool) -> Tensor:
-        return doodles.plain(number, generator_for(hand, "invented", number), straight).float() / 127.5 - 1
+        return character(number, size, hand, straight).float() / 127.5 - 1
 
-    def pool_of(straight: bool, count: int) -> Tensor:
-        return torch.stack([draw(number, 0, straight) for number in range(count)])
+    def pool_of(numbers: Sequence[int], straight: bool) -> Tensor:
+        return torch.stack([draw(number, 0, straight) for number in numbers])
 
     own = hands_in(ink).mean(0)
-    straight = max((True, False), key=lambda kind: float(hands_in(pool_of(kind, COMPARED)).mean(0) @ own))
-    pool = pool_of(straight, INVENTED)
+    kinds = {kind: float(hands_in(pool_of(different(COMPARED, kind), kind)).mean(0) @ own) for kind in (True, False)}
+    straight = kinds[True] > kinds[False] - STRAIGHTER
+    numbers = different(INVENTED, straight)
+    pool = pool_of(numbers, straight)
     fit = _fitting(pool, ink)
-    order = [number for number in by_kinship(pool, ready.examples) if fit[number]] or list(range(INVENTED))
-    shown = pool[order[:SHOWN]]
+    places = [place for place in by_kinship(pool, ready.examples) if fit[place]] or list(range(len(numbers)))
+    shown, order = pool[places[:SHOWN]], [numbers[place] for place in places]
     names = [f"invented {number}" for number in order]
     return Guests(ready, names, lambda place, hand: draw(order[place], hand, straight), lambda: [shown], True)
 

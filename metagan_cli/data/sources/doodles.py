@@ -6,7 +6,7 @@ The split into a program with its own topology and exemplars with motor noise fo
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,7 @@ UNLIMITED = 2**20  # tasks of a drawn family
 POINTS = 20  # points of a stroke's polyline
 STROKES = (0.12, 0.32, 0.32, 0.16, 0.08)  # chances of 1 to 5 strokes
 FINER = 4  # strokes are drawn this much larger, then averaged down
-CALM = 0.5  # how much exemplars by that pen vary
-PLAIN = 0.05  # width of a plain pen's strokes, as a share of the image side
+CALM = 0.5  # how much exemplars by a calm hand vary
 BOLD = 0.25  # share of the tasks drawn with a thick pen
 
 
@@ -47,14 +46,9 @@ class Doodles:
     def draw(self, task: int, count: int, generator: Generator) -> Tensor:
         """`count` exemplars of a task: uint8 [count, size, size], ink 255 on ground 0."""
         program = _program(generator_for(self.seed, "doodle", task))
-        lines = _exemplars(program, count, generator)
+        lines = exemplars(program, count, generator)
         width = program.pen * self.size * torch.exp(0.15 * torch.randn(count, generator=generator))
-        return _render(lines, width.clamp(min=1.2), self.size)
-
-    def plain(self, task: int, generator: Generator, straight: bool) -> Tensor:
-        """An exemplar of a task by one pen for all, of straight strokes alone or of any: uint8 [1, size, size]."""
-        program = _program(generator_for(self.seed, "doodle", task), STRAIGHT if straight else None)
-        return _render(_exemplars(replace(program, looseness=CALM), 1, generator), torch.tensor([PLAIN * self.size]), self.size)
+        return rendered(lines, width.clamp(min=1.2), self.size)
 
 
 def _uniform(low: float, high: float, generator: Generator) -> float:
@@ -68,8 +62,7 @@ def _choose(count: int, generator: Generator) -> int:
 # --- programs: what a character is ---
 
 
-def _program(generator: Generator, primitives: "Primitives | None" = None) -> Program:
-    primitives = primitives or PRIMITIVES
+def _program(generator: Generator) -> Program:
     count = 1 + int(torch.multinomial(torch.tensor(STROKES), 1, generator=generator))
     strokes: list[Tensor] = []
     sharp: list[bool] = []
@@ -78,7 +71,7 @@ def _program(generator: Generator, primitives: "Primitives | None" = None) -> Pr
         if repeated and i > 0:
             stroke, corners = strokes[0] - strokes[0].mean(0), sharp[0]
         else:
-            stroke, corners = primitives[_choose(len(primitives), generator)](generator)
+            stroke, corners = PRIMITIVES[_choose(len(PRIMITIVES), generator)](generator)
         strokes.append(stroke + _place(strokes, stroke, generator))
         sharp.append(corners)
     if _uniform(0, 1, generator) < 0.12:
@@ -205,7 +198,6 @@ def _turn(points: Tensor, angle: float) -> Tensor:
 
 
 Primitives = tuple[Callable[[Generator], tuple[Tensor, bool]], ...]
-STRAIGHT: Primitives = (*(_line,) * 6, *(_corner,) * 4, _zigzag, _box, _box)
 PRIMITIVES: Primitives = (
     *(_line,) * 6, *(_arc,) * 4, *(_hook,) * 3, *(_corner,) * 4, *(_circle,) * 2,
     _wave, _wave, _zigzag, _box, _loop, _spiral, _dot,
@@ -215,7 +207,7 @@ PRIMITIVES: Primitives = (
 # --- exemplars: how different hands draw it ---
 
 
-def _exemplars(program: Program, count: int, generator: Generator) -> Tensor:
+def exemplars(program: Program, count: int, generator: Generator) -> Tensor:
     """Polylines [count, strokes, POINTS, 2] in [-1, 1], with motor noise by point, stroke and hand."""
     loose = program.looseness
 
@@ -253,7 +245,7 @@ def _basis(points: int, sharp: bool) -> Tensor:
 # --- pixels ---
 
 
-def _render(lines: Tensor, width: Tensor, size: int) -> Tensor:
+def rendered(lines: Tensor, width: Tensor, size: int) -> Tensor:
     """Polylines [N, strokes, P, 2] drawn `width` [N] pixels wide with round ends: uint8 [N, size, size]."""
     scaled = ((lines + 1) * (size * FINER / 2)).tolist()
     sheets = [_sheet(strokes, pen, size) for strokes, pen in zip(scaled, (width * FINER).tolist(), strict=True)]
