@@ -33,7 +33,7 @@ def test_straight_ones_are_of_straight_strokes_and_all_lie_within_their_square()
     for straight in (True, False):
         drawn = torch.stack([character(number, SIZE, 0, straight) for number in numbers])
         rim = torch.cat([drawn[..., 0, :], drawn[..., -1, :], drawn[..., 0], drawn[..., -1]], 1)
-        assert not rim.any()
+        assert rim.float().amax() < 32  # but for the softest edges
         assert (drawn > 128).float().mean((1, 2, 3)).amin() > 0.02
     round_ones = different(COUNT, straight=False)
     assert set(numbers) != set(round_ones)
