@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from metagan_cli.data.sources.doodles import CALM, Program, exemplars, rendered
 from metagan_cli.rng import generator_for
 
-PEN = 0.05  # width of strokes, as a share of the image side
+PEN, REACH = 0.05, 0.92  # width of strokes, as a share of the image side; and how far they go from its middle, in half sides
 SEARCHED = 20  # times as many characters as are wanted, that are looked through
 TALL, STEP, SIDE = 0.76, 0.38, 0.42  # half a stave, and what lies between rows and columns, in half sides
 T = TypeVar("T")
@@ -22,7 +22,9 @@ def character(number: int, size: int, hand: int, straight: bool) -> Tensor:
     whole = torch.cat(strokes)
     middle = (whole.amin(0) + whole.amax(0)) / 2
     program = Program(tuple(stroke - middle for stroke in strokes), tuple(sharp), PEN, CALM)
-    return rendered(exemplars(program, 1, generator_for(hand, "invented", number)), torch.tensor([PEN * size]), size)
+    drawn = exemplars(program, 1, generator_for(hand, "invented", number))
+    drawn = drawn * (REACH / drawn.abs().amax()).clamp(max=1.0)
+    return rendered(drawn, torch.tensor([PEN * size]), size)
 
 
 def different(count: int, straight: bool) -> list[int]:
