@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from metagan_cli.data.sources.doodles import CALM, Program, exemplars, rendered
 from metagan_cli.rng import generator_for
 
-PEN, REACH = 0.05, 0.92  # width of strokes, as a share of the image side; and how far they go from its middle, in half sides
+PEN, REACH = 0.05, 0.9  # width of strokes, as a share of the image side; and how far they go from its middle, in half sides
 SEARCHED = 20  # times as many characters as are wanted, that are looked through
 TALL, STEP, SIDE = 0.76, 0.38, 0.42  # half a stave, and what lies between rows and columns, in half sides
 T = TypeVar("T")
