@@ -40,7 +40,7 @@ def _blotted(images: Tensor, colours: Tensor) -> Tensor:
 
 
 def _bent(ink: Tensor) -> Tensor:
-    """The mean curvature, in turns of a radian a pixel, of the edges of ink [N, 1, S, S] in [-1, 1]: [N]."""
+    """The mean curvature, in radians a pixel, of the edges of ink [N, 1, S, S] in [-1, 1]: [N]."""
     field = F.avg_pool2d(F.pad(distance_field((ink + 1) / 2), (1, 1, 1, 1), mode="replicate"), 3, 1)
     across, down = _slopes(field)
     length = torch.hypot(across, down).clamp(min=FLAT)
