@@ -33,6 +33,7 @@ FORMS_OF_LINES, FORMS_OF_SOLIDS = ("keep", "tinted", "solid"), ("keep", "solid",
 SOLID, BROADEST = 0.6, 4.0  # share of drawings that is ink, from which they are solid, and half the width of lines in pixels
 OF_ONE = ("keep", "solid")  # forms of one paint alone
 EVENED = 0.025  # of the side, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
+FINEST = 0.6  # half the width in pixels that lines keep at least
 GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 
 
@@ -215,7 +216,8 @@ class Nearing:
             return fields
         solid, weight = self.solid[manner.hand], manner.styling.weight
         own, gaps = known or Weights.of(fields, solid)
-        wanted = self.own.thinnest - weight if solid else self.weights[manner.hand].lines.median()
+        usual = self.own.thinnest - weight if solid else float(self.weights[manner.hand].lines.median())
+        wanted = max(usual, FINEST - weight)
         limit = EVENED * self.side
         most = torch.where(gaps > 0, gaps - GAP - weight, limit).clamp(0, limit - min(weight, 0.0) if solid else limit)
         moved = torch.where(own > 0, wanted - own, 0.0).clamp(min=0.0 if solid else -limit).minimum(most)[:, None, None, None]
