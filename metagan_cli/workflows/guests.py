@@ -23,7 +23,7 @@ from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
 from metagan_cli.workflows.suited import read_for
 
-INVENTED = 224  # characters drawn by program, before they come again, drawn otherwise
+INVENTED = 144  # characters drawn by program, before they come again, drawn otherwise
 STRAIGHTER = 0.01  # of likeness, that strokes which are all straight may be less like a folder's
 COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
@@ -51,7 +51,8 @@ class Guests:
     def __call__(self, seed: int) -> Guest:
         """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
         again, number = divmod(seed, len(self.names))
-        logits = self.near.logits(self._draw(number, self.near.manner.hand + again), number)
+        drawing = self._draw(number, self.near.manner.hand + again)
+        logits = self.near.logits(drawing, number, exact=self.ready.natives is not None)
         return Guest(mixed(covered(logits)[None, None], self.near.paints)[0, 0], logits)
 
     @cached_property

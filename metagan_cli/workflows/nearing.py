@@ -72,7 +72,7 @@ class Nearing:
         self.own, self.wanted = Measured.of(examples), self._direction(examples)
         self.paints, self.several = self.own.paints, len(self.own.fills) > 1
         self.covers, self.finer = [(drawn + 1) / 2 for drawn in drawings], drawings[0].shape[-1] // self.side
-        self.fields: list[Fields] = [fields_of(cover, self.finer) for cover in self.covers]
+        self.fields: list[Fields] = [fields_of(F.avg_pool2d(cover, self.finer)) for cover in self.covers]
         self._moved: dict[tuple[int, float, float, float], tuple[Fields, Weights]] = {}
         self.solid = [_are_solid(own) for own in self.fields]
         self.weights = [Weights.of(*pair) for pair in zip(self.fields, self.solid, strict=True)]
@@ -179,19 +179,20 @@ class Nearing:
             return self.fields[hand], self.weights[hand]
         place = (hand, styling.slant, styling.wide, styling.size)
         if place not in self._moved:
-            fields = fields_of(laid_out(self.covers[hand], styling), self.finer)
+            fields = fields_of(F.avg_pool2d(laid_out(self.covers[hand], styling), self.finer))
             self._moved[place] = fields, Weights.of(fields, self.solid[hand])
         return self._moved[place]
 
-    def logits(self, ink: Tensor, number: int) -> Tensor:
+    def logits(self, ink: Tensor, number: int, exact: bool = False) -> Tensor:
         """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand.
 
-        That is ink in [-1, 1], as large or some times larger: [1, L, L].
+        That is ink in [-1, 1], as large or some times larger: [1, L, L]; edges may be as `exact` as that tells.
         """
         cover, finer = (ink[None] + 1) / 2, ink.shape[-1] // self.side
         heavier = (max(self.manner.styling.weight, 0.0) + SOFTEST) / self.side
         styling = fitting(cover, self.manner.styling, self.own.room - 2 * heavier)
-        fields = fields_of(laid_out(cover, styling, heavier + (1 - self.own.room) / 2), finer)
+        placed = laid_out(cover, styling, heavier + (1 - self.own.room) / 2)
+        fields = fields_of(placed, finer) if exact else fields_of(F.avg_pool2d(placed, finer))
         return self.painted(styled_logits(self._evened(fields, self.manner), styling)[0], self.manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
