@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metagan_cli.images.gradients import slopes
 from metagan_cli.images.ground import border
 
 PAINTS = {1: 3, 3: 8}  # at most, by channels
@@ -94,10 +95,8 @@ def covered(logits: Tensor) -> Tensor:
 def with_soft_edges(logits: Tensor) -> Tensor:
     """Logits [B, N, P, S, S] of which those of the two likeliest paints part by at most EDGE a pixel: edges are not jagged."""
     flat = logits.detach().flatten(0, 1)
-    wide = F.pad(flat, (1, 1, 1, 1), mode="replicate")
-    slopes = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2, (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
     first, second = flat.topk(2, 1).indices.chunk(2, 1)
-    across, down = (slope.gather(1, first) - slope.gather(1, second) for slope in slopes)
+    across, down = (slope.gather(1, first) - slope.gather(1, second) for slope in slopes(flat))
     return torch.as_tensor(logits * (EDGE / torch.hypot(across, down).clamp(min=EDGE)).unflatten(0, logits.shape[:2]))
 
 

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.distance import distance_field
+from metagan_cli.images.gradients import slopes
 from metagan_cli.images.ink import ink_of
 
 MIXED = 0.24  # how far a pixel's value is from a paint's, from which it is neither that paint nor a neighbour's soft edge
@@ -42,14 +43,8 @@ def _blotted(images: Tensor, colours: Tensor) -> Tensor:
 def _bent(ink: Tensor) -> Tensor:
     """The mean curvature, in radians a pixel, of the edges of ink [N, 1, S, S] in [-1, 1]: [N]."""
     field = F.avg_pool2d(F.pad(distance_field((ink + 1) / 2), (1, 1, 1, 1), mode="replicate"), 3, 1)
-    across, down = _slopes(field)
+    across, down = slopes(field)
     length = torch.hypot(across, down).clamp(min=FLAT)
-    turning = (_slopes(across / length)[0] + _slopes(down / length)[1]).abs()
+    turning = (slopes(across / length)[0] + slopes(down / length)[1]).abs()
     edge = (field.abs() < 1).float()
     return (turning * edge).sum((1, 2, 3)) / edge.sum((1, 2, 3)).clamp(min=1)
-
-
-def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The change across and down a pixel of maps [N, 1, S, S]."""
-    wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    return (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2, (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2

@@ -29,14 +29,7 @@ class MemberSampler:
     They are painted, or else are what their guests are already.
     """
 
-    def __init__(
-        self,
-        nets: Networks,
-        state: TaskState,
-        guest: Callable[[int], Guest],
-        paints: Paints,
-        painted: bool,
-    ) -> None:
+    def __init__(self, nets: Networks, state: TaskState, guest: Callable[[int], Guest], paints: Paints, painted: bool) -> None:
         """Those stay what their guests are whose shape the painter would not keep: an 8 is no 1, and no blot."""
         self.nets, self.state, self.guest, self.paints = nets, state, guest, paints
         self.block = drawn_side(state.bases).cpu()

@@ -7,11 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.data.sources.styles import slant, thickness
-from metagan_cli.images.distance import line_weight
+from metagan_cli.images.distance import distance_field, line_weight
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.lean import lean
 from metagan_cli.images.paints import Paints, paints_of, shares_of
-from metagan_cli.images.styling import fields_of
 
 OUTER, MOSTLY, USUAL = 5, 0.3, 0.7  # pixels a side, at the ground, of which lines have this share, in this share of the images
 SEEN, COMMON = 0.01, 0.6  # share of an image that has a paint; and share of the images that have it, for it to be that of lines
@@ -42,14 +41,14 @@ class Measured:
         """What examples [K, C, S, S] in [-1, 1] say."""
         paints, ink, extents = paints_of(examples[None]), ink_of(examples), extents_of(examples)
         lines, fills, common = _roles(examples, paints)
-        cover = (ink + 1) / 2
-        line = None
+        field, line = distance_field((ink + 1) / 2), None
         if lines:
-            of_lines = cover if examples.shape[1] == 1 else shares_of(examples[None], paints)[0][:, lines[:1]]
-            line = _one_width(line_weight(fields_of(of_lines).ink))
+            gray = examples.shape[1] == 1
+            of_lines = field if gray else distance_field(shares_of(examples[None], paints)[0][:, lines[:1]])
+            line = _one_width(line_weight(of_lines))
         return cls(
             *(paints, lines, fills, common, line),
-            thinnest=min(float(thinnest_of(fields_of(cover).ink).quantile(FEW)), THIN),
+            thinnest=min(float(thinnest_of(field).quantile(FEW)), THIN),
             lean=lean(ink),
             slant=float(slant(ink).mean()),
             body=body_of(examples),

@@ -112,11 +112,16 @@ class GuestPainter(nn.Module):
 
         Where their distances from edges, in pixels [B, N, 1, S, S], are known better than pixels tell, edges are smoother.
         """
-        _, logits, _ = self.paint(guests, hand, edges)
+        logits, _ = self._logits(guests, hand, edges)
         return mixed(covered(with_soft_edges(logits)), hand.paints), logits
 
     def paint(self, guests: Tensor, hand: Hand, edges: Tensor | None = None) -> Painted:
         """The same as training sees it: with soft edges, from which gradients come."""
+        logits, uneven = self._logits(guests, hand, edges)
+        return Painted(mixed(with_soft_edges(logits).softmax(2), hand.paints), logits, uneven)
+
+    def _logits(self, guests: Tensor, hand: Hand, edges: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The paints' logits, and how uneven the way is in which they are chosen."""
         tasks, count, _, side, _ = guests.shape
         plan, fields = plan_of(guests.flatten(0, 1), None if edges is None else edges.flatten(0, 1))
         style = self.map(hand.code).repeat_interleave(count, 0)
@@ -144,7 +149,7 @@ class GuestPainter(nn.Module):
         logits = logits + torch.cat([torch.zeros_like(edge), edge.expand(-1, -1, logits.shape[2] - 1, -1, -1)], 2)
         logits = logits.masked_fill(~hand.paints.there[:, None, :, None, None], -1e4)
         uneven = local.diff(dim=2).abs().mean() + local.diff(dim=3).abs().mean()
-        return Painted(mixed(with_soft_edges(logits).softmax(2), hand.paints), logits, uneven)
+        return logits, uneven
 
     def _styled(self, block: Modulated, x: Tensor, style: Tensor) -> Tensor:
         none = x.new_zeros(1)
