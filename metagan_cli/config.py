@@ -8,6 +8,7 @@ SIZES = (32, 64, 128)
 LEARNERS = ("attention", "rnn", "gradient")
 ALGORITHMS = ("maml", "fomaml", "reptile", "meta-sgd")
 EXEMPLARS = ("prototype", "random")
+GUESTS = ("others", "bank")  # whose drawings new members are judged from
 INNER_LOSSES = ("minimax", "non-saturating", "relativistic", "wasserstein")
 DEPTHS = ("state", "modulation", "all")  # what an adaptation may change, each with what stands before it
 FITS = ("auto", "pad", "crop", "fill")  # how images become square: by what they are, padded, cropped, or cut to one shape
@@ -257,10 +258,12 @@ class EvaluateConfig:
     samples: int = 20  # a task
     steps: int = 4  # inner steps
     exemplar: str = "prototype"  # the first support image: each task's most typical one, or any
+    guests: str = "others"  # whose drawings of motifs new members start from: those of other hands, or of the bank
     seed: int = 0
 
     def __post_init__(self) -> None:
         _require_exemplar(self.exemplar)
+        _require(self.guests in GUESTS, f"guests {self.guests}: use {' or '.join(GUESTS)}")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Makes the bank of motifs: plain drawings of what people want in an icon set, and of letters, digits and marks.
 
-npm pack @iconify/json @fontsource/roboto@4 @fontsource/roboto-slab@4
-python -m recipes.make_bank --icons ICONIFY --sans ROBOTO.woff --serif ROBOTO_SLAB.woff [--out pretrained/motifs.json.gz]
+npm pack @iconify/json @fontsource/roboto@4 @fontsource/roboto-slab@4 @fontsource/schoolbell@4 @fontsource/satisfy@4
+python -m recipes.make_bank --icons ICONIFY --sans ROBOTO --serif ROBOTO_SLAB --hand SCHOOLBELL --script SATISFY [--out FILE]
 
 Icons come from iconify's files of sets under MIT, Apache-2.0 and CC0-1.0 alone. A motif's outline is taken from the first set
 that has one, and so is its solid drawing, so that most are by few hands. Names with nearly the same drawing become one.
@@ -83,6 +83,7 @@ MARKS = {
     "/": "slash",
     "*": "asterisk star",
 }
+STYLES = ("sans", "serif", "hand", "script")  # in which letters are drawn
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -90,15 +91,15 @@ def main() -> None:
     """Chooses the motifs, and writes the bank."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--icons", type=Path, required=True, help="the unpacked package @iconify/json")
-    parser.add_argument("--sans", type=Path, required=True, help="a font file")
-    parser.add_argument("--serif", type=Path, required=True, help="another")
+    for style in STYLES:
+        parser.add_argument(f"--{style}", type=Path, required=True, help="a font file")
     parser.add_argument("--out", type=Path, default=Path("pretrained/motifs.json.gz"))
     options = parser.parse_args()
     sets = {name: json.loads((options.icons / "json" / f"{name}.json").read_text(encoding="utf-8")) for name in SETS}
     refused = [name for name, found in sets.items() if found["info"]["license"]["spdx"] not in LICENCES or name in ICON_SETS]
     if refused:
         raise SystemExit(f"{options.icons}: of another licence or held out: {', '.join(refused)}")
-    fonts = {"sans": Font(options.sans), "serif": Font(options.serif)}
+    fonts = {style: Font(getattr(options, style)) for style in STYLES}
     characters = from_fonts(fonts)
     icons = from_icons(sets, {character["name"] for character in characters})
     motifs = [*characters, *icons]

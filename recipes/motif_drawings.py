@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fontTools.pens.svgPathPen import SVGPathPen
 from fontTools.pens.transformPen import TransformPen
@@ -22,6 +23,7 @@ SIDE = 48  # pixels that drawings are measured at
 WIDEST, MADE = 21.5, 20.0  # units that a drawing may extend over, and what wider ones are made
 MARGIN = 0.8  # units that are left around it
 ASIDE = 2.0  # units that the middle of a drawing may be off that of the square
+FRAME = 0.55  # and around letters
 LICENSE = "http://www.apache.org/licenses/LICENSE-2.0"  # as a font's table of names says it
 NAMES = {"copyright": 0, "family": 1, "licence": 14}  # numbers in that table
 CAPITAL, BASELINE = 13.8, 18.9  # units: the height of a capital, whose middle is the square's, and where its foot stands
@@ -103,12 +105,19 @@ class Font:
         self.family, self.copyright = told["family"], told["copyright"]
 
     def draw(self, character: str) -> str:
-        """A character's outline as an SVG path, in the middle from left to right."""
-        glyphs = self._font.getGlyphSet()
-        glyph = glyphs[self._font.getBestCmap()[ord(character)]]
-        scale = CAPITAL / self._font["OS/2"].sCapHeight
-        bounds = self._font["glyf"][self._font.getBestCmap()[ord(character)]]
+        """A character's outline as an SVG path, in the middle from left to right; smaller where it would reach the frame."""
+        glyphs, name, bounds = self._font.getGlyphSet(), self._font.getBestCmap()[ord(character)], self._bounds(character)
+        room = {
+            CAPITAL: self._bounds("H").yMax,
+            BASELINE - FRAME: bounds.yMax,
+            BOX - FRAME - BASELINE: -bounds.yMin,
+            BOX - 2 * FRAME: bounds.xMax - bounds.xMin,
+        }
+        scale = min(units / size for units, size in room.items() if size > 0)
         left = BOX / 2 - scale * (bounds.xMin + bounds.xMax) / 2
         pen = SVGPathPen(glyphs, ntos=lambda number: f"{number:.2f}".rstrip("0").rstrip("."))
-        glyph.draw(TransformPen(pen, (scale, 0, 0, -scale, left, BASELINE)))
+        glyphs[name].draw(TransformPen(pen, (scale, 0, 0, -scale, left, BASELINE)))
         return f'<path d="{pen.getCommands()}"/>'
+
+    def _bounds(self, character: str) -> Any:
+        return self._font["glyf"][self._font.getBestCmap()[ord(character)]]

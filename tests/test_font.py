@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import TINY, draw_folder, refused, run
 from fontTools.pens.areaPen import AreaPen
+from fontTools.pens.boundsPen import BoundsPen
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 from test_vectors import screenshot
@@ -123,10 +124,12 @@ def test_every_letter_has_ink_and_overlaps_no_other(made: Made) -> None:
             continue
         glyph = glyphs[name]
         assert glyph.numberOfContours > 0, name
-        assert 0 < left == glyph.xMin < glyph.xMax < advance, name
-        pen = AreaPen(font.getGlyphSet())
-        font.getGlyphSet()[name].draw(pen)
+        assert left == glyph.xMin
+        pen, bounds = AreaPen(font.getGlyphSet()), BoundsPen(font.getGlyphSet())
+        for way in (pen, bounds):
+            font.getGlyphSet()[name].draw(way)
         assert pen.value < 0, name  # outer contours run clockwise
+        assert 0 < bounds.bounds[0] < bounds.bounds[2] < advance, name
         assert made.ink(chr(code)).any()
     assert font["hhea"].ascent >= max(glyphs[name].yMax for name in cmap.values() if name != "space")
     assert font["hhea"].descent <= min(glyphs[name].yMin for name in cmap.values() if name != "space")

@@ -20,7 +20,7 @@ from recipes.motif_drawings import plain_icon
 from recipes.motif_names import SETS, key_of, plain
 
 LICENCES = {"MIT", "Apache-2.0", "CC0-1.0"}
-SLIGHT = {"hyphen", "full-stop", "comma", "colon", "semicolon"}  # marks of little ink
+SLIGHT = {"hyphen", "full-stop", "comma", "colon", "semicolon", *"1Iilj", "exclamation-mark", "slash"}  # of little ink
 SIDE = 48
 
 
@@ -50,7 +50,7 @@ def test_every_drawing_has_ink_within_its_frame() -> None:
     for motif in bank().motifs:
         for drawing in motif.drawings:
             ink = share(drawing.body)
-            assert (0.005 if motif.name in SLIGHT else 0.02) < ink.mean() < 0.7, drawing.source
+            assert (0.003 if motif.name in SLIGHT else 0.012) < ink.mean() < 0.7, drawing.source
             assert max(ink[0].max(), ink[-1].max(), ink[:, 0].max(), ink[:, -1].max()) < 0.05, drawing.source
 
 
@@ -76,7 +76,7 @@ def test_the_bank_holds_what_people_want() -> None:
     for name in "home camera heart arrow-up apple umbrella key music cat star A z 7".split():  # noqa: SIM905
         assert bank().named(name).name == name
     styles = Counter(tuple(drawing.style for drawing in motif.drawings) for motif in motifs)
-    assert {*styles} == {("outline",), ("outline", "solid"), ("sans", "serif")}
+    assert {*styles} == {("outline",), ("outline", "solid"), ("sans", "serif", "hand", "script")}
     assert styles["outline",] < 0.15 * len(motifs)
 
 

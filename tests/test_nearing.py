@@ -17,7 +17,7 @@ from metagan_cli.rng import generator_for
 from metagan_cli.store import places
 from metagan_cli.store.motifs import bank
 from metagan_cli.workflows.measured import extents_of
-from metagan_cli.workflows.nearing import LARGEST, STEEPEST, Manner, Nearing
+from metagan_cli.workflows.nearing import OF_LETTERS, STEEPEST, Manner, Nearing
 
 NET = "kinship-gray.safetensors"
 pytestmark = pytest.mark.skipif(places.shipped_file(NET) is None, reason=f"pretrained/{NET} is not there")
@@ -128,21 +128,21 @@ def test_one_paint_alone_draws_all() -> None:
     found = near(folder(OUTLINES, in_colour(replace(PLAIN, weight=0.9), GOLD))).search()
     assert (found.manner.hand, found.manner.styling.form) == (OUTLINES, "keep")
     assert abs(found.manner.styling.weight - 0.9) < 0.5
-    logits = found.logits(plain(OUTLINES)[0], 0)
+    logits = found.logits(plain(OUTLINES)[0], found.manner, 0)
     assert same(colours_of(found, logits.argmax(0).unique().tolist()), WHITE, NAVY)
 
 
 def test_solids_of_several_colours_are_not_drawn_in_one() -> None:
     found = near(folder(SOLIDS, in_colour(replace(PLAIN, form="solid"), GOLD, TEAL, ROSE))).search()
     assert found.several
-    shown = [found.logits(plain(found.manner.hand)[0], turn).argmax(0).unique().tolist() for turn in range(2)]
+    shown = [found.logits(plain(found.manner.hand)[0], found.manner, turn).argmax(0).unique().tolist() for turn in range(2)]
     assert shown[0] != shown[1]
 
 
 def test_several_fills_come_by_turns() -> None:
     found = near(folder(SOLIDS, in_colour(replace(PLAIN, form="duotone"), GOLD, TEAL))).search()
     assert same(colours_of(found, found.manner.fills), GOLD, TEAL)
-    shown = [found.logits(plain(SOLIDS)[0], turn).argmax(0).unique().tolist() for turn in range(3)]
+    shown = [found.logits(plain(SOLIDS)[0], found.manner, turn).argmax(0).unique().tolist() for turn in range(3)]
     assert shown[0] == shown[2] != shown[1]
     fills = [tuple(colour.tolist()) for colour in colours_of(found, found.manner.fills)]
     for numbers, fill in zip(shown, fills, strict=False):
@@ -154,7 +154,7 @@ def test_results_are_in_the_folder_s_own_paints(ground: tuple[float, ...]) -> No
     lines = WHITE if ground == NAVY else NAVY
     colours = tuple(map(torch.tensor, (ground, lines, (0.0, 0.0, 0.0), GOLD)))
     found = near(folder(SOLIDS, replace(PLAIN, form="duotone", colours=colours))).search()
-    numbers = torch.stack([found.logits(ink, number).argmax(0) for number, ink in enumerate(plain(SOLIDS))])
+    numbers = torch.stack([found.logits(ink, found.manner, number).argmax(0) for number, ink in enumerate(plain(SOLIDS))])
     assert same(colours_of(found, numbers.unique().tolist()), ground, lines, GOLD)
     drawn, paints = found.draw(found.manner), torch.tensor((ground, lines, GOLD))
     assert torch.allclose(ground_of(drawn)[0], paints[0].expand(SHOWN, -1), atol=0.1)
@@ -187,11 +187,11 @@ def test_no_letter_is_cut_by_its_frame() -> None:
     leaning = styled((plainly + 1) / 2, replace(PLAIN, slant=0.25, weight=1.0), generator_for(0, "letters"))
     found = Nearing(leaning, [plainly], written=True).search()
     assert found.manner.styling.slant > 0.1
-    furthest = replace(found.manner.styling, slant=STEEPEST, size=LARGEST)
+    furthest = replace(found.manner.styling, slant=STEEPEST, size=OF_LETTERS[1])
     for manner in (found.manner, replace(found.manner, styling=furthest)):
         found.manner = manner
         for number, name in enumerate(("Q", "W", "M", "g", "j")):
-            logits = found.logits(draw_svg(bank().named(name).drawings[0].body, SIDE), number)
+            logits = found.logits(draw_svg(bank().named(name).drawings[0].body, SIDE), found.manner, number)
             inked = (logits.argmax(0) == 1).float()[None, None]
             assert inked.sum() > SIDE, name
             assert (inked * rim(inked)).sum() == 0, name
@@ -203,7 +203,7 @@ def test_logits_are_what_is_drawn() -> None:
     for manner in (found.manner, bent):
         found.manner, drawn = manner, found.draw(manner)
         for number in range(3):
-            logits = found.logits(plain(manner.hand)[number], number)
+            logits = found.logits(plain(manner.hand)[number], found.manner, number)
             mixed = torch.einsum("phw,pc->chw", covered(logits), found.paints.colours[0])
             assert torch.allclose(mixed, drawn[number], atol=1e-4)
 

@@ -1,6 +1,6 @@
 """Episodes of hand and motif: a hand's drawings, guests by other hands, and the truths, what this hand makes of their motifs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +47,15 @@ class Members:
     guests: Tensor
     truths: Tensor
     others: Tensor  # the same motifs by third hands; where there is none, the guests
+    motifs: tuple[str, ...]  # what these show
 
 
-def draw_members(hands: Hands, shots: int, count: int, most: int, seed: int) -> list[Members]:
+def draw_members(
+    hands: Hands, shots: int, count: int, most: int, seed: int, known: Container[str] | None = None
+) -> list[Members]:
     """At most so many hands, evenly chosen from those that have `shots` drawings and `count` that others drew as well.
 
-    Raises InputError where fewer than two have.
+    Where some motifs are `known`, those `count` are among them. Raises InputError where fewer than two have.
     """
     found = list[Members]()
     for hand in torch.nonzero(hands.weights).flatten().tolist():
@@ -63,13 +66,15 @@ def draw_members(hands: Hands, shots: int, count: int, most: int, seed: int) -> 
             motif = int(hands.motif[number])
             group = hands.by_motif[motif]
             others = group[hands.family[hands.hand[group]] != hands.family[hand]]
-            if motif not in shown and len(others) and len(rows) < count:
+            is_wanted = known is None or hands.motifs[motif] in known
+            if is_wanted and motif not in shown and len(others) and len(rows) < count:
                 shown.add(motif)
                 pair = _shuffled(others, rng)[:2]
                 rows.append((int(pair[0]), number, int(pair[-1])))
         if len(rows) == count:
-            parts = (images_of(hands, numbers) for numbers in zip(*rows, strict=True))
-            found.append(Members(hands.names[hand], images_of(hands, order[:shots]), *parts))
+            guests, truths, thirds = (images_of(hands, numbers) for numbers in zip(*rows, strict=True))
+            motifs = tuple(hands.motifs[hands.motif[number]] for _, number, _ in rows)
+            found.append(Members(hands.names[hand], images_of(hands, order[:shots]), guests, truths, thirds, motifs))
     if len(found) < 2:
         raise InputError(f"fewer than two hands have {shots} drawings, and {count} of motifs that others draw as well")
     return [found[i] for i in torch.linspace(0, len(found) - 1, min(most, len(found))).round().long().tolist()]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,8 @@ from metagan_cli.devices import as_float32
 
 REACH = 5  # pixels, beyond which a distance is not told
 FAINT = 0.05  # coverage of a pixel that is too little to lie on an edge
+WAYS = ((0, 1), (1, 0), (1, 1), (1, -1))  # pixels down and across: ways across an upright line, a level one, and slanted ones
+FEWEST = 4  # pixels of a drawing, on average, along the middles of strokes that say how thick they are
 THINNER = 0.4  # share of the middles of lines that are thinner than what is taken for their weight
 
 
@@ -30,17 +33,44 @@ def line_weight(field: Tensor, within: Tensor | None = None, thinner: float = TH
     Of all lines `within` a part, where one is given, it is the width that a share `thinner` of them has not.
     Along the middle of a line distances fall to both sides, one pixel a pixel: where the two slopes meet, it is half as wide.
     """
+    half, _, middle = _middles(field)
+    middle = middle if within is None else middle & within
+    pairs = zip(half, middle, strict=True)
+    return torch.stack([own[there].quantile(thinner) if there.any() else field.new_zeros(()) for own, there in pairs])
+
+
+class StrokeWeights(NamedTuple):
+    """Half the widths in pixels of strokes."""
+
+    upright: float
+    level: float
+
+    @property
+    def contrast(self) -> float:
+        """How much thicker level ones are."""
+        return self.level - self.upright
+
+
+def stroke_weights(ink: Tensor) -> StrokeWeights:
+    """Of drawings [N, 1, S, S] in [-1, 1] together; where one kind is hardly there, it is as the other."""
+    half, way, middle = _middles(distance_field((ink + 1) / 2))
+    found = [half[middle & (way == number)] for number in (0, 1)]
+    known = [float(some.median()) if len(some) >= FEWEST * len(ink) else None for some in found]
+    usual = next((weight for weight in known if weight is not None), 0.0)
+    return StrokeWeights(*(usual if weight is None else weight for weight in known))
+
+
+def _middles(field: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Half the width of the line through each place of fields [N, 1, S, S], which of WAYS is across it, and which are middles."""
     side, wider = field.shape[-1], F.pad(field, (1, 1, 1, 1), value=-float(REACH))
 
     def beside(down: int, across: int) -> Tensor:
         return wider[..., 1 + down : 1 + down + side, 1 + across : 1 + across + side]
 
-    met = [(beside(*way) + beside(-way[0], -way[1])) / 2 + math.hypot(*way) for way in ((0, 1), (1, 0), (1, 1), (1, -1))]
-    half = torch.maximum(torch.stack(met).amin(0), field)
+    met = [(beside(*way) + beside(-way[0], -way[1])) / 2 + math.hypot(*way) for way in WAYS]
+    half, way = torch.stack(met).min(0)
     middle = (field > 0) & (field >= F.max_pool2d(field, 3, 1, 1) - 1e-4)
-    middle = middle if within is None else middle & within
-    pairs = zip(half, middle, strict=True)
-    return torch.stack([own[there].quantile(thinner) if there.any() else field.new_zeros(()) for own, there in pairs])
+    return torch.maximum(half, field), way, middle
 
 
 def flooded(seeds: Tensor, open_: Tensor) -> Tensor:

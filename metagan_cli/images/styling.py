@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.images.distance import REACH, distance_field, flooded, rim
+from metagan_cli.images.gradients import slopes
 from metagan_cli.images.ink import places
 from metagan_cli.images.paints import EDGE
 
@@ -20,6 +21,7 @@ FORMS = (
     "inlay",  # its details on a tone
     "hatch",  # hollow, and hatched
 )
+STEADY = 0.1  # squared slope of distances, below which a place is no edge's
 SAME = 0.3  # pixels, by which two distances found from pixels may differ that are from one edge
 NEVER = -1e4  # the logit of a paint that is not there
 TONED = ("duotone", "tinted", "inlay")  # forms whose whole is filled with a tone
@@ -43,6 +45,7 @@ class Styling:
     pitch: float  # of hatching, in pixels
     colours: tuple[Tensor, ...]  # in [-1, 1], [C] each: of ground, lines and shadow, and one or more of what is filled
     size: float = 1.0  # times as large
+    nib: float = 0.0  # pixels that the edges of level strokes move outwards besides, as a broad pen's do, or inwards
 
     @property
     def moves(self) -> bool:
@@ -148,7 +151,7 @@ def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
     """Distances in pixels from the edges of what lines cover, and from those of the whole drawing: [N, 1, S, S] each."""
     whole, half = fields.whole + styling.weight, styling.line + 0.5 * max(0.0, styling.weight)
     if styling.form in ("keep", "tinted"):
-        return fields.ink + styling.weight, whole
+        return fields.ink + styling.weight + _by_nib(fields.ink, styling), whole
     if styling.form == "solid":
         return torch.minimum(whole, 0.3 * styling.weight - fields.details), whole
     if styling.form == "inlay":
@@ -156,6 +159,14 @@ def edges(fields: Fields, styling: Styling) -> tuple[Tensor, Tensor]:
     ring = torch.maximum(half - (_deeper(fields.whole, 2 * half) - half).abs(), fields.details + 0.5 * styling.weight)
     hatch = torch.minimum(whole, stripes(fields.ink.shape[-1], styling)) if styling.form == "hatch" else ring
     return torch.maximum(ring, hatch), whole
+
+
+def _by_nib(field: Tensor, styling: Styling) -> Tensor:
+    """How far a nib moves edges: fully where they are level, not where they are upright."""
+    if not styling.nib:
+        return torch.zeros(())
+    across, down = slopes(field)
+    return styling.nib * down.square() / (across.square() + down.square()).clamp(min=STEADY)
 
 
 def _deeper(field: Tensor, reach: float) -> Tensor:

@@ -55,10 +55,10 @@ def box_in_bank(character: str) -> Box | None:
     return body_box(motif.drawings[0].body) if motif else None
 
 
-def body_box(body: str) -> Box | None:
-    """Where SVG shapes lie in their square of BOX units, or none where they are nowhere."""
-    box = box_of((draw_svg(body, MEASURED)[0] + 1) / 2)
-    return box and box.times(BOX / MEASURED)
+def body_box(body: str, side: int = MEASURED) -> Box | None:
+    """Where SVG shapes lie in their square of BOX units, to a pixel of so many a side, or none where they are nowhere."""
+    box = box_of((draw_svg(body, side)[0] + 1) / 2)
+    return box and box.times(BOX / side)
 
 
 @cache

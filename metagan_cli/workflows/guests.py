@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from metagan_cli.images.paints import covered, mixed
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import WRITTEN, by_kinship, hands_in, kindred
+from metagan_cli.workflows.letterforms import letters_in
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.progress import silent
 from metagan_cli.workflows.ready import Ready
@@ -28,7 +30,15 @@ STRAIGHTER = 0.01  # of likeness, that strokes which are all straight may be les
 COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 FINER = 2  # times as large as the model sees, that motifs are drawn, for their edges to be exact
-SHOWN = 6  # motifs that say how near a styling comes
+SHOWN = 10  # motifs that say how near a styling comes
+FEW = 4  # letters of a folder, from which the same ones say it
+
+
+class Shown(NamedTuple):
+    """Motifs by which to find what comes near a folder's hand."""
+
+    drawings: Sequence[Tensor]  # [N, 1, S, S] in [-1, 1] by each plain hand, or some times larger
+    same: Tensor | None = None  # the folder's own drawings of them, where it has them
 
 
 class Guests:
@@ -39,26 +49,27 @@ class Guests:
         ready: Ready,
         names: Sequence[str],
         draw: Callable[[int, int], Tensor],
-        shown: Callable[[], Sequence[Tensor]],
+        shown: Callable[[], Shown],
         written: bool = False,
     ) -> None:
         """By name; `draw` gives ink in [-1, 1] by a motif's number and a plain hand's, [1, S, S] or some times larger.
 
-        `shown` gives a few motifs [N, 1, S, S] in each of the plain hands; whether they are `written`, as letters are.
+        `shown` gives a few motifs in each of the plain hands; whether they are `written`, as letters are.
         """
         self.ready, self.names, self._draw, self._shown, self.written = ready, tuple(names), draw, shown, written
 
     def __call__(self, seed: int) -> Guest:
-        """The guest of a seed: after the last motif the first one comes again, in the next plain hand."""
+        """The guest of a seed: after the last motif the first one comes again, in the next best plain hand."""
         again, number = divmod(seed, len(self.names))
-        drawing = self._draw(number, self.near.manner.hand + again)
-        logits = self.near.logits(drawing, number, exact=self.ready.natives is not None)
+        manner = self.near.turn(again)
+        logits = self.near.logits(self._draw(number, manner.hand), manner, number, exact=self.ready.natives is not None)
         return Guest(mixed(covered(logits)[None, None], self.near.paints)[0, 0], logits)
 
     @cached_property
     def near(self) -> Nearing:
         """What brings them near."""
-        return Nearing(self.ready.examples, self._shown(), self.written).search()
+        shown = self._shown()
+        return Nearing(self.ready.examples, shown.drawings, self.written, shown.same).search()
 
     @cached_property
     def painted(self) -> bool:
@@ -93,7 +104,8 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
 def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = None) -> Guests:
     """Motifs of the bank, which has them as outlines and solid, or without serifs and with them.
 
-    `by` says by which of them to find what comes near; else it is done by the commonest of their kind.
+    What comes near is found by the folder's own letters where they are such, else by the commonest of their kind; `by` has
+    them if they are not as the bank has them.
     """
     size = ready.base.config.image_size
 
@@ -102,12 +114,21 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
         own = motifs[number].drawings
         return draw_svg(own[hand % len(own)].body, FINER * size)
 
-    def shown() -> list[Tensor]:
-        kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]
-        both = [motif for motif in kind if len(motif.drawings) > 1][:SHOWN]
-        return [torch.stack([draw_svg(motif.drawings[hand].body, FINER * size) for motif in both]) for hand in (0, 1)]
+    written = motifs[0].kind in WRITTEN
 
-    return Guests(ready, [motif.name for motif in motifs], draw, shown, motifs[0].kind in WRITTEN)
+    def shown() -> Shown:
+        letters = letters_in(ready.examples) if written else {}
+        if len(letters) >= FEW:
+            named = {motif.name: motif for motif in by or ()}
+            both = [named.get(motif.name, motif) for motif in letters.values()]
+        else:
+            kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]
+            both = [motif for motif in kind if len(motif.drawings) > 1][:SHOWN]
+        hands = range(min(len(motif.drawings) for motif in both))
+        drawings = [torch.stack([draw_svg(motif.drawings[hand].body, FINER * size) for motif in both]) for hand in hands]
+        return Shown(drawings, ink_of(ready.examples[list(letters)]) if len(letters) >= FEW else None)
+
+    return Guests(ready, [motif.name for motif in motifs], draw, shown, written)
 
 
 def akin(ready: Ready) -> Guests:
@@ -135,7 +156,7 @@ def invented(ready: Ready) -> Guests:
     places = [place for place in by_kinship(pool, ready.examples) if fit[place]] or list(range(len(numbers)))
     shown, order = pool[places[:SHOWN]], [numbers[place] for place in places]
     names = [f"invented {number}" for number in order]
-    return Guests(ready, names, lambda place, hand: draw(order[place], hand, straight), lambda: [shown], True)
+    return Guests(ready, names, lambda place, hand: draw(order[place], hand, straight), lambda: Shown([shown]), True)
 
 
 def _fitting(drawings: Tensor, examples: Tensor) -> Tensor:
@@ -150,7 +171,7 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
     support = read_for(folder, ready.base.config, AdaptConfig(), silent)
     order = sorted(range(len(support.names)), key=support.names.__getitem__)
     ink = ink_of(support.images[order])
-    return Guests(ready, [support.names[i] for i in order], lambda number, hand: ink[number], lambda: [ink[:SHOWN]])
+    return Guests(ready, [support.names[i] for i in order], lambda number, hand: ink[number], lambda: Shown([ink[:SHOWN]]))
 
 
 def members_of(ready: Ready, guests: Guests) -> MemberSampler:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +19,15 @@ INVENTED = 0.66  # likeness of most images to any motif, below which they are no
 WRITTEN = ("letter", "digit")  # kinds
 SHARPNESS = 20.0  # of likeness as evidence that a motif is of one kind
 NEAREST = 3  # images that say how akin a motif is
+LIKELY, CLOSE = 4, 0.15  # letters that an image may show, and how much less likely they are than the likeliest
 STEP = 0.1  # of likeness, within which motifs are equally akin
+
+
+class Likely(NamedTuple):
+    """A motif that an image may show."""
+
+    motif: Motif
+    likeness: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,16 @@ def is_written(examples: Tensor) -> bool:
         return True
     votes = _votes(_shipped(1).bank @ _seen(examples).T)
     return KINDS[int(votes.argmax())] in WRITTEN
+
+
+def likely_letters(examples: Tensor) -> list[list[Likely]]:
+    """The letters and digits that each of examples [K, C, S, S] in [-1, 1] may show, the likeliest first."""
+    motifs = [motif for motif in bank().motifs if motif.kind in WRITTEN]
+    written = torch.tensor([motif.kind in WRITTEN for motif in bank().motifs])
+    likeness = (_seen(examples) @ _shipped(1).bank[written].T).topk(LIKELY)
+    pairs = zip(likeness.values.tolist(), likeness.indices.tolist(), strict=True)
+    rows = [[Likely(motifs[i], value) for value, i in zip(*pair, strict=True)] for pair in pairs]
+    return [[letter for letter in row if letter.likeness > row[0].likeness - CLOSE] for row in rows]
 
 
 def kindred(examples: Tensor) -> list[Motif]:

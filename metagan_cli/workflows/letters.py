@@ -59,7 +59,8 @@ def new_letters(ready: Ready, line: Line, there: Iterable[str], report: Report) 
     if not guests:
         return []
     motifs = [guest.motif for guest in guests.values()]
-    sampler = members_of(ready, of_bank(ready, motifs, by=motifs))
+    everything = [placed(character, motif, line).motif for character, motif in characters().items()]
+    sampler = members_of(ready, of_bank(ready, motifs, by=everything))
     shares = zip(guests, _painted(ready, sampler, len(guests), report), strict=True)
     letters = [Letter(character, share, BOX / len(share), drawn=False) for character, share in shares if box_of(share)]
     grown = {letter.character: letter.box.height / guests[letter.character].height for letter in letters}

@@ -6,8 +6,8 @@ from statistics import median
 
 from metagan_cli.images.drawings import BOX
 from metagan_cli.images.lettering import Box
-from metagan_cli.store.motifs import Motif
-from metagan_cli.workflows.characters import box_in_bank
+from metagan_cli.store.motifs import Drawing, Motif
+from metagan_cli.workflows.characters import body_box, box_in_bank
 
 CAPITAL, BASELINE = 13.8, 18.9  # units: the height of the bank's capitals, and where its letters stand
 FEW = 3  # letters of a class, below which it has no scale of its own
@@ -15,6 +15,7 @@ LEVEL = 0.5  # units that letters' middles may be apart where each was put in th
 ALIKE = 0.12  # share by which heights may be other than the bank's where they follow them
 WIDEST, INSIDE = 21.0, 1.5  # units that a guest may extend over, and what is left around it
 ZOOMS = (0.3, 3.0)  # how much smaller and larger than the bank's letters can be believed to be
+ROUGHLY = 96  # pixels a side that all hands' drawings but the first one's are measured at
 HANGS = 2.0  # units above the baseline from which the foot of a mark stands on nothing
 
 
@@ -64,15 +65,25 @@ def line_of(boxes: Mapping[str, Box], one_frame: bool) -> Line:
 
 
 def placed(character: str, motif: Motif, line: Line) -> Placed:
-    """A character's motif for a folder's hand to paint: where the folder has its letters, but within the square."""
+    """A character's motif for a folder's hand to paint: where the folder has its letters, but within the square.
+
+    It is as high and stands as low by all plain hands.
+    """
     box, zoom = box_in_bank(character) or _capital(), line.zoom_of(character)
-    across, down = min(zoom, WIDEST / box.width), min(zoom, WIDEST / box.height)
+    down = min(zoom, WIDEST / box.height)
+    height = down * box.height
     foot = BASELINE if line.foot is None else line.foot
-    bottom = min(max(foot + down * (box.bottom - BASELINE), INSIDE + down * box.height), BOX - INSIDE)
-    moved = f"translate({BOX / 2 - across * (box.left + box.right) / 2:.3f} {bottom - down * box.bottom:.3f})"
-    opening = f'<g transform="{moved}scale({across:.4f} {down:.4f})">'
-    drawings = tuple(replace(drawing, body=f"{opening}{drawing.body}</g>") for drawing in motif.drawings)
-    return Placed(replace(motif, drawings=drawings), down * box.height, zoom / down)
+    bottom = min(max(foot + down * (box.bottom - BASELINE), INSIDE + height), BOX - INSIDE)
+
+    def set_there(drawing: Drawing) -> Drawing:
+        own = body_box(drawing.body, ROUGHLY) if drawing is not motif.drawings[0] and class_of(character) != "mark" else None
+        own, larger = (own, box.height / own.height) if own else (box, 1.0)
+        across = min(zoom * larger, WIDEST / own.width)
+        moved = f"translate({BOX / 2 - across * (own.left + own.right) / 2:.3f} {bottom - down * larger * own.bottom:.3f})"
+        opening = f'<g transform="{moved}scale({across:.4f} {down * larger:.4f})">'
+        return replace(drawing, body=f"{opening}{drawing.body}</g>")
+
+    return Placed(replace(motif, drawings=tuple(map(set_there, motif.drawings))), height, zoom / down)
 
 
 def baseline_of(character: str, box: Box, zoom: float) -> float:

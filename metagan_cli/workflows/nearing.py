@@ -10,20 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metagan_cli.data.sources.styles import slant
-from metagan_cli.images.distance import line_weight
+from metagan_cli.images.distance import line_weight, stroke_weights
 from metagan_cli.images.lean import lean
 from metagan_cli.images.paints import covered, mixed
 from metagan_cli.images.styling import NEVER, PLAIN, TONED, Fields, Styling, fields_of, fitting, laid_out, styled_logits
 from metagan_cli.workflows.kinship import hands_in
+from metagan_cli.workflows.letterforms import proportions
 from metagan_cli.workflows.measured import Measured, body_of, extents_of, thinnest_of
 
 WEIGHTS = (-1.0, -0.5, 0.0, 0.6, 1.2)  # pixels that edges are moved, at first
 LINES = (0.6, 0.9, 1.3, 1.8)  # half the widths of outlines, likewise
 FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of them
 SOFT, WIDE = (0.7, 1.3), (0.85, 0.92)
-THINNEST, THICKEST, HALVINGS = -2.0, 4.0, 7  # pixels between which the weight of what is written is looked for
+THINNEST, THICKEST = -2.0, 4.0  # pixels between which the weight of what is written is looked for
+SECANTS, BOTH_SIDES, FLATTEST = 3, 2.0, 0.8  # steps of that, and how much thicker a pixel makes lines, at first and at least
 TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
-SMALLEST, LARGEST, AS_LARGE = 0.7, 1.35, 0.04  # times as large that drawings become; and what of it is not worth moving them
+SIZES, OF_LETTERS = (0.7, 1.35), (0.5, 2.0)  # times as large that drawings become: as a type's capitals fill a square or not
+AS_LARGE = 0.04  # what of it is not worth moving drawings
 SLACK = 0.05  # of likeness, by which what was found is better than it is: it is the best of many by this very figure
 SOFTEST = 1.0  # pixels that the soft edges of what is slanted reach beyond where it ends
 GAIN, BENT = 0.003, 0.02  # of likeness that a further change has to bring, and one that leaves upright what was
@@ -34,6 +37,8 @@ SOLID, BROADEST = 0.6, 4.0  # share of drawings that is ink, from which they are
 OF_ONE = ("keep", "solid")  # forms of one paint alone
 EVENED = 0.025  # of the side, at most, that a plain drawing's edges are moved for its lines to weigh what others' do
 FINEST = 0.6  # half the width in pixels that lines keep at least
+WIDTHS, NIBS = (0.6, 1.6), (-2.0, 2.0)  # how much narrower and wider letters become, and level strokes thinner and thicker
+EVEN = 0.15  # of a pixel, by which level strokes differ from upright ones that are as thick
 GAP, NARROWER = 1.0, 0.1  # half the width of a gap in pixels that is left at least; and share of the gaps that are narrower
 
 
@@ -63,12 +68,13 @@ class Weights(NamedTuple):
 class Nearing:
     """A search for the manner whose drawings look most as if the folder's hand had drawn them, to a net that tells hands."""
 
-    def __init__(self, examples: Tensor, drawings: Sequence[Tensor], written: bool = False) -> None:
+    def __init__(self, examples: Tensor, drawings: Sequence[Tensor], written: bool = False, same: Tensor | None = None) -> None:
         """Of examples [K, C, S, S] in [-1, 1], and some motifs in one or more plain hands, as large or larger, [N, 1, L, L] each.
 
-        What is `written`, as letters are, is neither filled nor hollowed, but slanted and larger or smaller.
+        What is `written`, as letters are, is neither filled nor hollowed, but slanted and larger or smaller, and as wide as the
+        folder's own drawings of the `same` motifs [N, 1, S, S] where there are.
         """
-        self.written, self.side = written, examples.shape[-1]
+        self.written, self.side, self.same = written, examples.shape[-1], same
         self.own, self.wanted = Measured.of(examples), self._direction(examples)
         self.paints, self.several = self.own.paints, len(self.own.fills) > 1
         self.covers, self.finer = [(drawn + 1) / 2 for drawn in drawings], drawings[0].shape[-1] // self.side
@@ -76,12 +82,10 @@ class Nearing:
         self._moved: dict[tuple[int, float, float, float], tuple[Fields, Weights]] = {}
         self.solid = [_are_solid(own) for own in self.fields]
         self.weights = [Weights.of(*pair) for pair in zip(self.fields, self.solid, strict=True)]
-        size = self.own.extent / float(extents_of(drawings[0]).median())
-        if not written and abs(size - 1) < AS_LARGE:
-            size = 1.0
-        self.start = replace(PLAIN, size=min(max(size, SMALLEST), LARGEST))
-        self.manner = Manner(0, self.start, self.own.lines[0] if self.own.lines else None, self.own.fills)
+        self.starts = [self._sized(cover) if same is None else self._built(cover, (same + 1) / 2) for cover in self.covers]
+        self.manner = Manner(0, self.starts[0], self.own.lines[0] if self.own.lines else None, self.own.fills)
         self.likeness = self.likeness_of(self.draw(self.manner))
+        self._tried: dict[int, tuple[float, Manner]] = {}  # the best of each plain hand that was tried
 
     @property
     def ruled(self) -> bool:
@@ -90,28 +94,27 @@ class Nearing:
 
     def search(self) -> "Nearing":
         """Itself, with the manner that was found."""
-        start = self.manner
-        if not self.written and not self.own.lines and start.styling.form not in self._forms(0):
-            self.likeness = -math.inf
-        for hand in range(len(self.covers)):
-            first = replace(start, hand=hand)
-            if self.written:
-                self._write(first)
-                continue
-            for form in self._forms(hand):
-                formed = replace(first, styling=replace(self.start, form=form))
-                self._vary(*self._lines_of(hand, form), start=formed)
-        if not self.written:
-            if self.own.line is None or self.solid[self.manner.hand]:
-                self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
-            if self.own.line is None:
-                self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
-            self._vary("soft", SOFT)
+        self._write() if self.written else self._form()
         self._try(replace(self.manner, line=line) for line in self.own.lines)
         self._try(replace(self.manner, fills=(fill,)) for fill in self.own.common if len(self.manner.fills) > 1)
         if not self.written:
             self._vary("wide", WIDE, gain=BENT)
         return self
+
+    def _form(self) -> None:
+        """Tries what becomes of drawings in each form, then how thick and round they are."""
+        start = self.manner
+        if not self.own.lines and start.styling.form not in self._forms(0):
+            self.likeness = -math.inf
+        for hand in range(len(self.covers)):
+            for form in self._forms(hand):
+                formed = replace(start, hand=hand, styling=replace(self.starts[0], form=form))
+                self._vary(*self._lines_of(hand, form), start=formed)
+        if self.own.line is None or self.solid[self.manner.hand]:
+            self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
+        if self.own.line is None:
+            self._vary("line", [self.manner.styling.line + more for more in FINER_LINES])
+        self._vary("soft", SOFT)
 
     def _lines_of(self, hand: int, form: str) -> tuple[str, Sequence[float]]:
         """What of a form to try for its lines to be as thick as the folder's: what was measured, or else some."""
@@ -122,35 +125,52 @@ class Nearing:
             return "weight", WEIGHTS
         return "weight", (measured - float(self.weights[hand].lines.median()),)
 
-    def _write(self, first: Manner) -> None:
-        """Tries what is written upright and slanted, with sharp corners and round ones, as thick as the examples."""
-        for slanted in (0.0, self._slant(first.hand)):
-            for soft in (0.0, *SOFT):
-                formed = replace(first, styling=replace(self.start, slant=slanted, soft=soft))
-                self._vary("weight", [self._weight(formed)], formed)
-        for wide in WIDE:  # which makes upright strokes thinner
-            narrow = replace(self.manner, styling=replace(self.manner.styling, wide=wide))
-            self._vary("weight", [self._weight(narrow)], narrow, BENT)
+    def _write(self) -> None:
+        """Tries what is written, as much slanted and as thick as the examples: by which plain hand, how round, and how narrow."""
+        self._try(self._weighed(replace(self.manner, hand=hand, styling=start)) for hand, start in enumerate(self.starts))
+        best = self.manner
+        self._try(self._weighed(replace(best, styling=replace(best.styling, soft=soft))) for soft in SOFT)
+        for wide in WIDE if self.same is None else ():  # which makes upright strokes thinner
+            self._try([self._weighed(replace(self.manner, styling=replace(self.manner.styling, wide=wide)))], BENT)
 
-    def _weight(self, manner: Manner) -> float:
-        """How far edges have to be moved for lines to be as thick as the examples', by halving."""
-        low, high = THINNEST, THICKEST
-        for _ in range(HALVINGS):
-            weight = (low + high) / 2
+    def _sized(self, cover: Tensor) -> Styling:
+        """Where to start with a plain hand's drawings, ink [N, 1, L, L] in [0, 1]: as large as the examples, and as slanted."""
+        size = self.own.extent / float(extents_of(2 * cover - 1).median())
+        if not self.written:
+            return replace(PLAIN, size=_within(size, SIZES) if abs(size - 1) > AS_LARGE else 1.0)
+        return replace(PLAIN, size=_within(size, OF_LETTERS), slant=self._slant(cover))
+
+    def _built(self, cover: Tensor, same: Tensor) -> Styling:
+        """Likewise with the same motifs by the folder, ink [N, 1, S, S]: also as wide, and level strokes as much lighter."""
+        leaning = self._slant(cover)
+        upright = 2 * laid_out(same, replace(PLAIN, slant=-leaning)) - 1
+        size, wide = proportions(upright, 2 * F.avg_pool2d(cover, self.finer) - 1)
+        start = replace(PLAIN, size=_within(size, OF_LETTERS), wide=_within(wide, WIDTHS))
+        plain = 2 * F.avg_pool2d(laid_out(cover, start), self.finer) - 1
+        nib = stroke_weights(upright).contrast - stroke_weights(plain).contrast
+        return replace(start, slant=leaning / start.wide, nib=_within(nib, NIBS) if abs(nib) > EVEN else 0.0)
+
+    def _weighed(self, manner: Manner) -> Manner:
+        """The same with edges moved until lines are as thick as the examples', by secants."""
+        wanted, known, weight = float(self.own.body[0].exp()), list[tuple[float, float]](), 0.0
+        for _ in range(SECANTS):
             drawn = self.draw(replace(manner, styling=replace(manner.styling, weight=weight)))
-            low, high = (weight, high) if body_of(drawn)[0] < self.own.body[0] else (low, weight)
-        return (low + high) / 2
+            known.append((weight, float(body_of(drawn)[0].exp())))
+            (low, thin), (high, thick) = known[0], known[-1]
+            slope = (thick - thin) / (high - low) if high != low else BOTH_SIDES
+            weight = _within(high + (wanted - thick) / max(slope, FLATTEST), (THINNEST, THICKEST))
+        return replace(manner, styling=replace(manner.styling, weight=weight))
 
-    def _slant(self, hand: int) -> float:
+    def _slant(self, cover: Tensor) -> float:
         """By how much a plain hand's drawings have to be slanted to lean as the examples do: strokes, or else all ink."""
-        upright = lean(2 * self.covers[hand] - 1)
+        upright = lean(2 * cover - 1)
         if self.own.lean is not None and upright is not None:
             found = self.own.lean - upright
         else:
-            tried = (2 * laid_out(self.covers[hand], replace(PLAIN, slant=some)) - 1 for some in (0.0, TRIED))
+            tried = (2 * laid_out(cover, replace(PLAIN, slant=some)) - 1 for some in (0.0, TRIED))
             none, some = (float(slant(ink).mean()) for ink in tried)
             found = TRIED * (self.own.slant - none) / ((some - none) or 1.0)
-        return min(max(found, -STEEPEST), STEEPEST)
+        return _within(found, (-STEEPEST, STEEPEST))
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed.
@@ -183,17 +203,28 @@ class Nearing:
             self._moved[place] = fields, Weights.of(fields, self.solid[hand])
         return self._moved[place]
 
-    def logits(self, ink: Tensor, number: int, exact: bool = False) -> Tensor:
-        """Logits [P, S, S] of the folder's paints of motif `number`, drawn by the manner's plain hand.
+    def turn(self, number: int) -> Manner:
+        """The manner at first, then the best ones of the other plain hands by turns, the best first; then all drawn once more."""
+        others = [
+            self._tried.get(hand, (-math.inf, replace(self.manner, hand=hand)))
+            for hand in range(len(self.covers))
+            if hand != self.manner.hand
+        ]
+        manners = [self.manner, *(manner for _, manner in sorted(others, key=lambda pair: -pair[0]))]
+        again, place = divmod(number, len(manners))
+        return replace(manners[place], hand=manners[place].hand + again * len(self.covers))
+
+    def logits(self, ink: Tensor, manner: Manner, number: int, exact: bool = False) -> Tensor:
+        """Logits [P, S, S] of the folder's paints of motif `number`, drawn by a manner's plain hand.
 
         That is ink in [-1, 1], as large or some times larger: [1, L, L]; edges may be as `exact` as that tells.
         """
         cover, finer = (ink[None] + 1) / 2, ink.shape[-1] // self.side
-        heavier = (max(self.manner.styling.weight, 0.0) + SOFTEST) / self.side
-        styling = fitting(cover, self.manner.styling, self.own.room - 2 * heavier)
+        heavier = (max(manner.styling.weight, 0.0) + SOFTEST) / self.side
+        styling = fitting(cover, manner.styling, self.own.room - 2 * heavier)
         placed = laid_out(cover, styling, heavier + (1 - self.own.room) / 2)
         fields = fields_of(placed, finer) if exact else fields_of(F.avg_pool2d(placed, finer))
-        return self.painted(styled_logits(self._evened(fields, self.manner), styling)[0], self.manner, number)
+        return self.painted(styled_logits(self._evened(fields, manner), styling)[0], manner, number)
 
     def painted(self, parts: Tensor, manner: Manner, number: int) -> Tensor:
         """Logits [3, S, S] of ground, ink and tone as those of the folder's paints [P, S, S]."""
@@ -215,9 +246,10 @@ class Nearing:
         """
         if self.written:
             return fields
-        solid, weight = self.solid[manner.hand], manner.styling.weight
+        hand = manner.hand % len(self.covers)
+        solid, weight = self.solid[hand], manner.styling.weight
         own, gaps = known or Weights.of(fields, solid)
-        usual = self.own.thinnest - weight if solid else float(self.weights[manner.hand].lines.median())
+        usual = self.own.thinnest - weight if solid else float(self.weights[hand].lines.median())
         wanted = max(usual, FINEST - weight)
         limit = EVENED * self.side
         most = torch.where(gaps > 0, gaps - GAP - weight, limit).clamp(0, limit - min(weight, 0.0) if solid else limit)
@@ -246,8 +278,14 @@ class Nearing:
     def _try(self, manners: Iterable[Manner], gain: float = GAIN) -> None:
         for manner in list(manners):
             likeness = self.likeness_of(self.draw(manner))
+            if manner.hand not in self._tried or likeness > self._tried[manner.hand][0]:
+                self._tried[manner.hand] = likeness, manner
             if likeness > self.likeness + gain:
                 self.manner, self.likeness = manner, likeness
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
 
 
 def _are_solid(fields: Fields) -> bool:

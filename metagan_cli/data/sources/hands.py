@@ -27,6 +27,7 @@ class Hands:
     by_hand: tuple[Numbers, ...]  # the images of each hand
     by_motif: tuple[Numbers, ...]  # and of each motif, by hands that may be guests
     names: tuple[str, ...]  # of the hands, after their file's
+    motifs: tuple[str, ...]  # and of the motifs
     weights: Tensor  # of the hands: 0 for those that are guests only
     held_out: "np.ndarray[tuple[int], np.dtype[np.bool_]]"  # which hands are of families that never train
 
@@ -57,11 +58,12 @@ def open_hands(configs: Sequence[DataConfig], size: int, channels: int) -> Hands
     titles, of = np.unique(families, return_inverse=True)
     family = np.zeros(len(names), dtype=np.int64)
     family[hand] = of
-    _, motif = np.unique(motifs, return_inverse=True)
+    titles_of_motifs, motif = np.unique(motifs, return_inverse=True)
     held_out = np.array([is_held_out(str(title)) for title in titles])[family]
     weights = torch.tensor([shares[name] for name in names], dtype=torch.float64)
     groups = _groups(hand, len(names)), _groups(motif, int(motif.max()) + 1)
-    return Hands(torch.cat(images), hand, motif, family, *groups, tuple(map(str, names)), weights, held_out)
+    called = tuple(map(str, names)), tuple(map(str, titles_of_motifs))
+    return Hands(torch.cat(images), hand, motif, family, *groups, *called, weights, held_out)
 
 
 def for_training(hands: Hands) -> Hands:
