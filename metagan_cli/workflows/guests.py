@@ -15,6 +15,7 @@ from metagan_cli.data.sources.styles import thickness
 from metagan_cli.errors import UsageError
 from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
+from metagan_cli.images.lean import lean
 from metagan_cli.images.paints import covered, mixed
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
@@ -30,7 +31,8 @@ STRAIGHTER = 0.01  # of likeness, that strokes which are all straight may be les
 COMPARED = 48  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 FINER = 2  # times as large as the model sees, that motifs are drawn, for their edges to be exact
-SHOWN = 10  # motifs that say how near a styling comes
+SHOWN, WRITTEN_SHOWN = 6, 10  # motifs that say how near a styling comes, and letters or digits
+RULED = 0.5  # how ruled lines are that no free hand draws
 FEW = 4  # letters of a folder, from which the same ones say it
 
 
@@ -107,14 +109,16 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
     What comes near is found by the folder's own letters where they are such, else by the commonest of their kind; `by` has
     them if they are not as the bank has them.
     """
-    size = ready.base.config.image_size
+    size, written = ready.base.config.image_size, motifs[0].kind in WRITTEN
+    unlike = _unlike(ready)
+
+    def bodies(motif: Motif) -> list[str]:
+        return [drawing.body for drawing in motif.drawings if drawing.style not in unlike]
 
     @cache
     def draw(number: int, hand: int) -> Tensor:
-        own = motifs[number].drawings
-        return draw_svg(own[hand % len(own)].body, FINER * size)
-
-    written = motifs[0].kind in WRITTEN
+        own = bodies(motifs[number])
+        return draw_svg(own[hand % len(own)], FINER * size)
 
     def shown() -> Shown:
         letters = letters_in(ready.examples) if written else {}
@@ -123,12 +127,18 @@ def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = 
             both = [named.get(motif.name, motif) for motif in letters.values()]
         else:
             kind = by or [motif for motif in bank().motifs if motif.kind == motifs[0].kind]
-            both = [motif for motif in kind if len(motif.drawings) > 1][:SHOWN]
-        hands = range(min(len(motif.drawings) for motif in both))
-        drawings = [torch.stack([draw_svg(motif.drawings[hand].body, FINER * size) for motif in both]) for hand in hands]
+            both = [motif for motif in kind if len(motif.drawings) > 1][: WRITTEN_SHOWN if written else SHOWN]
+        hands = zip(*map(bodies, both), strict=False)  # as many as all of them have
+        drawings = [torch.stack([draw_svg(body, FINER * size) for body in hand]) for hand in hands]
         return Shown(drawings, ink_of(ready.examples[list(letters)]) if len(letters) >= FEW else None)
 
     return Guests(ready, [motif.name for motif in motifs], draw, shown, written)
+
+
+def _unlike(ready: Ready) -> set[str]:
+    """The styles of type that a folder cannot be in: a free hand's where lines are ruled, a script where strokes stand alike."""
+    ruled = {"hand"} if float(ready.state.ruled[0]) > RULED else set()
+    return ruled | ({"script"} if lean(ink_of(ready.examples)) is not None else set())
 
 
 def akin(ready: Ready) -> Guests:
