@@ -17,7 +17,7 @@ from metagan_cli.rng import generator_for
 from metagan_cli.store import places
 from metagan_cli.store.motifs import bank
 from metagan_cli.workflows.measured import extents_of
-from metagan_cli.workflows.nearing import OF_LETTERS, STEEPEST, Manner, Nearing
+from metagan_cli.workflows.nearing import OF_LETTERS, SLANTS, Manner, Nearing
 
 NET = "kinship-gray.safetensors"
 pytestmark = pytest.mark.skipif(places.shipped_file(NET) is None, reason=f"pretrained/{NET} is not there")
@@ -187,7 +187,7 @@ def test_no_letter_is_cut_by_its_frame() -> None:
     leaning = styled((plainly + 1) / 2, replace(PLAIN, slant=0.25, weight=1.0), generator_for(0, "letters"))
     found = Nearing(leaning, [plainly], written=True).search()
     assert found.manner.styling.slant > 0.1
-    furthest = replace(found.manner.styling, slant=STEEPEST, size=OF_LETTERS[1])
+    furthest = replace(found.manner.styling, slant=SLANTS[1], size=OF_LETTERS[1])
     for manner in (found.manner, replace(found.manner, styling=furthest)):
         found.manner = manner
         for number, name in enumerate(("Q", "W", "M", "g", "j")):

@@ -17,6 +17,7 @@ from metagan_cli.images.drawings import draw_svg
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.lean import lean
 from metagan_cli.images.paints import covered, mixed
+from metagan_cli.networks.state import TaskState
 from metagan_cli.sampling.members import Guest, MemberSampler
 from metagan_cli.store.motifs import GROUPS, Motif, bank
 from metagan_cli.workflows.kinship import WRITTEN, by_kinship, hands_in, kindred
@@ -77,15 +78,20 @@ class Guests:
     def painted(self) -> bool:
         """Whether the painter, where the model has one, takes them over: where it does not lead away from the folder's hand.
 
-        In letters its waver, of a tenth of a pixel, would be seen where their strokes are ruled, or larger than the model sees.
+        In letters its waver, of a tenth of a pixel, would be seen where they are set as type, or larger than the model sees.
         """
         nets, state = self.ready.base.nets, self.ready.state
-        if nets.guests is None or (self.written and (self.ready.natives or self.near.ruled)):
+        if nets.guests is None or (self.written and (self.ready.natives or is_type(self.near, state))):
             return False
         drawn = self.near.draw(self.near.manner)
         with torch.no_grad():
             images, _ = nets.paint_guests(drawn[None].to(state.hand.device), state, nets.hand_in(state))
         return self.near.are_nearer(images[0].float().cpu(), drawn)
+
+
+def is_type(near: Nearing, state: TaskState) -> bool:
+    """Whether a folder's letters are set as type is: its upright strokes lean alike, or no free hand draws such lines."""
+    return near.own.lean is not None or float(state.ruled[0]) > RULED
 
 
 def guests_for(ready: Ready, wanted: str) -> Guests:

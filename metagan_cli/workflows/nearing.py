@@ -24,7 +24,7 @@ FINER_WEIGHTS, FINER_LINES = (-0.3, 0.3), (-0.2, 0.2)  # and around the best of 
 SOFT, WIDE = (0.7, 1.3), (0.85, 0.92)
 THINNEST, THICKEST = -2.0, 4.0  # pixels between which the weight of what is written is looked for
 SECANTS, BOTH_SIDES, FLATTEST = 3, 2.0, 0.8  # steps of that, and how much thicker a pixel makes lines, at first and at least
-TRIED, STEEPEST = 0.2, 0.6  # a slant that tells what slants do, and the largest
+TRIED, SLANTS, STRAIGHT = 0.2, (-0.6, 0.6), 0.05  # a slant that tells what slants do, all there are, and those that are none
 SIZES, OF_LETTERS = (0.7, 1.35), (0.5, 2.0)  # times as large that drawings become: as a type's capitals fill a square or not
 AS_LARGE = 0.04  # what of it is not worth moving drawings
 SLACK = 0.05  # of likeness, by which what was found is better than it is: it is the best of many by this very figure
@@ -87,11 +87,6 @@ class Nearing:
         self.likeness = self.likeness_of(self.draw(self.manner))
         self._tried: dict[int, tuple[float, Manner]] = {}  # the best of each plain hand that was tried
 
-    @property
-    def ruled(self) -> bool:
-        """Whether the examples' strokes are: as many lean alike as in typefaces, and not in handwriting."""
-        return self.own.lean is not None
-
     def search(self) -> "Nearing":
         """Itself, with the manner that was found."""
         self._write() if self.written else self._form()
@@ -142,7 +137,7 @@ class Nearing:
 
     def _built(self, cover: Tensor, same: Tensor) -> Styling:
         """Likewise with the same motifs by the folder, ink [N, 1, S, S]: also as wide, and level strokes as much lighter."""
-        leaning = self._slant(cover)
+        leaning = self._slant(cover, same)
         upright = 2 * laid_out(same, replace(PLAIN, slant=-leaning)) - 1
         size, wide = proportions(upright, 2 * F.avg_pool2d(cover, self.finer) - 1)
         start = replace(PLAIN, size=_within(size, OF_LETTERS), wide=_within(wide, WIDTHS))
@@ -161,16 +156,19 @@ class Nearing:
             weight = _within(high + (wanted - thick) / max(slope, FLATTEST), (THINNEST, THICKEST))
         return replace(manner, styling=replace(manner.styling, weight=weight))
 
-    def _slant(self, cover: Tensor) -> float:
-        """By how much a plain hand's drawings have to be slanted to lean as the examples do: strokes, or else all ink."""
+    def _slant(self, cover: Tensor, same: Tensor | None = None) -> float:
+        """By how much a plain hand's drawings have to be slanted to lean as the examples do: strokes, or else all ink.
+
+        Where the folder has the `same` motifs, that is what most of them say, and next to nothing is nothing.
+        """
         upright = lean(2 * cover - 1)
         if self.own.lean is not None and upright is not None:
-            found = self.own.lean - upright
-        else:
-            tried = (2 * laid_out(cover, replace(PLAIN, slant=some)) - 1 for some in (0.0, TRIED))
-            none, some = (float(slant(ink).mean()) for ink in tried)
-            found = TRIED * (self.own.slant - none) / ((some - none) or 1.0)
-        return _within(found, (-STEEPEST, STEEPEST))
+            return _within(self.own.lean - upright, SLANTS)
+        none, some = (slant(2 * laid_out(cover, replace(PLAIN, slant=some)) - 1) for some in (0.0, TRIED))
+        if same is not None:
+            found = float((slant(2 * same - 1) - none).median() / ((some - none).mean() / TRIED))
+            return _within(found, SLANTS) if abs(found) > STRAIGHT else 0.0
+        return _within(TRIED * (self.own.slant - float(none.mean())) / (float((some - none).mean()) or 1.0), SLANTS)
 
     def _forms(self, hand: int) -> list[str]:
         """What can be made of a plain hand's drawings, of these paints: what is hollow would lose lines where it is hollowed.

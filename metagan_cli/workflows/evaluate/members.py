@@ -23,7 +23,7 @@ from metagan_cli.store.features import load_hand_net
 from metagan_cli.store.models import BaseModel
 from metagan_cli.store.motifs import bank
 from metagan_cli.store.shipped import find_features
-from metagan_cli.workflows.guests import members_of, of_bank
+from metagan_cli.workflows.guests import is_type, members_of, of_bank
 from metagan_cli.workflows.kinship import is_written
 from metagan_cli.workflows.nearing import Nearing
 from metagan_cli.workflows.plain import plain_drawings
@@ -102,7 +102,7 @@ def in_hand(model: BaseModel, steps: int) -> Draw:
         state = _state(model, task.support, steps)
         whole, _ = model.nets.paint_guests(images[None].to(state.hand.device), state, model.nets.hand_in(state))
         painted = whole[0].float().clamp(-1, 1).cpu()
-        if (written and near[0].ruled) or not near[0].are_nearer(painted, images):
+        if (written and is_type(near[0], state)) or not near[0].are_nearer(painted, images):
             return images
         kept = keeps_shape(images, painted, near[0].paints.colours[0][near[0].paints.there[0]])
         return torch.where(kept[:, None, None, None], painted, images)
