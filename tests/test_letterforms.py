@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -13,8 +15,10 @@ from metagan_cli.images.styling import PLAIN, Styling, drawn_from, fields_of, la
 from metagan_cli.rng import generator_for
 from metagan_cli.store import places
 from metagan_cli.store.motifs import bank
+from metagan_cli.workflows.guests import of_bank
 from metagan_cli.workflows.letterforms import letters_in, proportions
 from metagan_cli.workflows.nearing import Nearing
+from metagan_cli.workflows.ready import Ready
 
 NET = "kinship-gray.safetensors"
 pytestmark = pytest.mark.skipif(places.shipped_file(NET) is None, reason=f"pretrained/{NET} is not there")
@@ -94,3 +98,25 @@ def test_a_known_hand_is_found_by_its_letters(name: str) -> None:
     assert found.manner.styling.wide == pytest.approx(styling.wide, rel=0.06)
     assert found.manner.styling.slant == pytest.approx(styling.slant, abs=0.06)
     assert found.manner.styling.nib == pytest.approx(styling.nib, abs=0.3)
+
+
+def test_each_plain_hand_has_its_own_turn() -> None:
+    """The best manner first, then the other hands' best, and then the same hands once more."""
+    own = drawn(SERIF, replace(PLAIN, wide=1.2))
+    found = Nearing(own, [plain(number, 2 * SIDE) for number in range(4)], written=True, same=own).search()
+    turns = [found.turn(number) for number in range(8)]
+    assert turns[0] == found.manner
+    assert sorted(turn.hand for turn in turns[:4]) == [0, 1, 2, 3]
+    assert [turn.hand % 4 for turn in turns[4:]] == [turn.hand for turn in turns[:4]]
+    likenesses = [found.likeness_of(found.draw(turn)) for turn in turns[:4]]
+    assert likenesses[1:] == sorted(likenesses[1:], reverse=True)
+    assert len({turn.styling.weight for turn in turns[:4]}) == 4  # each as thick as the examples
+
+
+@pytest.mark.parametrize(("ruled", "leaning", "styles"), [(1.0, True, 2), (1.0, False, 3), (0.0, False, 4)])
+def test_free_hands_and_scripts_serve_such_folders(ruled: float, leaning: bool, styles: int) -> None:
+    images = plain(SANS) if leaning else plain(SCRIPT)
+    state = SimpleNamespace(ruled=torch.tensor([ruled]))
+    ready = SimpleNamespace(examples=images, state=state, base=SimpleNamespace(config=SimpleNamespace(image_size=SIDE)))
+    guests = of_bank(cast(Ready, ready), [bank().named("Q")])
+    assert len(guests.near.covers) == styles

@@ -31,6 +31,7 @@ from metagan_cli.evaluation.members import MemberRuler, nearest_examples, with_w
 from metagan_cli.evaluation.outside import OutsideNet
 from metagan_cli.networks.hand_net import FEATURES, HandNet
 from metagan_cli.store.models import load_model
+from metagan_cli.store.motifs import Bank, bank
 from metagan_cli.workflows.evaluate import members
 from metagan_cli.workflows.evaluate.members import GUEST, MATCHED, NEAREST, REAL, evaluate_members
 from metagan_cli.workflows.evaluate.setup import ready_models
@@ -213,6 +214,33 @@ def test_models_stand_between_what_is_best_and_what_is_simple(place: Path, monke
     assert len(named[0].images) == 4
     with pytest.raises(InputError, match="fewer than two hands"):
         evaluate_members([model], replace(data, only=("bold",)), SETTINGS, None, silent)
+
+
+def test_guests_may_be_the_banks(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hands draw the bank's motifs themselves: guests are the plain ones, and what comes of them is what sample draws."""
+    shipped(place / "nets", monkeypatch)
+    monkeypatch.setattr(members, "QUERIES", 6)
+    model, data = (
+        load_model(place / "guests.safetensors"),
+        DataConfig(str(place / "sets.npz"), shows="motif", only=("plain", "bold")),
+    )
+    rows = {row.name: row for row in evaluate_members([model], data, replace(SETTINGS, guests="bank"), None, silent)}
+    truths, guests = rows[REAL].images, rows[GUEST].images
+    plain = torch.isclose(truths, guests, atol=0.02).flatten(1).all(1)
+    assert plain.sum() == 1  # of plain/upright, but of no other hand
+    drawn_anew = rows[f"guests, {SETTINGS.steps} inner steps"].images
+    assert (drawn_anew - guests).abs().mean() > 0.02
+    assert (drawn_anew - truths).abs().mean() < (guests - truths).abs().mean()
+    unknown = tuple(motif for motif in bank().motifs if motif.kind != "icon")
+    monkeypatch.setattr(members, "bank", lambda: Bank(unknown, {}))
+    with pytest.raises(InputError, match="fewer than two hands"):
+        evaluate_members([model], data, replace(SETTINGS, guests="bank"), None, silent)
+
+
+def test_whose_guests_has_a_part_in_new_members_alone(place: Path) -> None:
+    assert "--guests: goes with --shows" in refused(2, "evaluate", "--data", "sets.npz", "--guests", "bank", cwd=place)
+    with pytest.raises(UsageError, match="guests mine: use others or bank"):
+        replace(SETTINGS, guests="mine")
 
 
 def test_the_command_judges_new_members(place: Path, tiny_model: Path) -> None:

@@ -13,7 +13,7 @@ from metagan_cli.devices import as_float32
 REACH = 5  # pixels, beyond which a distance is not told
 FAINT = 0.05  # coverage of a pixel that is too little to lie on an edge
 WAYS = ((0, 1), (1, 0), (1, 1), (1, -1))  # pixels down and across: ways across an upright line, a level one, and slanted ones
-FEWEST = 4  # pixels of a drawing, on average, along the middles of strokes that say how thick they are
+FEWEST = 2  # pixels of a drawing, on average, along the middles of strokes that say how thick they are
 THINNER = 0.4  # share of the middles of lines that are thinner than what is taken for their weight
 
 
