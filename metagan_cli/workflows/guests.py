@@ -29,7 +29,7 @@ from metagan_cli.workflows.suited import read_for
 
 INVENTED = 144  # characters drawn by program, before they come again, drawn otherwise
 STRAIGHTER = 0.01  # of likeness, that strokes which are all straight may be less like a folder's
-COMPARED = 48  # of them, that say which kind is most like a folder's
+COMPARED = 24  # of them, that say which kind is most like a folder's
 BLOTTED, SHORTER, LONGER = 1.12, 0.8, 1.2  # times as thick as most, and as long as the examples, that invented characters may be
 FINER = 2  # times as large as the model sees, that motifs are drawn, for their edges to be exact
 SHOWN, WRITTEN_SHOWN = 6, 10  # motifs that say how near a styling comes, and letters or digits

@@ -7,6 +7,7 @@ The split into a program with its own topology and exemplars with motor noise fo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,7 @@ def exemplars(program: Program, count: int, generator: Generator) -> Tensor:
     return torch.einsum("nspd,nde->nspe", whole, hand) + noise(count, 1, 1, 2, scale=0.06)
 
 
+@cache
 def _basis(points: int, sharp: bool) -> Tensor:
     """Weights [POINTS, points]: a polyline through control points, straight or as a Catmull-Rom spline."""
     place = torch.linspace(0, points - 1, POINTS).clamp(max=points - 1 - 1e-4)
