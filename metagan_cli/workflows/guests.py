@@ -110,7 +110,7 @@ def guests_for(ready: Ready, wanted: str) -> Guests:
 
 
 def of_bank(ready: Ready, motifs: Sequence[Motif], by: Sequence[Motif] | None = None) -> Guests:
-    """Motifs of the bank, which has them as outlines and solid, or without serifs and with them.
+    """Motifs of the bank, which has them as outlines and solid, or in several styles of type.
 
     What comes near is found by the folder's own letters where they are such, else by the commonest of their kind; `by` has
     them if they are not as the bank has them.
