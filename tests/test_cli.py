@@ -1,6 +1,8 @@
 """The commands as a person meets them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +261,24 @@ def test_evaluate(tiny_model: Path, tmp_path: Path) -> None:
     assert "verdict" in left.out
     refused(2, "evaluate", tiny_model, "--shots", "0", cwd=tmp_path)
     refused(4, "evaluate", "nowhere.safetensors", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_process_ends_when_its_threads_and_exit_functions_are_done(tmp_path: Path) -> None:
+    """Torch is not taken apart, but all else is as at the end of any interpreter."""
+    script = """
+import atexit, sys, threading, time
+from metagan_cli import __main__ as process
+def late():
+    time.sleep(0.3)
+    print("thread done")
+def command():
+    threading.Thread(target=late).start()
+    atexit.register(lambda: print("exit function"))
+    print("main done")
+    sys.exit(4)
+process.main = command
+process.entry()
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout.splitlines()) == (4, ["main done", "thread done", "exit function"])
