@@ -14,7 +14,7 @@ from metagan_cli.data.sources.hands import Hands, Numbers
 from metagan_cli.errors import InputError
 from metagan_cli.images.ink import ink_of
 from metagan_cli.images.styling import styled
-from metagan_cli.rng import generator_for
+from metagan_cli.rng import below, chance, generator_for, one_of
 
 OWN = 0.6  # share of the hands drawn by program whose guests are what the program started from
 KIN = 0.6  # share of the guests that are by a hand of the same family, where there is one
@@ -101,7 +101,7 @@ class GuestEpisodes:
     def draw(self, step: int) -> GuestEpisode:
         """The episode of an outer step."""
         rng = generator_for(self.config.seed, "guests", step)
-        shots = self.config.shots[_below(len(self.config.shots), rng)]
+        shots = one_of(self.config.shots, rng)
         found = [
             self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng)
             for _ in range(self.config.tasks_per_batch)
@@ -116,8 +116,8 @@ class GuestEpisodes:
         """Of one hand: its drawings, guests and truths."""
         hands = self.hands
         order = _shuffled(hands.by_hand[hand], rng)
-        program = draw_hand(rng, hands.images.shape[1]) if float(torch.rand((), generator=rng)) < self.config.program else None
-        own = program is not None and float(torch.rand((), generator=rng)) < OWN
+        program = draw_hand(rng, hands.images.shape[1]) if chance(self.config.program, rng) else None
+        own = program is not None and chance(OWN, rng)
         shown, guests, truths = set(hands.motif[order[:shots]].tolist()), list[int](), list[int]()
         for number in order[shots:].tolist():
             if len(truths) == self.config.queries:
@@ -140,14 +140,10 @@ class GuestEpisodes:
         others = others[self.hands.hand[others] != hand]
         families = self.hands.family[self.hands.hand[others]] == self.hands.family[hand]
         kin, strangers = others[families], others[~families]
-        some = kin if len(kin) and (float(torch.rand((), generator=rng)) < KIN or not len(strangers)) else strangers
-        return int(some[_below(len(some), rng)]) if len(some) else None
+        some = kin if len(kin) and (chance(KIN, rng) or not len(strangers)) else strangers
+        return int(some[below(len(some), rng)]) if len(some) else None
 
 
 def _shuffled(numbers: Numbers, rng: torch.Generator) -> Numbers:
     shuffled: Numbers = numbers[torch.randperm(len(numbers), generator=rng).numpy()]
     return shuffled
-
-
-def _below(count: int, rng: torch.Generator) -> int:
-    return int(torch.randint(count, (), generator=rng))

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from metagan_cli.images.styling import Styling
+from metagan_cli.rng import between, chance, one_of
 
 FORMS = {  # by channels, the commoner ones more often
     1: ("keep", "keep", "keep", "solid", "solid", "outline", "outline", "duotone", "tinted", "hatch"),
@@ -13,32 +14,22 @@ FORMS = {  # by channels, the commoner ones more often
 
 def draw_hand(rng: torch.Generator, channels: int) -> Styling:
     """One at random: mostly few changes, at times many; in gray or in colour."""
-
-    def chance(share: float) -> bool:
-        return float(torch.rand((), generator=rng)) < share
-
-    def between(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=rng))
-
-    def one_of(*names: str) -> str:
-        return names[int(torch.randint(len(names), (), generator=rng))]
-
-    form = one_of(*FORMS[channels])
-    badge = one_of("disc", "square", "round") if chance(0.12) else "none"
-    shadow = (round(between(-4, 4)), round(between(-4, 4))) if chance(0.12) else (0, 0)
+    form = one_of(FORMS[channels], rng)
+    badge = one_of(("disc", "square", "round"), rng) if chance(0.12, rng) else "none"
+    shadow = (round(between(-4, 4, rng)), round(between(-4, 4, rng))) if chance(0.12, rng) else (0, 0)
     return Styling(
         form=form,
-        weight=between(-1.2, 2.2) if chance(0.75) else 0.0,
-        line=between(0.6, 1.9),
-        soft=between(0.6, 2.2) if chance(0.4) else 0.0,
-        slant=between(-0.3, 0.3) if chance(0.25) else 0.0,
-        wide=between(0.7, 1.0) if chance(0.25) else 1.0,
+        weight=between(-1.2, 2.2, rng) if chance(0.75, rng) else 0.0,
+        line=between(0.6, 1.9, rng),
+        soft=between(0.6, 2.2, rng) if chance(0.4, rng) else 0.0,
+        slant=between(-0.3, 0.3, rng) if chance(0.25, rng) else 0.0,
+        wide=between(0.7, 1.0, rng) if chance(0.25, rng) else 1.0,
         badge=badge,
         shadow=shadow,
-        rough=between(0.3, 0.9) if chance(0.15) else 0.0,
-        cells=int(one_of("2", "3", "4")) if chance(0.1) else 0,
-        slope=between(0, 0.5),
-        pitch=between(4, 8),
+        rough=between(0.3, 0.9, rng) if chance(0.15, rng) else 0.0,
+        cells=one_of((2, 3, 4), rng) if chance(0.1, rng) else 0,
+        slope=between(0, 0.5, rng),
+        pitch=between(4, 8, rng),
         colours=_tones(rng) if channels == 1 else _colours(rng),
     )
 

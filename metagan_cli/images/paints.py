@@ -25,6 +25,11 @@ class Paints(NamedTuple):
     colours: Tensor  # [B, P, C] in [-1, 1]
     there: Tensor  # bool [B, P]
 
+    @property
+    def own(self) -> Tensor:
+        """Those that the first folder has: [P, C]."""
+        return self.colours[0][self.there[0]]
+
 
 @torch.no_grad()
 def paints_of(support: Tensor) -> Paints:

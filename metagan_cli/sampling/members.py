@@ -55,7 +55,7 @@ class MemberSampler:
         whole, edges = (filled(part).to(self.state.hand.device)[None] for part in (plain, edges_of(drawn)))
         images, logits = self.nets.paint_guests(whole, self.state, self.hand, edges)
         painted, own = images[0, : len(seeds)].float().clamp(-1, 1).cpu(), logits[0, : len(seeds)].float().cpu()
-        kept = keeps_shape(plain, painted, self.paints.colours[0][self.paints.there[0]])[:, None, None, None]
+        kept = keeps_shape(plain, painted, self.paints.own)[:, None, None, None]
         return torch.where(kept, painted, as_they_are), torch.where(kept, own, drawn)
 
 

@@ -55,12 +55,12 @@ def drawn_letters(folder: Path, support: Support, report: Report) -> tuple[list[
 
 def new_letters(ready: Ready, line: Line, there: Iterable[str], report: Report) -> list[Letter]:
     """The letters of the Latin set that are not there yet, as the folder's hand paints them."""
-    guests = {c: placed(c, motif, line) for c, motif in characters().items() if c not in there}
+    everything = {character: placed(character, motif, line) for character, motif in characters().items()}
+    guests = {character: one for character, one in everything.items() if character not in there}
     if not guests:
         return []
-    motifs = [guest.motif for guest in guests.values()]
-    everything = [placed(character, motif, line).motif for character, motif in characters().items()]
-    sampler = members_of(ready, of_bank(ready, motifs, by=everything))
+    motifs, by = ([one.motif for one in some.values()] for some in (guests, everything))
+    sampler = members_of(ready, of_bank(ready, motifs, by))
     shares = zip(guests, _painted(ready, sampler, len(guests), report), strict=True)
     letters = [Letter(character, share, BOX / len(share), drawn=False) for character, share in shares if box_of(share)]
     grown = {letter.character: letter.box.height / guests[letter.character].height for letter in letters}

@@ -103,7 +103,7 @@ class Nearing:
             self.likeness = -math.inf
         for hand in range(len(self.covers)):
             for form in self._forms(hand):
-                formed = replace(start, hand=hand, styling=replace(self.starts[0], form=form))
+                formed = replace(start, hand=hand, styling=replace(start.styling, form=form))
                 self._vary(*self._lines_of(hand, form), start=formed)
         if self.own.line is None or self.solid[self.manner.hand]:
             self._vary("weight", [self.manner.styling.weight + more for more in FINER_WEIGHTS])
@@ -161,7 +161,7 @@ class Nearing:
 
         Where the folder has the `same` motifs, that is what most of them say, and next to nothing is nothing.
         """
-        upright = lean(2 * cover - 1)
+        upright = None if self.own.lean is None else lean(2 * cover - 1)
         if self.own.lean is not None and upright is not None:
             return _within(self.own.lean - upright, SLANTS)
         none, some = (slant(2 * laid_out(cover, replace(PLAIN, slant=some)) - 1) for some in (0.0, TRIED))

@@ -1,18 +1,16 @@
 """Invented characters, as scripts have them: staves, and few strokes that meet them on a lattice, by one pen for all."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 
 from metagan_cli.data.sources.doodles import CALM, Program, exemplars, rendered
-from metagan_cli.rng import generator_for
+from metagan_cli.rng import chance, generator_for, one_of
 
 PEN, REACH = 0.05, 0.9  # width of strokes, as a share of the image side; and how far they go from its middle, in half sides
 SEARCHED = 20  # times as many characters as are wanted, that are looked through
 TALL, STEP, SIDE = 0.76, 0.38, 0.42  # half a stave, and what lies between rows and columns, in half sides
-T = TypeVar("T")
 Line = tuple[Tensor, bool]  # control points [P, 2], x and y in [-1, 1], and whether they are joined by straight lines
 
 
@@ -40,23 +38,23 @@ def different(count: int, straight: bool) -> list[int]:
 
 def _lines(number: int, straight: bool) -> list[Line]:
     rng = generator_for(0, "character", number)
-    return _staves(rng, straight) if _chance(0.82, rng) else _polygon(rng, straight)
+    return _staves(rng, straight) if chance(0.82, rng) else _polygon(rng, straight)
 
 
 def _staves(rng: Generator, straight: bool) -> list[Line]:
     """One stave with twigs, or two with bars between."""
-    if _chance(0.22, rng):
+    if chance(0.22, rng):
         lines = [_line((x, -TALL), (x, TALL)) for x in (-SIDE, SIDE)]
-        return lines + _pick(BARS, rng)(rng)
-    middle = _chance(0.5, rng)
+        return lines + one_of(BARS, rng)(rng)
+    middle = chance(0.5, rng)
     ways = (-1, 1) if middle else (1,)
     lines, free = [_line((0.0, -TALL), (0.0, TALL))], [-2, -1, 0, 1]  # rows, each to the next one below
-    for _ in range(1 + _chance(0.6, rng)):
-        row = _pick(free, rng)
-        part = _pick((*TWIGS, *ROUND) if not straight else TWIGS, rng)
-        way = _pick(ways, rng)
+    for _ in range(1 + chance(0.6, rng)):
+        row = one_of(free, rng)
+        part = one_of((*TWIGS, *ROUND) if not straight else TWIGS, rng)
+        way = one_of(ways, rng)
         lines += part(row, way, rng)
-        if middle and _chance(0.5, rng):
+        if middle and chance(0.5, rng):
             lines += [(stroke * torch.tensor([-1.0, 1.0]), sharp) for stroke, sharp in part(row, way, rng)]
         free = [other for other in free if abs(other - row) > 1]
         if not free:
@@ -66,7 +64,7 @@ def _staves(rng: Generator, straight: bool) -> list[Line]:
 
 def _polygon(rng: Generator, straight: bool) -> list[Line]:
     """A character without a stave: a zigzag, a cross, a diamond on legs, or what is round."""
-    wide, low = SIDE * (0.8 + 0.4 * _chance(0.5, rng)), TALL * (0.2 + 0.3 * _chance(0.5, rng))
+    wide, low = SIDE * (0.8 + 0.4 * chance(0.5, rng)), TALL * (0.2 + 0.3 * chance(0.5, rng))
     shapes: list[list[Line]] = [
         [_line((-wide, -TALL), (-wide, 0.1), (wide, -0.1), (wide, TALL))],
         [_line((wide, -TALL), (-wide, -0.15), (wide, 0.15), (-wide, TALL))],
@@ -74,16 +72,16 @@ def _polygon(rng: Generator, straight: bool) -> list[Line]:
         [_line((0.0, -TALL), (wide, -low), (0.0, low / 2), (-wide, -low), (0.0, -TALL))],
         [_line((-wide, TALL), (0.0, -TALL), (wide, TALL)), _line((-wide / 2, low), (wide / 2, low))],
     ]
-    chosen = _pick(shapes, rng)
-    if chosen is shapes[3] and _chance(0.7, rng):
+    chosen = one_of(shapes, rng)
+    if chosen is shapes[3] and chance(0.7, rng):
         chosen = [*chosen, _line((0.0, low / 2), (wide, TALL)), _line((0.0, low / 2), (-wide, TALL))]
-    if straight or _chance(0.4, rng):
+    if straight or chance(0.4, rng):
         return chosen
-    return [_ring(0.0, -0.2, 0.45), *([_line((0.0, 0.25), (0.0, TALL))] if _chance(0.6, rng) else [])]
+    return [_ring(0.0, -0.2, 0.45), *([_line((0.0, 0.25), (0.0, TALL))] if chance(0.6, rng) else [])]
 
 
 def _twig(row: int, way: int, rng: Generator) -> list[Line]:
-    down = 1 if _chance(0.5, rng) else -1
+    down = 1 if chance(0.5, rng) else -1
     start = row if down > 0 else row + 1
     return [_line((0.0, STEP * start), (way * SIDE, STEP * (start + down)))]
 
@@ -123,17 +121,17 @@ def _eye(row: int, way: int, rng: Generator) -> list[Line]:
 
 
 def _slope(rng: Generator) -> list[Line]:
-    high = STEP * _pick((-1, 0), rng)
+    high = STEP * one_of((-1, 0), rng)
     return [_line((-SIDE, high - STEP / 2), (SIDE, high + STEP / 2))]
 
 
 def _cross(rng: Generator) -> list[Line]:
-    top = STEP * _pick((-2, -1, 0), rng)
+    top = STEP * one_of((-2, -1, 0), rng)
     return [_line((-SIDE, top), (SIDE, top + 2 * STEP)), _line((SIDE, top), (-SIDE, top + 2 * STEP))]
 
 
 def _peak(rng: Generator) -> list[Line]:
-    return [_line((-SIDE, -TALL), (0.0, STEP * _pick((-1, 0), rng)), (SIDE, -TALL))]
+    return [_line((-SIDE, -TALL), (0.0, STEP * one_of((-1, 0), rng)), (SIDE, -TALL))]
 
 
 def _rungs(rng: Generator) -> list[Line]:
@@ -153,11 +151,3 @@ def _line(*points: tuple[float, float]) -> Line:
 def _ring(x: float, y: float, radius: float) -> Line:
     angle = torch.linspace(0, 2 * torch.pi + 0.1, 9)
     return torch.stack([x + radius * angle.sin(), y - radius * angle.cos()], 1), False
-
-
-def _chance(share: float, rng: Generator) -> bool:
-    return float(torch.rand((), generator=rng)) < share
-
-
-def _pick(some: Sequence[T], rng: Generator) -> T:
-    return some[int(torch.randint(len(some), (), generator=rng))]

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from torch import Generator, Tensor
 
 from metagan_cli.data.sources.tasks import Split
-from metagan_cli.rng import generator_for
+from metagan_cli.rng import below, between, chance, generator_for, one_of
 
 UNLIMITED = 2**20  # tasks of a drawn family
 
@@ -52,14 +52,6 @@ class Doodles:
         return rendered(lines, width.clamp(min=1.2), self.size)
 
 
-def _uniform(low: float, high: float, generator: Generator) -> float:
-    return low + (high - low) * float(torch.rand((), generator=generator))
-
-
-def _choose(count: int, generator: Generator) -> int:
-    return int(torch.randint(count, (), generator=generator))
-
-
 # --- programs: what a character is ---
 
 
@@ -67,28 +59,28 @@ def _program(generator: Generator) -> Program:
     count = 1 + int(torch.multinomial(torch.tensor(STROKES), 1, generator=generator))
     strokes: list[Tensor] = []
     sharp: list[bool] = []
-    repeated = count > 1 and _uniform(0, 1, generator) < 0.15
+    repeated = count > 1 and chance(0.15, generator)
     for i in range(count):
         if repeated and i > 0:
             stroke, corners = strokes[0] - strokes[0].mean(0), sharp[0]
         else:
-            stroke, corners = PRIMITIVES[_choose(len(PRIMITIVES), generator)](generator)
+            stroke, corners = one_of(PRIMITIVES, generator)(generator)
         strokes.append(stroke + _place(strokes, stroke, generator))
         sharp.append(corners)
-    if _uniform(0, 1, generator) < 0.12:
+    if chance(0.12, generator):
         strokes, sharp = [*strokes, strokes[-1] * torch.tensor([-1.0, 1.0])], [*sharp, sharp[-1]]
-    bold = _uniform(0, 1, generator) < BOLD
-    pen = _uniform(0.055, 0.1, generator) if bold else _uniform(0.034, 0.055, generator)
-    return Program(tuple(_fit(strokes, generator)), tuple(sharp), pen, _uniform(0.7, 1.3, generator))
+    bold = chance(BOLD, generator)
+    pen = between(0.055, 0.1, generator) if bold else between(0.034, 0.055, generator)
+    return Program(tuple(_fit(strokes, generator)), tuple(sharp), pen, between(0.7, 1.3, generator))
 
 
 def _place(before: list[Tensor], stroke: Tensor, generator: Generator) -> Tensor:
     """Where a stroke goes: its start or middle on an earlier stroke, or free in the frame."""
-    if not before or _uniform(0, 1, generator) < 0.2:
+    if not before or chance(0.2, generator):
         return torch.rand(2, generator=generator) * 1.2 - 0.6 - stroke.mean(0)
-    other = before[_choose(len(before), generator)]
-    anchor = _along(other, _ENDS[_choose(len(_ENDS), generator)])
-    return anchor - _along(stroke, _ENDS[_choose(len(_ENDS), generator)])
+    other = one_of(before, generator)
+    anchor = _along(other, one_of(_ENDS, generator))
+    return anchor - _along(stroke, one_of(_ENDS, generator))
 
 
 _ENDS = (0.0, 0.0, 1.0, 1.0, 0.5, 0.3)
@@ -105,7 +97,7 @@ def _fit(strokes: list[Tensor], generator: Generator) -> list[Tensor]:
     whole = torch.cat(strokes)
     low, high = whole.amin(0), whole.amax(0)
     span = (high - low).clamp(min=0.05)
-    extent = torch.tensor([_uniform(1.0, 1.6, generator), _uniform(1.0, 1.6, generator)])
+    extent = torch.tensor([between(1.0, 1.6, generator), between(1.0, 1.6, generator)])
     even = (extent / span).min()
     scale = torch.minimum(extent / span, even * 1.3)
     return [(stroke - (low + high) / 2) * scale for stroke in strokes]
@@ -113,7 +105,7 @@ def _fit(strokes: list[Tensor], generator: Generator) -> list[Tensor]:
 
 def _direction(generator: Generator) -> float:
     """An angle, mostly near a multiple of 45 degrees, upright and level ones first."""
-    return (0, 2, 2, 4, 6, 1, 3)[_choose(7, generator)] * math.pi / 4 + 0.15 * float(torch.randn((), generator=generator))
+    return one_of((0, 2, 2, 4, 6, 1, 3), generator) * math.pi / 4 + 0.15 * float(torch.randn((), generator=generator))
 
 
 def _polar(angle: Tensor, radius: Tensor) -> Tensor:
@@ -121,72 +113,72 @@ def _polar(angle: Tensor, radius: Tensor) -> Tensor:
 
 
 def _line(generator: Generator) -> tuple[Tensor, bool]:
-    angle, length = _direction(generator), _uniform(0.5, 1.5, generator)
+    angle, length = _direction(generator), between(0.5, 1.5, generator)
     reach = torch.linspace(-0.5, 0.5, 3) * length
-    bow = torch.tensor([0.0, _uniform(-0.08, 0.08, generator), 0.0])
+    bow = torch.tensor([0.0, between(-0.08, 0.08, generator), 0.0])
     return _turn(torch.stack([reach, bow], 1), angle), False
 
 
 def _arc(generator: Generator) -> tuple[Tensor, bool]:
-    sweep, start, radius = _uniform(1.5, 4.5, generator), _uniform(0, 2 * math.pi, generator), _uniform(0.25, 0.6, generator)
+    sweep, start, radius = between(1.5, 4.5, generator), between(0, 2 * math.pi, generator), between(0.25, 0.6, generator)
     angles = torch.linspace(start, start + sweep, 6)
-    return _polar(angles, torch.full_like(angles, radius)) * torch.tensor([1.0, _uniform(0.6, 1.4, generator)]), False
+    return _polar(angles, torch.full_like(angles, radius)) * torch.tensor([1.0, between(0.6, 1.4, generator)]), False
 
 
 def _circle(generator: Generator) -> tuple[Tensor, bool]:
-    start, radius = _uniform(0, 2 * math.pi, generator), _uniform(0.15, 0.5, generator)
+    start, radius = between(0, 2 * math.pi, generator), between(0.15, 0.5, generator)
     angles = torch.linspace(start, start + 2 * math.pi + 0.1, 9)
-    return _polar(angles, torch.full_like(angles, radius)) * torch.tensor([1.0, _uniform(0.7, 1.3, generator)]), False
+    return _polar(angles, torch.full_like(angles, radius)) * torch.tensor([1.0, between(0.7, 1.3, generator)]), False
 
 
 def _hook(generator: Generator) -> tuple[Tensor, bool]:
-    length, curl, side = _uniform(0.6, 1.2, generator), _uniform(0.15, 0.3, generator), (-1, 1)[_choose(2, generator)]
-    angles = torch.linspace(0, _uniform(1.5, 3.6, generator), 4)
+    length, curl, side = between(0.6, 1.2, generator), between(0.15, 0.3, generator), one_of((-1, 1), generator)
+    angles = torch.linspace(0, between(1.5, 3.6, generator), 4)
     bend = torch.stack([length + curl * angles.sin(), side * curl * (1 - angles.cos())], 1)
     return _turn(torch.cat([torch.tensor([[0.0, 0.0], [length / 2, 0.0]]), bend]), _direction(generator)), False
 
 
 def _wave(generator: Generator) -> tuple[Tensor, bool]:
-    bends, height = 1 + _choose(3, generator), _uniform(0.12, 0.3, generator)
-    reach = torch.linspace(-0.6, 0.6, 3 * bends + 2) * _uniform(0.7, 1.2, generator)
+    bends, height = 1 + below(3, generator), between(0.12, 0.3, generator)
+    reach = torch.linspace(-0.6, 0.6, 3 * bends + 2) * between(0.7, 1.2, generator)
     return _turn(torch.stack([reach, height * torch.sin(reach * math.pi * (bends + 0.5))], 1), _direction(generator)), False
 
 
 def _corner(generator: Generator) -> tuple[Tensor, bool]:
-    legs = 2 + (_uniform(0, 1, generator) < 0.35)
+    legs = 2 + (chance(0.35, generator))
     points, angle = [torch.zeros(2)], _direction(generator)
     for _ in range(legs):
-        points.append(points[-1] + _uniform(0.35, 0.9, generator) * torch.tensor([math.cos(angle), math.sin(angle)]))
-        angle += (-1, 1)[_choose(2, generator)] * _uniform(1.2, 2.4, generator)
+        points.append(points[-1] + between(0.35, 0.9, generator) * torch.tensor([math.cos(angle), math.sin(angle)]))
+        angle += one_of((-1, 1), generator) * between(1.2, 2.4, generator)
     return torch.stack(points), True
 
 
 def _zigzag(generator: Generator) -> tuple[Tensor, bool]:
-    teeth, height = 3 + _choose(3, generator), _uniform(0.15, 0.4, generator)
-    reach = torch.linspace(-0.6, 0.6, teeth + 1) * _uniform(0.7, 1.3, generator)
+    teeth, height = 3 + below(3, generator), between(0.15, 0.4, generator)
+    reach = torch.linspace(-0.6, 0.6, teeth + 1) * between(0.7, 1.3, generator)
     tips = height * torch.tensor([(-1.0) ** i for i in range(teeth + 1)])
     return _turn(torch.stack([reach, tips], 1), _direction(generator)), True
 
 
 def _box(generator: Generator) -> tuple[Tensor, bool]:
-    w, h = _uniform(0.25, 0.6, generator), _uniform(0.25, 0.6, generator)
+    w, h = between(0.25, 0.6, generator), between(0.25, 0.6, generator)
     corners = torch.tensor([[-w, -h], [w, -h], [w, h], [-w, h], [-w, -h]])
     triangle = torch.tensor([[-w, h], [0.0, -h], [w, h], [-w, h]])
-    return _turn(triangle if _choose(2, generator) else corners, _uniform(-0.1, 0.1, generator)), True
+    return _turn(triangle if below(2, generator) else corners, between(-0.1, 0.1, generator)), True
 
 
 def _loop(generator: Generator) -> tuple[Tensor, bool]:
     angles = torch.linspace(-0.75 * math.pi, 0.75 * math.pi, 6)
-    radius = _uniform(0.15, 0.3, generator)
+    radius = between(0.15, 0.3, generator)
     eye = _polar(angles, torch.full_like(angles, radius)) + torch.tensor([radius * 1.4, 0.0])
-    tail = _uniform(0.3, 0.7, generator)
+    tail = between(0.3, 0.7, generator)
     ends = torch.tensor([[-tail, tail * 0.8], [-tail, -tail * 0.8]])
     return _turn(torch.cat([ends[:1], eye, ends[1:]]), _direction(generator)), False
 
 
 def _spiral(generator: Generator) -> tuple[Tensor, bool]:
-    angles = torch.linspace(0, _uniform(5.0, 9.0, generator), 9)
-    return _turn(_polar(angles, torch.linspace(0.1, _uniform(0.35, 0.55, generator), 9)), _uniform(0, 6.28, generator)), False
+    angles = torch.linspace(0, between(5.0, 9.0, generator), 9)
+    return _turn(_polar(angles, torch.linspace(0.1, between(0.35, 0.55, generator), 9)), between(0, 6.28, generator)), False
 
 
 def _dot(generator: Generator) -> tuple[Tensor, bool]:

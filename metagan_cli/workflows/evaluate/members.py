@@ -104,7 +104,7 @@ def in_hand(model: BaseModel, steps: int) -> Draw:
         painted = whole[0].float().clamp(-1, 1).cpu()
         if (written and is_type(near[0], state)) or not near[0].are_nearer(painted, images):
             return images
-        kept = keeps_shape(images, painted, near[0].paints.colours[0][near[0].paints.there[0]])
+        kept = keeps_shape(images, painted, near[0].paints.own)
         return torch.where(kept[:, None, None, None], painted, images)
 
     return draw
