@@ -4,7 +4,7 @@ python -m benchmarks.peer [--peer-seconds 600] [--folders FILE:LABEL ...] [--dat
 
 Needs the extra `outside`, the training data, and the peer somewhere outside this repository, named in PYTHONPATH:
 
-    pip install --no-deps --target peer lightweight-gan==1.2.1 kornia kornia_rs einops adabelief-pytorch tqdm
+    pip install --no-deps --target peer lightweight-gan==1.2.1 kornia kornia_rs einops adabelief-pytorch tabulate colorama tqdm
 
 It is trained by its own trainer with the defaults of its command line, but for 64 pixels, and as gray where the folder is; and
 again with at most an eighth of their channels and fewer images a step, as the defaults get few steps without a GPU. It

@@ -1,5 +1,6 @@
-"""How many threads compute: as many as were asked for, or as there are cores that nobody else uses."""
+"""How many threads compute, as many as were asked for or as there are cores that nobody else uses, and how they share memory."""
 
+import ctypes
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import NamedTuple
 VARIABLE = "OMP_NUM_THREADS"  # that torch reads as it starts
 SPINS = "GOMP_SPINCOUNT"  # and how long its threads wait for each other at full speed, before they sleep
 FEW_SPINS = "1000"  # usually hundreds of thousands: beside other processes most of the time would go there
+ARENAS = -8  # of mallopt: how many heaps the threads' memory comes from
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 WATCHED = 0.3  # seconds at least, for which others have to be watched to tell how much they work
 
@@ -50,10 +52,16 @@ ours = False  # whether this is a process of our own, and not one that imports u
 
 
 def begin() -> None:
-    """Says that this process is our own, and has threads that wait for each other sleep soon; before torch is imported."""
+    """Says that this process is our own, and how its threads wait and where their memory is; before torch is imported.
+
+    Threads that wait for each other sleep soon. All take memory from one heap, where the C library is glibc: with one for each
+    thread, each keeps what its largest picture took (1.5 GB instead of 1.25 for pictures of 1,024 pixels a side, and slower).
+    """
     global ours
     ours = True
     os.environ.setdefault(SPINS, FEW_SPINS)
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(ARENAS, 1)
 
 
 def use(count: int) -> None:

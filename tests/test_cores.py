@@ -1,6 +1,7 @@
 """How many threads compute: what was asked for, or what others leave free."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,21 @@ import atexit
 def say():
     import torch
     print("threads", torch.get_num_threads())
+atexit.register(say)
+"""
+
+
+SAY_HEAPS = """
+import atexit, ctypes, threading
+def say():
+    libc, kept = ctypes.CDLL(None), []
+    for _ in range(4):
+        thread = threading.Thread(target=lambda: kept.append(bytearray(50_000)))
+        thread.start(); thread.join()
+    libc.fopen.restype = ctypes.c_void_p
+    file = ctypes.c_void_p(libc.fopen(b"heaps.xml", b"w"))
+    libc.malloc_info(0, file)
+    libc.fclose(file)
 atexit.register(say)
 """
 
@@ -64,3 +80,9 @@ def test_threads_beside_a_busy_process_are_fewer(tiny_model: Path, tmp_path: Pat
             process.kill()
             process.wait()
     assert "threads 1" in ran.out, os.environ.get("OMP_NUM_THREADS")
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="other C libraries have no heap for each thread")
+def test_all_threads_take_memory_from_one_heap(tmp_path: Path) -> None:
+    assert run("--version", cwd=tmp_path, bootstrap=SAY_HEAPS, fresh=True).code == 0
+    assert (tmp_path / "heaps.xml").read_text().count("<heap nr=") == 1

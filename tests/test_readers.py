@@ -11,6 +11,7 @@ import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +360,27 @@ def test_pillow_settings_stay_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(data[:200])
     refusal(lambda: read(tmp_path / "a.png"))
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
+def test_threads_decode_one_picture_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise(tmp_path / "a.png")
+    before, at_once, most = Image.MAX_IMAGE_PIXELS, 0, 0
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.02)
+        try:
+            return loaded(*given, **named)
+        finally:
+            at_once -= 1
+
+    loaded = opening.loaded
+    monkeypatch.setattr(opening, "loaded", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(read, 8 * [tmp_path / "a.png"]))) == 8
+    assert (most, Image.MAX_IMAGE_PIXELS) == (1, before)
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -23,6 +24,7 @@ WHOLE = LARGEST**2  # pixels up to which a picture is worked on as it is; one of
 ENOUGH = 2048**2  # pixels that are worked on of a larger one
 STRIP = 64  # rows of a reduced picture that are made at once
 MIN_SIDE = 4  # pixels
+_ALONE = threading.RLock()  # pictures are decoded one at a time: memory is that of one, and Pillow's limit is everyone's
 _ORIENTATION = 0x0112  # the EXIF tag
 _T = Image.Transpose
 _TURNS = {
@@ -56,16 +58,17 @@ def open_picture(label: str, source: bytes | Image.Image, ending: str = "", whit
 
     Raises InputError for a size that is not read, and whatever Pillow raises.
     """
-    image, (width, height), frames = loaded(label, source, ending, frame=frame or 0)
-    turn, carried, notes = turn_of(image), provenance_of(image), []
-    if frames > 1 and frame is None:
-        notes.append("of several frames: the first frame (--frames takes all)")
-    image, peak = plain(label, image, white)
-    scale = white or white_of(peak)
-    if peak and scale < FULL:
-        notes.append(f"of {scale.bit_length()}-bit levels in 16-bit files: white is {scale:,}")
-    if (times := _times(image.size)) > 1:
-        image = reduced(image, times)
+    with _ALONE:
+        image, (width, height), frames = loaded(label, source, ending, frame=frame or 0)
+        turn, carried, notes = turn_of(image), provenance_of(image), []
+        if frames > 1 and frame is None:
+            notes.append("of several frames: the first frame (--frames takes all)")
+        image, peak = plain(label, image, white)
+        scale = white or white_of(peak)
+        if peak and scale < FULL:
+            notes.append(f"of {scale.bit_length()}-bit levels in 16-bit files: white is {scale:,}")
+        if (times := _times(image.size)) > 1:
+            image = reduced(image, times)
     if turn is not None:
         image = image.transpose(turn)
     if turn in ON_ITS_SIDE:
@@ -139,8 +142,9 @@ def reduced(image: Image.Image, times: int) -> Image.Image:
 @contextlib.contextmanager
 def _pixel_limit(most: int | None) -> Iterator[None]:
     """Pillow's own bomb check stays out of the way, or has another limit: ours are stricter and have their own words."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with _ALONE:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before

@@ -62,18 +62,23 @@ class Renderer:
     def draw(self, plan: Plan, number: int) -> Picture:
         """Sample number `number` of a plan, in [-1, 1]."""
         one = plan.part(number)
-        mixed, areas = self._with_parts(one)
-        side = mixed.colour.shape[-1]
-        grid = grid_at(one.grid, side)
-        alpha = None if mixed.alpha is None else sample_bilinear(mixed.alpha[None], grid)[0].clamp(0, 1)
+        (bent, alpha), found = self._bent(one)
         if self.palette is None:
-            return Picture(self._inked(mixed.colour[None], grid, one.residual)[0], alpha)
-        bent = sample_pictures(mixed.colour[None], grid).clamp(-1, 1)
-        found = None if areas is None else _moved(areas, grid)
-        tinted = tint(bent, enlarged(one.amounts, side), found, self.rules)
+            return Picture(bent[0], alpha)
+        tinted = tint(bent, enlarged(one.amounts, bent.shape[-1]), found, self.rules)
         if found is not None:
             tinted = follow_regions(tinted, tinted, bent, found, self.palette)
         return Picture(uncoloured(tinted, self.support[None])[0].clamp(-1, 1), alpha)
+
+    def _bent(self, one: Plan) -> tuple[Picture, Areas | None]:
+        """The one sample of a plan, with its parts and bent, [1, C, L, L], before its colours change; and its areas."""
+        mixed, areas = self._with_parts(one)
+        grid = grid_at(one.grid, mixed.colour.shape[-1])
+        alpha = None if mixed.alpha is None else sample_bilinear(mixed.alpha[None], grid)[0].clamp(0, 1)
+        if self.palette is None:
+            return Picture(self._inked(mixed.colour[None], grid, one.residual), alpha), None
+        bent = sample_pictures(mixed.colour[None], grid).clamp(-1, 1)
+        return Picture(bent, alpha), None if areas is None else _moved(areas, grid)
 
     def paint(self, paints: Paints, logits: Tensor) -> Picture:
         """What starts from a guest, by its paints' logits [P, S, S]: edges run where they cross, as sharp as L pixels can be."""
