@@ -80,6 +80,16 @@ class Part:
     rows: slice  # of this part
     whole: bool  # whether this part is all of them
 
+    @property
+    def own(self) -> range:
+        """The numbers of its tasks in the batch."""
+        return range(self.tasks)[self.rows]
+
+    @property
+    def with_before(self) -> list[int]:
+        """Those, and after them the task before its first in the ring of the batch."""
+        return [*self.own] if self.whole else [*self.own, (self.own.start - 1) % self.tasks]
+
     def of(self, batch: Tensor) -> Tensor:
         """Its rows of what is there, or was drawn, for the whole batch."""
         return batch if self.whole else batch[self.rows]

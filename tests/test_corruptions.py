@@ -5,7 +5,8 @@ import torch
 
 from metagan_cli.data.sources.doodles import Doodles
 from metagan_cli.images import corruptions as blemishes
-from metagan_cli.images.corruptions import KINDS, blemish, blemish_packs
+from metagan_cli.images.corruptions import KINDS, Chance, blemish, blemish_packs, foreign_of
+from metagan_cli.ranks import ALONE, Ranks
 from metagan_cli.rng import generator_for
 
 
@@ -20,8 +21,8 @@ def ink(images: torch.Tensor) -> torch.Tensor:
 
 
 def of_kind(kind: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
-    monkeypatch.setattr(blemishes, "_kinds", lambda count, channels, rng: torch.full((count,), KINDS.index(kind)))
-    return blemish(images, generator_for(0, "blemish"))
+    monkeypatch.setattr(blemishes, "_kinds", lambda shares, channels: torch.full(shares.shape, KINDS.index(kind)))
+    return blemish(images, foreign_of(images), Chance(ALONE.part(len(images)), images.shape[1], generator_for(0, "blemish")))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +47,8 @@ def test_each_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_pack_is_spoilt_and_not_every_image() -> None:
     images = drawings()
-    changed = (blemish_packs(images, 2, generator_for(0, "packs")) != images).flatten(2).any(2).unflatten(1, (4, 2))
+    spoilt = blemish_packs(images, images.roll(1, 0), 2, generator_for(0, "packs"))
+    changed = (spoilt != images).flatten(2).any(2).unflatten(1, (4, 2))
     assert changed.any(2).all()
     assert not changed.all()
     assert changed[..., 0].any()
@@ -61,7 +63,7 @@ def test_colour_is_erased_to_white(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_colour_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = [blemishes._kinds(600, channels, generator_for(0, "kinds")) for channels in (1, 3)]
+    kinds = [blemishes._kinds(torch.rand(600, generator=generator_for(0, "kinds")), channels) for channels in (1, 3)]
     assert [len(kind.unique()) for kind in kinds] == [len(KINDS) - 1, len(KINDS)]
     images = -drawings(32).expand(-1, -1, 3, -1, -1)
     spoilt, other = of_kind("doubled", images, monkeypatch), images.roll(1, 1)
@@ -75,3 +77,13 @@ def test_only_colour_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_task_alone_has_its_mirror_image_for_a_foreign_one(monkeypatch: pytest.MonkeyPatch) -> None:
     images = drawings()[:1]
     assert torch.equal(of_kind("foreign", images, monkeypatch), images.flip(4))
+
+
+def test_a_part_of_a_batch_is_blemished_as_in_the_whole() -> None:
+    images = drawings(32)
+    whole = blemish_packs(images, foreign_of(images), 2, generator_for(0, "packs"))
+    for number in range(2):
+        part = Ranks(number, 2).part(len(images))
+        drawn = images[part.with_before]
+        own, foreign = (some[: len(part.own)] for some in (drawn, foreign_of(drawn)))
+        assert torch.equal(blemish_packs(own, foreign, 2, generator_for(0, "packs"), part), whole[part.rows])

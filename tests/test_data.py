@@ -306,6 +306,13 @@ def test_episodes_depend_on_the_step_alone() -> None:
     assert episode.support.shape[1] in TRAIN.shots
 
 
+def test_some_tasks_of_an_episode_are_drawn_alone() -> None:
+    episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)
+    whole, some = episodes.draw(7), episodes.draw(7, [3, 0])
+    assert torch.equal(some.support, whole.support[[3, 0]])
+    assert torch.equal(some.query, whole.query[[3, 0]])
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_episodes_drawn_ahead_are_those_of_their_steps(workers: int) -> None:
     episodes = Episodes([open_source(DataConfig(), 32, 1).train], [1.0], TRAIN)

@@ -65,7 +65,7 @@ class Trained:
 def trained(case: str, ranks: Ranks, folder: Path) -> Trained:
     """What STEPS outer steps make of a case, in double precision: Adam makes whole steps of what is left of single zeros."""
     loop, episodes = _of_guests(ranks, folder) if case == "guests" else _of_tasks(case, ranks)
-    images = [[part.double() for part in episodes.draw(number).images] for number in range(STEPS)]
+    images = [[part.double() for part in episodes.draw(number, loop.tasks).images] for number in range(STEPS)]
     for module in loop._modules().values():
         module.double()
     loop.thermostat.mean = 0.5  # the critic leads

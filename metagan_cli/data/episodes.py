@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from metagan_cli.config import TrainConfig
 from metagan_cli.data.augmentation import augment
 from metagan_cli.data.sources.tasks import TaskSource
 from metagan_cli.errors import InputError
-from metagan_cli.rng import generator_for
+from metagan_cli.rng import generator_for, one_of
 
 T = TypeVar("T")
 MANY_MOTIFS_FROM = 4  # one example cannot tell "more of this motif" from "more by this hand": fewer shots mean the motif
@@ -50,19 +51,22 @@ class Episodes:
         able = [s.tasks(count) > 0 and (s.motif == "one" or shots >= MANY_MOTIFS_FROM) for s in self.sources]
         return self.weights * torch.tensor(able)
 
-    def draw(self, step: int) -> Episode:
-        """The episode of an outer step."""
-        rng = generator_for(self.config.seed, "episode", step)
-        shots = self.config.shots[int(torch.randint(len(self.config.shots), (1,), generator=rng))]
-        count = shots + self.config.queries
-        chosen = torch.multinomial(self._able(shots), self.config.tasks_per_batch, replacement=True, generator=rng)
-        tasks = [draw_task(self.sources[int(i)], count, rng) for i in chosen]
-        images = augment(torch.stack(tasks), rng)
+    def draw(self, step: int, tasks: Sequence[int] | None = None) -> Episode:
+        """The episode of an outer step; where some `tasks` of its batch are named, these alone."""
+        config = self.config
+        rng = generator_for(config.seed, "episode", step)
+        shots = one_of(config.shots, rng)
+        chosen = torch.multinomial(self._able(shots), config.tasks_per_batch, replacement=True, generator=rng).tolist()
+        drawn = []
+        for task in range(config.tasks_per_batch) if tasks is None else tasks:
+            rng = generator_for(config.seed, "task", step * config.tasks_per_batch + task)
+            drawn.append(augment(draw_task(self.sources[chosen[task]], shots + config.queries, rng)[None], rng))
+        images = torch.cat(drawn)
         return Episode(images[:, :shots], images[:, shots:])
 
-    def stream(self, first: int, last: int, workers: int) -> Iterable[Episode]:
+    def stream(self, first: int, last: int, workers: int, tasks: Sequence[int] | None = None) -> Iterable[Episode]:
         """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
-        return stream(self.draw, range(first, last), workers)
+        return stream(partial(self.draw, tasks=tasks), range(first, last), workers)
 
 
 def stream(draw: Callable[[int], T], steps: range, workers: int) -> Iterable[T]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -98,19 +99,18 @@ class GuestEpisodes:
         if not self.weights.any():
             raise InputError(f"no hand draws {fewest} motifs that others draw as well; lower shots or queries")
 
-    def draw(self, step: int) -> GuestEpisode:
-        """The episode of an outer step."""
-        rng = generator_for(self.config.seed, "guests", step)
-        shots = one_of(self.config.shots, rng)
-        found = [
-            self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng)
-            for _ in range(self.config.tasks_per_batch)
-        ]
+    def draw(self, step: int, tasks: Sequence[int] | None = None) -> GuestEpisode:
+        """The episode of an outer step; where some `tasks` of its batch are named, these alone."""
+        config = self.config
+        shots, found = one_of(config.shots, generator_for(config.seed, "guests", step)), []
+        for task in range(config.tasks_per_batch) if tasks is None else tasks:
+            rng = generator_for(config.seed, "guest task", step * config.tasks_per_batch + task)
+            found.append(self._task(int(torch.multinomial(self.weights, 1, generator=rng)), shots, rng))
         return GuestEpisode(*(torch.stack(part) for part in zip(*found, strict=True)))
 
-    def stream(self, first: int, last: int, workers: int) -> Iterable[GuestEpisode]:
+    def stream(self, first: int, last: int, workers: int, tasks: Sequence[int] | None = None) -> Iterable[GuestEpisode]:
         """The episodes of outer steps `first` to `last` - 1, drawn ahead by so many processes, or as they are asked for."""
-        return stream(self.draw, range(first, last), workers)
+        return stream(partial(self.draw, tasks=tasks), range(first, last), workers)
 
     def _task(self, hand: int, shots: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Of one hand: its drawings, guests and truths."""

@@ -1,6 +1,7 @@
 """The outer loop of guests: motifs by other hands, painted by a hand, against what that hand drew of them."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -50,6 +51,7 @@ class GuestLoop(Resumable):
         """
         train, model = recipe.train, recipe.model
         self.part = ranks.part(train.tasks_per_batch)
+        self.tasks: Sequence[int] = self.part.own
         self.recipe, self.device, self.dtype = recipe, device, dtype
         self.nets, self.learner, self.net = nets.to(device), learner.to(device), net.requires_grad_(False).to(device)
         with seeded(generator_for(train.seed, "guests")):
@@ -66,15 +68,10 @@ class GuestLoop(Resumable):
         self.up = torch.optim.Adam(self.critic.parameters(), train.critic_rate, betas=(0.5, 0.99))
 
     def step(self, number: int, support: Tensor, guests: Tensor, truths: Tensor) -> StepStats:
-        """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the same hands.
-
-        They are all of a batch, whatever part of it this process works at.
-        """
+        """Outer step `number`: support [B, K, C, S, S], guests and truths [B, N, C, S, S] in [-1, 1] of the hands in `tasks`."""
         train = self.recipe.train
         set_rates([(self.down, train.generator_rate), (self.up, train.critic_rate)], train, number)
-        support, guests, truths = (
-            self.part.of(images).to(self.device, non_blocking=True) for images in (support, guests, truths)
-        )
+        support, guests, truths = (images.to(self.device, non_blocking=True) for images in (support, guests, truths))
         rng, critic_loss, scores = generator_for(train.seed, "guest step", number), None, None
         with compute(self.device, self.dtype):
             images, logits, uneven = self.painter.paint(guests, self.painter.hand(support))

@@ -1,6 +1,7 @@
 """The outer loop's update: the critic, then everything that is shared, from one batch of tasks."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from metagan_cli.config import Recipe
 from metagan_cli.devices import compute
-from metagan_cli.images.corruptions import blemish_packs
+from metagan_cli.images.corruptions import blemish_packs, foreign_of
 from metagan_cli.images.typical import most_typical_first
 from metagan_cli.learners.base import Learner, players
 from metagan_cli.learners.build import build_learner
@@ -65,6 +66,7 @@ class OuterLoop(Resumable):
         """Of a perceptual net where the recipe listens to one; `ranks` says who trains beside this process."""
         train = recipe.train
         self.part = ranks.part(train.tasks_per_batch)
+        self.tasks: Sequence[int] = self.part.with_before  # that one lends blemishes
         if device.type == "cpu":  # else threads add the gradients of an index in any order, and no run could be repeated
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.recipe, self.device, self.dtype = recipe, device, dtype
@@ -97,23 +99,23 @@ class OuterLoop(Resumable):
     def step(self, number: int, support: Tensor, query: Tensor) -> StepStats:
         """Outer step `number`: adapt to the support, sample, and let critic and generator learn from the queries.
 
-        Both are images [B, ., C, S, S] in [-1, 1] of the same tasks: all of a batch, whatever part of it this process works at.
+        Both are images [., ., C, S, S] in [-1, 1] of a batch's tasks that `tasks` names.
         """
         train = self.recipe.train
         rng = generator_for(train.seed, "outer", number)
         set_rates([(self.generator_adam, train.generator_rate), (self.critic_adam, train.critic_rate)], train, number)
         self.game = replace(self.game, first_order=number < train.first_order * train.steps)
         support, query = self._shown(support, query)
+        support, query, foreign = (images[: len(self.part.own)] for images in (support, query, foreign_of(query)))
         if self.learner.opens_weights:
-            return self._step_towards_tasks(number, self.part.of(torch.cat([support, query], 1)), rng)
-        support, batch, query = self.part.of(support), query, self.part.of(query)
+            return self._step_towards_tasks(number, torch.cat([support, query], 1), rng)
         inner_steps = self._inner_steps(support.shape[1], rng)
         learns = not self.thermostat.generator_waits() and number >= train.head_start
         with compute(self.device, self.dtype):
             with torch.set_grad_enabled(learns):
                 state = self.learner.adapt(self.nets, support, inner_steps, self.game, rng)
                 fake, bases = self._sample(state, rng)
-            scores, critic_loss, blemish_loss = self._critic_step(batch, fake.detach().float(), bases, rng)
+            scores, critic_loss, blemish_loss = self._critic_step(query, foreign, fake.detach().float(), bases, rng)
             self.thermostat.watch(critic_loss)
             real, false = scores.chunk(2, 1)
             generator_loss, energy = self._generator_step(fake, bases, real, query) if learns else (None, None)
@@ -189,14 +191,15 @@ class OuterLoop(Resumable):
         fake, bases, _ = self.nets.generator(latents.map(self.part.of).to(self.device), state)
         return fake, bases
 
-    def _critic_step(self, batch: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator) -> tuple[Tensor, float, float]:
-        """Relativistic pairing losses against samples and blemished queries, and the penalties.
+    def _critic_step(
+        self, query: Tensor, foreign: Tensor, fake: Tensor, bases: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, float, float]:
+        """Relativistic pairing losses against samples and queries blemished, by foreign tasks' images too, and the penalties.
 
-        A blemish may come from any task of the batch of queries. Returns the scores [B, 2 P] of real packs and samples, and
-        the two losses.
+        Returns the scores [B, 2 P] of real packs and samples, and the two losses.
         """
         train, pack = self.recipe.train, self.recipe.model.pack
-        query, spoilt = self.part.of(batch), self.part.of(blemish_packs(batch, pack, rng))
+        spoilt = blemish_packs(query, foreign, pack, rng, self.part)
         both = torch.cat([within_reach(query), fake.clamp(-REACH, REACH), within_reach(spoilt)], 1)
         beside = bases.repeat(1, 3, 1, 1, 1)
         packs = both.shape[1] // pack

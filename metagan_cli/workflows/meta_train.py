@@ -129,7 +129,7 @@ def _run(
 ) -> TrainResult:
     train, loop, step, before = saver.recipe.train, saver.training.loop, saver.training.step, saver.training.seconds
     start, pace, watch, first = time.monotonic(), Pace(train.tasks_per_batch * train.queries), DeadCritic(), step
-    drawn = saver.training.episodes.stream(step, train.steps, drawing_processes(loop.device, ranks.beside))
+    drawn = saver.training.episodes.stream(step, train.steps, drawing_processes(loop.device, ranks.beside), loop.tasks)
     for episode in drawn:
         if ranks.any(stopped() or (budget is not None and time.monotonic() - start >= budget)):
             break

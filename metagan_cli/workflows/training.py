@@ -44,6 +44,7 @@ class Loop(Protocol):
     """One update of all that a run trains."""
 
     device: torch.device
+    tasks: Sequence[int]  # of a batch, those that its steps are given
 
     @property
     def precision(self) -> str:
@@ -69,8 +70,8 @@ class Loop(Protocol):
 class Drawing(Protocol):
     """What draws episodes."""
 
-    def stream(self, first: int, last: int, workers: int) -> Iterable[Any]:
-        """Those of some outer steps."""
+    def stream(self, first: int, last: int, workers: int, tasks: Sequence[int] | None = None) -> Iterable[Any]:
+        """Those of some outer steps, and of these tasks."""
 
 
 @dataclass(frozen=True)
