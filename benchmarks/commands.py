@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.drawings import drawings
+from benchmarks.measuring import INSTALLED
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"ink": 512, "flat": 512, "textured": 512, "huge": 1024}  # what is drawn, and its pixels a side
@@ -58,9 +59,8 @@ COMMANDS = (
 def run(arguments: tuple[str, ...], folder: Path) -> tuple[float, float]:
     """Seconds and megabytes of one process in a folder."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "metagan_cli", *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command, nowhere = [sys.executable, "-m", "metagan_cli", *arguments], subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=folder, env=INSTALLED, stdout=nowhere, stderr=nowhere)
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"metagan {' '.join(arguments)}: failed")

@@ -1,6 +1,7 @@
 """How times are taken, and where they are kept: a line of runs/performance.jsonl for each run of a benchmark."""
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -14,6 +15,7 @@ import torch
 from benchmarks.outside import table_head, table_row
 
 RECORDS = Path(__file__).resolve().parents[1] / "runs" / "performance.jsonl"
+INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # what is has bytecode
 Tables = dict[str, list[dict[str, Any]]]  # rows by the names of tables
 
 

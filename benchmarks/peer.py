@@ -33,7 +33,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.development import sheet
-from benchmarks.measuring import RECORDS, seconds_of, tell
+from benchmarks.measuring import INSTALLED, RECORDS, seconds_of, tell
 from metagan_cli.data.sources.npz import named, read_npz
 from metagan_cli.evaluation.outside import OutsideNet, OutsideRuler, outside_net
 from metagan_cli.images.copies import are_copies, distances, thresholds
@@ -147,7 +147,8 @@ def draw_ours(place: Path, gray: bool) -> tuple[Tensor, float]:
 
     def run() -> None:
         for arguments in (("adapt", place.name), ("sample", "-n", str(SAMPLES), "--each", "drawn")):
-            subprocess.run([*metagan, *arguments], cwd=root, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            nowhere = subprocess.DEVNULL
+            subprocess.run([*metagan, *arguments], cwd=root, env=INSTALLED, check=True, stdout=nowhere, stderr=nowhere)
 
     seconds = seconds_of(run)
     pictures = [Image.open(path).convert("RGB") for path in sorted((root / "drawn").glob("*.png"))]

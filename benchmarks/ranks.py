@@ -1,6 +1,6 @@
 """Times meta-training on two ranks, one thread each, beside one process with one thread and with two.
 
-python -m benchmarks.ranks [--steps 60] [--tasks 8] [--small]
+python -m benchmarks.ranks [--steps 60] [--tasks 8 24] [--small]
 
 Runs the command itself, `torchrun --nproc-per-node 2 -m metagan_cli meta-train`, by glyph's recipe on drawn doodles. Seconds are
 those between the first and the last checkpoint of a run, so that its start does not count. Prints Markdown, and appends it to
@@ -36,12 +36,13 @@ def main() -> None:
     """Prints a table and keeps it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--steps", type=int, default=60, help="a third of them warm up")
-    parser.add_argument("--tasks", type=int, default=8, help="of a step, on all ranks together")
+    parser.add_argument("--tasks", type=int, nargs="+", default=[8, 24], help="of a step, on all ranks together")
     parser.add_argument("--small", action="store_true", help="tiny networks, to try it; nothing is kept")
     options = parser.parse_args()
     every = max(1, options.steps // 3)
-    recipe = glyph_recipe(options.small, tasks_per_batch=options.tasks, steps=3 * every, every=every, keep=3)
-    tell("ranks", {"Ranks": measure(recipe)}, torch.device("cpu"), None if options.small else RECORDS)
+    recipes = [glyph_recipe(options.small, tasks_per_batch=n, steps=3 * every, every=every, keep=3) for n in options.tasks]
+    rows = [row for recipe in recipes for row in measure(recipe)]
+    tell("ranks", {"Ranks": rows}, torch.device("cpu"), None if options.small else RECORDS)
 
 
 def measure(recipe: Recipe) -> list[dict[str, Any]]:
@@ -53,9 +54,9 @@ def measure(recipe: Recipe) -> list[dict[str, Any]]:
             train(recipe, run, launcher, threads)
             pace, precision = pace_of(run, recipe)
         recipe = replace(recipe, train=replace(recipe.train, precision=precision))
-        rows.append(
-            {"how": name, "images a second": pace, "times as fast": pace / (rows[0]["images a second"] if rows else pace)}
-        )
+        times = pace / (rows[0]["images a second"] if rows else pace)
+        tasks = recipe.train.tasks_per_batch
+        rows.append({"how": name, "tasks of a step": tasks, "images a second": pace, "times as fast": times})
     return rows
 
 

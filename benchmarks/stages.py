@@ -6,7 +6,6 @@ Each stage counts without those within it. Prints Markdown, the medians of sever
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measuring import RECORDS, tell
+from benchmarks.measuring import INSTALLED, RECORDS, tell
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {  # functions of modules, as whoever calls them has them
@@ -89,7 +88,7 @@ def stages_of(arguments: tuple[str, ...], folder: Path) -> dict[str, float]:
     subprocess.run(
         [sys.executable, "-c", CHILD, *arguments],
         cwd=folder,
-        env=os.environ | {"STAGES": json.dumps(STAGES), "SPENT": str(told)},
+        env=INSTALLED | {"STAGES": json.dumps(STAGES), "SPENT": str(told)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=True,

@@ -9,6 +9,7 @@ from conftest import TINY, gaussian, stirred_networks
 
 from metagan_cli.config import VariationRules
 from metagan_cli.data.sources.doodles import Doodles
+from metagan_cli.images.resampling import twice_differentiable
 from metagan_cli.learners.base import seen
 from metagan_cli.learners.build import build_learner
 from metagan_cli.learners.game import InnerGame
@@ -17,12 +18,25 @@ from metagan_cli.networks.discriminator import Discriminator
 from metagan_cli.networks.generator.part_swap import donors
 from metagan_cli.networks.generator.repaint import REACH, within_reach
 from metagan_cli.networks.generator.variation import chance_sizes, shared_edges, support_spread, variation_limits
+from metagan_cli.networks.layers import Attention
 from metagan_cli.networks.perceptual_net import build_perceptual_net
 from metagan_cli.networks.state import TaskState, draw_latents
 from metagan_cli.objectives.energy_distance import BY_SIGNATURES, by_features, energy_score
 from metagan_cli.rng import generator_for
 
 RULES = VariationRules()
+
+
+def test_attention_is_the_same_where_it_is_differentiated_twice() -> None:
+    layer, x, memory = Attention(16).double(), gaussian("x", 2, 5, 16).double(), gaussian("memory", 2, 7, 16).double()
+    x.requires_grad_()
+    usual = layer(x, memory)
+    with twice_differentiable():
+        written_out = layer(x, memory)
+        (once,) = torch.autograd.grad(written_out.square().sum(), x, create_graph=True)
+        (again,) = torch.autograd.grad(once.square().sum(), x)
+    assert torch.allclose(usual, written_out, rtol=1e-6, atol=1e-9)
+    assert again.abs().max() > 0
 
 
 def drawings(tasks: int, count: int, size: int = 32) -> torch.Tensor:

@@ -19,12 +19,17 @@ _twice = ContextVar("twice", default=False)
 
 @contextmanager
 def twice_differentiable(wanted: bool = True) -> Iterator[None]:
-    """Whatever is sampled within can be differentiated again; it takes about five times as long."""
+    """Whatever is sampled or attended to within can be differentiated again; sampling takes about five times as long."""
     token = _twice.set(wanted)
     try:
         yield
     finally:
         _twice.reset(token)
+
+
+def differentiated_twice() -> bool:
+    """Whether what is computed now is to be differentiated again."""
+    return _twice.get()
 
 
 def sample_bilinear(images: Tensor, grid: Tensor) -> Tensor:

@@ -103,10 +103,7 @@ class InnerGame:
         Real packs are support images beside another support image; false packs are samples that start from it.
         """
         real, fake, bases, others = self._draw(nets, state, rng)
-        scores = nets.discriminator(
-            torch.cat([real, fake.to(real.dtype)], 1), torch.cat([bases, bases], 1), state.critic_modulation
-        )
-        true, false = scores.chunk(2, 1)
+        true, false = (nets.discriminator(some, bases, state.critic_modulation) for some in (real, fake.to(real.dtype)))
         downward = generator_loss(self.objective, true, false)
         support, drawn = within_reach(state.bases) / REACH, fake / REACH
         if self.energy:

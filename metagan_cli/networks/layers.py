@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metagan_cli.images.resampling import differentiated_twice
+
 GROUPS = 8  # of channels that are normalised together
 GRID = 16  # the side of the feature map that most of the work is done on
 
@@ -93,7 +95,7 @@ class Trunk(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention of queries [B, N, D] over a memory [B, M, D], added to the queries.
 
-    Written out, because the fused kernel has no second derivative on the CPU.
+    Written out where it is to be differentiated twice: the fused kernel has no second derivative on the CPU.
     """
 
     def __init__(self, width: int, heads: int = 4) -> None:
@@ -104,9 +106,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         """Queries that have looked at the memory: [B, N, D]."""
         q, k, v = (self._split(t) for t in (self.query(x), self.key(memory), self.value(memory)))
-        weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(-1)
-        mixed = (weights @ v).transpose(1, 2).flatten(2)
-        return torch.add(x, self.out(mixed))
+        if differentiated_twice():
+            seen = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(-1) @ v
+        else:
+            seen = F.scaled_dot_product_attention(q, k, v)
+        return torch.add(x, self.out(seen.transpose(1, 2).flatten(2)))
 
     def _split(self, x: Tensor) -> Tensor:
         b, n, d = x.shape
