@@ -147,6 +147,20 @@ def test_members_show_what_the_folder_does_not(paints: bool, ready: Ready) -> No
     assert torch.equal(found, wanted) != paints  # they are what is brought near, or are painted from it
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_another_motif_comes_instead_of_a_copy_unless_it_was_asked_for(asked: bool, ready: Ready) -> None:
+    guests = painted(akin(ready), False)
+    usual = guests._guest
+    copy = usual(0, 0)._replace(image=ready.examples[2])
+    guests._guest = lambda again, number: copy if (again, number) == (0, 1) else usual(again, number)  # type: ignore[method-assign]
+    (block,) = members_of(ready, guests, asked).stream(range(3))
+    other = copy if asked else guests.instead(1)
+    assert torch.equal(block.images, torch.stack([guests(0).image, other.image, guests(2).image]))
+    assert block.logits is not None
+    assert torch.equal(block.logits[1], other.logits)
+    assert len(guests.names) // 2 > 1
+
+
 @pytest.mark.parametrize("painter_is_nearer", [True, False])
 def test_the_painter_takes_over_where_it_does_not_lead_away(
     painter_is_nearer: bool, ready: Ready, monkeypatch: pytest.MonkeyPatch

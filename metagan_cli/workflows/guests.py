@@ -63,7 +63,14 @@ class Guests:
 
     def __call__(self, seed: int) -> Guest:
         """The guest of a seed: after the last motif the first one comes again, in the next best plain hand."""
+        return self._guest(*divmod(seed, len(self.names)))
+
+    def instead(self, seed: int) -> Guest:
+        """Another motif for a seed, half of all motifs away, so that only as many seeds show one twice."""
         again, number = divmod(seed, len(self.names))
+        return self._guest(again, (number + len(self.names) // 2) % len(self.names))
+
+    def _guest(self, again: int, number: int) -> Guest:
         manner = self.near.turn(again)
         logits = self.near.logits(self._draw(number, manner.hand), manner, number, exact=self.ready.natives is not None)
         return Guest(mixed(covered(logits)[None, None], self.near.paints)[0, 0], logits)
@@ -190,6 +197,7 @@ def of_folder(ready: Ready, folder: Path) -> Guests:
     return Guests(ready, [support.names[i] for i in order], lambda number, hand: ink[number], lambda: Shown([ink[:SHOWN]]))
 
 
-def members_of(ready: Ready, guests: Guests) -> MemberSampler:
-    """What draws these motifs in the folder's hand."""
-    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted)
+def members_of(ready: Ready, guests: Guests, asked: bool = True) -> MemberSampler:
+    """What draws these motifs in the folder's hand; where none was `asked` for, another one instead of a copy of an example."""
+    instead = None if asked else guests.instead
+    return MemberSampler(ready.base.nets, ready.state, guests, guests.near.paints, guests.painted, instead)

@@ -185,9 +185,9 @@ def source_of(ready: Ready, truncation: float, guests: Guests | None, variants: 
         return members_of(ready, guests)
     brings = "variants" if family is None else family.brings
     if brings == "members":
-        return members_of(ready, akin(ready))
+        return members_of(ready, akin(ready), asked=False)
     sampler = Sampler(ready.base.nets, ready.state, truncation)
-    return sampler if brings == "variants" else HalfAndHalf(members_of(ready, akin(ready)), sampler)
+    return sampler if brings == "variants" else HalfAndHalf(members_of(ready, akin(ready), asked=False), sampler)
 
 
 def _check_area(request: SampleRequest, ready: Ready) -> None:
