@@ -27,7 +27,7 @@ STAGES = {  # functions of modules, as whoever calls them has them
     "drafts judged": ("sampling.sampler:Sampler._scores",),
     "motifs chosen": ("workflows.sample:akin",),
     "the folder's hand found": ("workflows.sample:members_of",),
-    "motifs drawn": ("sampling.members:MemberSampler._painted",),
+    "motifs drawn": ("sampling.members:MemberSampler._drawn",),
     "copies found": ("sampling.sampler:distances", "workflows.sample:copy_report", "workflows.adapt:copy_report"),
     "painting at the folder's size": ("workflows.painting:Painting._given",),
     "writing": ("workflows.sample:_write_sheet", "workflows.adapt:save"),

@@ -1,6 +1,6 @@
 """New members of a set by seed: guests, motifs by other hands, in the hand of one task."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -58,16 +58,17 @@ class MemberSampler:
         """Samples in blocks of at most BLOCK, for any number of seeds."""
         for start in range(0, len(seeds), BLOCK):
             some = seeds[start : start + BLOCK]
-            images, logits = self._drawn([self.guest(seed) for seed in some])
+            images, logits = self._drawn(map(self.guest, some))
             if self.instead is not None:
                 copied = are_copies(distances(images, self.examples), self.redraws).nonzero()[:, 0]
                 if len(copied):
-                    images[copied], logits[copied] = self._drawn([self.instead(some[place]) for place in copied.tolist()])
+                    images[copied], logits[copied] = self._drawn(self.instead(some[place]) for place in copied.tolist())
             yield Drawn(images, members=tuple(range(len(images))), logits=logits, paints=self.paints)
 
-    def _drawn(self, guests: Sequence[Guest]) -> tuple[Tensor, Tensor]:
+    def _drawn(self, guests: Iterable[Guest]) -> tuple[Tensor, Tensor]:
         """The members that guests become, and their paints' logits, on the CPU."""
-        parts = [self._painted(guests[start : start + CHUNK]) for start in range(0, len(guests), CHUNK)]
+        some = list(guests)
+        parts = [self._painted(some[start : start + CHUNK]) for start in range(0, len(some), CHUNK)]
         images, logits = (torch.cat(part) for part in zip(*parts, strict=True))
         return images, logits
 
