@@ -95,6 +95,8 @@ def test_pictures_have_no_motifs_that_can_be_brought(monkeypatch: pytest.MonkeyP
     flat = torch.ones(4, 3, 32, 32)
     flat[:, :, 8:24, 8:24] = torch.tensor([0.9, -0.5, -0.5])[:, None, None]
     assert family_of(flat).kind == "many motifs"
+    grounds = torch.linspace(0, 1, len(flat))[:, None, None, None]
+    assert family_of(torch.where(flat > 0.9, grounds, flat)).kind == "pictures", "each on a ground of its own"
 
 
 def test_what_has_no_name_is_invented_in_ink_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metagan_cli.images.ground import ground_of
 from metagan_cli.images.ink import ink_of
 from metagan_cli.networks.generator.flat import palette_of
 from metagan_cli.store.kinship import Kinship, load_kinship
@@ -20,6 +21,7 @@ WRITTEN = ("letter", "digit")  # kinds
 SHARPNESS = 20.0  # of likeness as evidence that a motif is of one kind
 NEAREST = 3  # images that say how akin a motif is
 LIKELY, CLOSE = 4, 0.15  # letters that an image may show, and how much less likely they are than the likeliest
+SAME, MOST = 0.15, 0.5  # how far apart grounds are at most that differ by noise alone; and share of images that have a set's
 STEP = 0.1  # of likeness, within which motifs are equally akin
 
 
@@ -63,7 +65,7 @@ def family_of(examples: Tensor) -> Family:
     count = len(seen)
     likeness = float((seen @ seen.T).sum() - count) / max(1, count * (count - 1)) if count > 1 else 1.0
     invented = float((_shipped(1).bank @ seen.T).amax(0).median()) < INVENTED
-    if examples.shape[1] == 3 and not bool(palette_of(examples[None]).flat):
+    if examples.shape[1] == 3 and not (bool(palette_of(examples[None]).flat) and _have_one_ground(examples)):
         return Family("pictures", likeness, invented)
     if (
         examples.shape[1] == 3 and invented and likeness <= ONE
@@ -71,6 +73,12 @@ def family_of(examples: Tensor) -> Family:
         return Family("motifs without names", likeness, invented)
     kind = "one motif" if likeness > ONE else "many motifs" if likeness < MANY else "perhaps many motifs"
     return Family(kind, likeness, invented)
+
+
+def _have_one_ground(examples: Tensor) -> bool:
+    """Whether most of examples [K, 3, S, S] lie on one ground, as a set's do; portraits often have one each."""
+    grounds, _ = ground_of(examples.float().cpu())
+    return float((torch.cdist(grounds, grounds) < SAME).float().mean(1).max()) >= MOST
 
 
 def is_written(examples: Tensor) -> bool:
