@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metagan_cli.images.ground import ground_of
 from metagan_cli.images.ink import ink_of
-from metagan_cli.networks.generator.flat import palette_of
+from metagan_cli.networks.generator.flat import SAME, palette_of
 from metagan_cli.store.kinship import Kinship, load_kinship
 from metagan_cli.store.motifs import KINDS, Motif, bank
 from metagan_cli.store.shipped import find_features
@@ -21,7 +21,7 @@ WRITTEN = ("letter", "digit")  # kinds
 SHARPNESS = 20.0  # of likeness as evidence that a motif is of one kind
 NEAREST = 3  # images that say how akin a motif is
 LIKELY, CLOSE = 4, 0.15  # letters that an image may show, and how much less likely they are than the likeliest
-SAME, MOST = 0.15, 0.5  # how far apart grounds are at most that differ by noise alone; and share of images that have a set's
+MOST = 0.5  # share of images, at least, that have a set's ground
 STEP = 0.1  # of likeness, within which motifs are equally akin
 
 
